@@ -1,0 +1,1 @@
+"""What tuning is: the contract, the pure core, the stores and the engine that joins them."""

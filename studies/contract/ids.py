@@ -1,0 +1,29 @@
+"""Opaque identifiers. A prefix says what an id names; nothing else may be read from it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+
+Kind = Literal["study", "stage", "trial", "attempt", "worker", "decision"]
+
+_PREFIX: dict[Kind, str] = {
+    "study": "st",
+    "stage": "sg",
+    "trial": "tr",
+    "attempt": "at",
+    "worker": "wk",
+    "decision": "de",
+}
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_LENGTH = 14
+
+
+def new_id(kind: Kind) -> str:
+    """Return a fresh id such as ``tr_7k2m...`` with 70 random bits."""
+    return f"{_PREFIX[kind]}_" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def new_token() -> str:
+    """Return a fresh fencing token (128 random bits, hexadecimal) for one lease."""
+    return secrets.token_hex(16)

@@ -1,0 +1,202 @@
+"""What the API answers with: studies, trials, curves, workers, events. Times are seconds since 1970 UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studies.contract.base import Message, Params, Timestamp
+from studies.contract.decision import Decision
+from studies.contract.schedule import Schedule
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.study_file import StageKind, StudySpec
+
+
+class StageView(Message):
+    kind: StageKind
+    state: StageState
+    decision: Decision | None = None
+    trials: int = 0
+    """Trials that the stage has asked for."""
+    trials_ended: int = 0
+    optuna_study: str = ""
+    """Name for ``optuna.load_study``."""
+    opened_at: Timestamp | None = None
+    closed_at: Timestamp | None = None
+
+
+class BestTrial(Message):
+    trial_id: str
+    params: Params
+    metrics: dict[str, float]
+
+
+class Progress(Message):
+    """How far a study is: trials asked, ended and allowed, and steps trained so far."""
+
+    trials: int
+    trials_ended: int
+    trials_budget: int
+    steps: int
+
+
+class StudySummary(Message):
+    id: str
+    name: str
+    state: StudyState
+    reason: str = ""
+    """Why it is in this state, where that needs saying (failed, waiting for approval)."""
+    stages: tuple[StageView, ...]
+    best: BestTrial | None = None
+    progress: Progress
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class StudyView(StudySummary):
+    spec: StudySpec
+    waiting_because: str = ""
+    """Why waiting trials wait, in one sentence; empty when none waits or they are just about to start."""
+
+
+class AttemptView(Message):
+    id: str
+    worker_id: str
+    worker_name: str
+    device: str
+    state: AttemptState
+    reason: str = ""
+    error: dict[str, Any] | None = None
+    started_from: int = 0
+    started_at: Timestamp
+    ended_at: Timestamp | None = None
+
+
+class MetricSummary(Message):
+    """A metric of a trial at a glance; ``best`` is by the study's direction for its own metric, the minimum else."""
+
+    last_step: int
+    last: float
+    minimum: float
+    maximum: float
+    count: int
+
+
+class TrialView(Message):
+    """A trial of a study.
+
+    Attributes:
+        number: counts the study's trials from 0, in the order in which they were asked for.
+        key: names the trial within its stage, e.g. ``lr=0.01`` or ``lr=0.01/seed=1``.
+        reason: why the trial was asked for.
+        ended_because: why it ended where that needs saying (diverged, pruned, failed).
+        parent_id: the trial whose configuration it varies, if any.
+    """
+
+    id: str
+    study_id: str
+    number: int
+    key: str
+    stage: StageKind
+    state: TrialState
+    params: Params
+    schedule: Schedule
+    num_steps: int
+    seed: int
+    reason: str = ""
+    ended_because: str = ""
+    parent_id: str | None = None
+    metrics: dict[str, MetricSummary] = {}
+    created_at: Timestamp
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
+
+
+class TrialDetail(TrialView):
+    attempts: tuple[AttemptView, ...] = ()
+
+
+class TrialPage(Message):
+    """``after`` of the next request, None on the last page. Trials are ordered by number."""
+
+    trials: tuple[TrialView, ...]
+    next_after: int | None = None
+
+
+class CurveView(Message):
+    """A metric's points, thinned to at most the asked number; minimum and maximum are always kept."""
+
+    trial_id: str
+    name: str
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+    total_points: int
+
+
+class LogPage(Message):
+    text: str
+    next_offset: int
+
+
+class DecisionRecord(Message):
+    """A decision as stored: when, by which stage, and in which order."""
+
+    id: str
+    study_id: str
+    sequence: int
+    stage: StageKind
+    decided_at: Timestamp
+    decision: Decision
+
+
+class DeviceView(Message):
+    name: str
+    model: str
+    memory_bytes: int | None
+    memory_used_bytes: int | None
+    capacity: int
+    running: tuple[str, ...] = ()
+    """Ids of the trials that run on it now."""
+
+
+class WorkerView(Message):
+    id: str
+    name: str
+    hostname: str
+    version: str
+    alive: bool
+    """Synced within one lease time."""
+    objectives: tuple[str, ...]
+    allow: tuple[str, ...]
+    devices: tuple[DeviceView, ...]
+    registered_at: Timestamp
+    last_sync_at: Timestamp
+
+
+class Event(Message):
+    """Something that happened, for people and for pages: append-only, ids grow.
+
+    Kinds: ``study`` (state changed), ``stage`` (opened, closed), ``decision``, ``trial`` (added, started, ended),
+    ``metrics`` (new points; at most about one a second and trial).
+    """
+
+    id: int
+    study_id: str
+    kind: str
+    trial_id: str | None = None
+    message: str = ""
+    at: Timestamp
+
+
+class Problem(Message):
+    """An error as RFC 9457 problem details (``application/problem+json``).
+
+    ``type`` ends in the problem's code, e.g. ``/problems/invalid-study``; ``detail`` says what to do;
+    ``faults`` names every fault of a document by its path.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+    faults: tuple[str, ...] | None = None

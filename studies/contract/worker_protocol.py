@@ -1,0 +1,179 @@
+"""What a worker and the server say to each other: register once, then one `sync` request a second per node.
+
+Everything here may be sent twice, late or out of order with the same end state as once and in order:
+
+- metric chunks and log chunks carry a sequence number per attempt (and metric): what is stored is not stored again;
+- an attempt ends once: later ends are answered as the first was;
+- leases that the server has granted but that the worker does not list among its attempts are granted again in the
+  next answer, so a lost answer loses nothing;
+- every write is fenced by ``(attempt_id, token)`` of a live lease: where there is none, the answer lists the attempt
+  under ``lost`` and the worker stops that run.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from studies.contract.base import Message, NonNegative, Params, Scalar, Timestamp
+from studies.contract.schedule import Schedule
+from studies.contract.study_file import Metric, Objective, OptimizerName
+
+MAX_POINTS_PER_CHUNK = 4096
+MAX_CHUNKS_PER_SYNC = 4096
+MAX_LOG_CHARS = 65_536
+MAX_ATTEMPTS_PER_SYNC = 1024
+
+MetricName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Device(Message):
+    """A device of a node. ``capacity`` is how many attempts it may hold at once (packing decides; 1 = alone)."""
+
+    name: str = Field(pattern=r"^(cpu|cuda:[0-9]{1,3})$")
+    model: str = Field(default="", max_length=200)
+    memory_bytes: int | None = Field(default=None, ge=0)
+    capacity: int = Field(default=1, ge=0, le=1024)
+
+
+class RegisterWorker(Message):
+    """A worker introduces itself. A fresh id is given at every start.
+
+    Attributes:
+        objectives: names of the registered objectives that it runs, e.g. ``("image_classification",)``.
+        allow: its allow-list of ``file.py:function`` patterns for function objectives (fnmatch).
+    """
+
+    name: str = Field(min_length=1, max_length=200)
+    hostname: str = Field(default="", max_length=300)
+    pid: int = Field(default=0, ge=0)
+    version: str = Field(default="", max_length=50)
+    devices: Annotated[tuple[Device, ...], Field(min_length=1, max_length=64)]
+    objectives: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+    allow: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+
+
+class WorkerRegistered(Message):
+    """The answer: who the worker is, how often it should sync, and for how long a lease holds without a sync."""
+
+    worker_id: str
+    sync_seconds: float
+    lease_seconds: float
+
+
+class RunSpec(Message):
+    """Everything that a run has to know: the same for all kinds of objective.
+
+    Attributes:
+        params: hyperparameters by name; ``lr`` is the peak learning rate, to be multiplied by the schedule.
+        num_steps: the run ends after this many optimiser updates, counted from the trial's first attempt.
+        evaluate_every: steps between dev evaluations; the last step is evaluated too.
+    """
+
+    trial_id: str
+    trial_number: int
+    study_id: str
+    study_name: str
+    stage: str
+    objective: Objective
+    metric: Metric
+    optimizer: OptimizerName
+    params: Params
+    schedule: Schedule
+    num_steps: int
+    seed: int
+    evaluate_every: int
+
+
+class Lease(Message):
+    """A time-limited right to run an attempt on one device of the worker."""
+
+    attempt_id: str
+    token: str
+    device: str
+    run: RunSpec
+
+
+class MetricChunk(Message):
+    """Consecutive points of one metric. ``sequence`` counts the chunks of (attempt, name) from 0."""
+
+    name: MetricName
+    sequence: int = Field(ge=0)
+    steps: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=MAX_POINTS_PER_CHUNK)]
+    values: Annotated[tuple[float, ...], Field(min_length=1, max_length=MAX_POINTS_PER_CHUNK)]
+
+
+class LogChunk(Message):
+    """A piece of the run's output. ``sequence`` counts the pieces of the attempt from 0."""
+
+    sequence: int = Field(ge=0)
+    text: str = Field(max_length=MAX_LOG_CHARS)
+
+
+class Outcome(Message):
+    """How an attempt ended, as the worker saw it.
+
+    Attributes:
+        state: ``preempted`` gives the attempt back uncounted; ``stopped`` answers a stop order.
+        reason: for people: the exception, the decoded signal, why it was given back.
+        error: the child's own error record (exception type, message, traceback), if it wrote one.
+    """
+
+    state: Literal["completed", "diverged", "stopped", "preempted", "failed"]
+    reason: str = Field(default="", max_length=10_000)
+    error: dict[str, Scalar] | None = None
+
+
+class AttemptReport(Message):
+    """News of one attempt: also its heartbeat, so a report without news is normal.
+
+    Attributes:
+        started_from: step that the attempt resumed from: points of earlier attempts at or beyond it are superseded.
+        outcome: None while it runs. The worker repeats it until the answer acknowledges the attempt.
+    """
+
+    attempt_id: str
+    token: str
+    started_from: int = Field(default=0, ge=0)
+    metrics: Annotated[tuple[MetricChunk, ...], Field(max_length=MAX_CHUNKS_PER_SYNC)] = ()
+    logs: Annotated[tuple[LogChunk, ...], Field(max_length=256)] = ()
+    outcome: Outcome | None = None
+
+
+class DeviceReport(Message):
+    """How a device stands now. ``capacity`` as in `Device`; 0 asks for nothing (draining)."""
+
+    name: str = Field(pattern=r"^(cpu|cuda:[0-9]{1,3})$")
+    capacity: int = Field(ge=0, le=1024)
+    memory_used_bytes: int | None = Field(default=None, ge=0)
+    utilization: NonNegative | None = None
+
+
+class SyncRequest(Message):
+    attempts: Annotated[tuple[AttemptReport, ...], Field(max_length=MAX_ATTEMPTS_PER_SYNC)] = ()
+    devices: Annotated[tuple[DeviceReport, ...], Field(max_length=64)] = ()
+
+
+class StopOrder(Message):
+    """Stop this run now; ``reason`` is shown to people."""
+
+    attempt_id: str
+    reason: str
+
+
+class SyncAnswer(Message):
+    """The server's answer to one sync.
+
+    Attributes:
+        acknowledged: attempts whose report, outcome included, is stored (or was before).
+        lost: attempts without a live lease: code ``lease-lost``; stop the run, discard what it still says.
+        stop: runs to stop; the worker answers with an outcome ``stopped``.
+        leases: new attempts, and earlier ones that the request did not list.
+    """
+
+    acknowledged: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    stop: tuple[StopOrder, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    server_time: Timestamp = 0.0

@@ -1,0 +1,64 @@
+"""The port through which a stage asks a sampler for points: randomness that is passed in, never drawn here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from studies.contract.base import Params
+from studies.contract.study_file import Search, StageKind
+
+
+@dataclass(frozen=True)
+class FloatAxis:
+    """A continuous axis of a search space, ``low <= x <= high``; ``log`` searches on a log scale."""
+
+    name: str
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class ChoiceAxis:
+    """An axis with an ordered set of values, such as batch sizes."""
+
+    name: str
+    choices: tuple[int | float, ...]
+
+
+Axis = FloatAxis | ChoiceAxis
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a sampler may learn from: a point of the space with its score, None while it runs."""
+
+    point: Params
+    score: float | None
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """Ask for ``count`` points of ``space``.
+
+    Attributes:
+        sampler: random, qmc, tpe or gp (a grid needs no sampler).
+        history: the points asked for so far, oldest first; the sampler learns from those with a score.
+        maximize: whether a higher score is better.
+        seed: with the history, all the randomness there is: the same request gives the same points.
+    """
+
+    stage: StageKind
+    sampler: Search
+    space: tuple[Axis, ...]
+    history: tuple[Observation, ...]
+    count: int
+    maximize: bool
+    seed: int
+
+
+class Sampler(Protocol):
+    """A pure function from a request to ``request.count`` points, each with a value for every axis of the space."""
+
+    def __call__(self, request: SearchRequest) -> tuple[Params, ...]: ...

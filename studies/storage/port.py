@@ -1,0 +1,174 @@
+"""The store as a port. One contract suite (`tests/contract`) holds every implementation to it.
+
+Concurrency: every method is one transaction and may be called from any thread. Two servers may share one SQL
+database; what they race for is guarded there (`apply` by the study's version, leases by a partial unique index), and
+the loser sees nothing happen. Copies: what is returned is immutable and the caller's own; it never changes later.
+Time: the store's clock alone decides (the database's for SQL, an injected one for memory).
+
+Errors: `NotFound` for an unknown id, `StorageUnavailable` when the database cannot be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from studies.contract.states import StudyCommand, TrialState
+from studies.contract.study_file import StudySpec
+from studies.contract.views import (
+    DecisionRecord,
+    Event,
+    LogPage,
+    StudySummary,
+    StudyView,
+    TrialDetail,
+    TrialPage,
+    WorkerView,
+)
+from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest
+from studies.core.actions import Action
+from studies.core.snapshot import Curve, Snapshot
+
+
+@dataclass(frozen=True)
+class Created:
+    """``fresh`` is False when an idempotency key was seen before and the study of then is returned."""
+
+    study_id: str
+    fresh: bool
+
+
+@dataclass(frozen=True)
+class Known:
+    """A snapshot with the version that it was read at; `StudyStore.apply` succeeds only at that version."""
+
+    snapshot: Snapshot
+    version: int
+
+
+@dataclass(frozen=True)
+class SettledTrial:
+    """A trial whose result will not change any more and that Optuna's record does not have yet."""
+
+    trial_id: str
+    stage: str
+    params: Mapping[str, object]
+    state: TrialState
+    score: float | None
+    curve: Curve
+    attributes: Mapping[str, object]
+
+
+class StudyStore(Protocol):
+    """Everything that the service and the engine know about studies."""
+
+    # --- studies -------------------------------------------------------------------------------------------------
+
+    def create_study(self, spec: StudySpec, idempotency_key: str | None = None) -> Created:
+        """Store a study in state ``queued`` with its stages pending.
+
+        Raises:
+            NameTaken: another study has this name.
+            IdempotencyConflict: the key was used for another document.
+        """
+
+    def list_studies(self) -> Sequence[StudySummary]:
+        """Return all studies, newest first."""
+
+    def get_study(self, study_id: str) -> StudyView: ...
+
+    def find_study(self, name: str) -> str | None:
+        """Return the id of the study of that name, None if there is none."""
+
+    def command(self, study_id: str, command: StudyCommand) -> StudyView:
+        """Pause, resume, cancel or approve, by `studies.core.lifecycle.after_command`.
+
+        Pausing stops granting leases and gives running attempts a stop order: their trials go back to waiting and
+        resume from their checkpoints. Cancelling ends waiting and running trials as cancelled. Approving lets the
+        stage that waits begin.
+
+        Raises:
+            NotAllowedNow: the study's state does not allow it; the message says which commands are.
+        """
+
+    # --- the engine's side ---------------------------------------------------------------------------------------
+
+    def active_studies(self) -> Sequence[str]:
+        """Return the ids of studies in state queued or running, oldest first."""
+
+    def load(self, study_id: str) -> Known:
+        """Return all that is known of a study, curves included."""
+
+    def apply(self, study_id: str, version: int, actions: Sequence[Action]) -> bool:
+        """Do all of `actions` in one transaction if the study is still at `version`.
+
+        Returns False, and does nothing, where the study has moved on: load it and decide again. The version moves
+        with `apply` and `command` only; results that arrive meanwhile do not move it. A queued study becomes running
+        with its first action. Ending a running trial ends its attempt with a stop order. An action on a trial that
+        meanwhile ended otherwise changes nothing.
+        """
+
+    def settled_trials(self, study_id: str) -> Sequence[SettledTrial]:
+        """Return trials of closed stages (or of an ended study) that Optuna's record lacks, ordered by number."""
+
+    def mark_mirrored(self, numbers: Mapping[str, int]) -> None:
+        """Remember the Optuna trial number of each trial id."""
+
+    def expire_leases(self) -> int:
+        """End attempts whose lease has run out, by `after_attempt`; return how many."""
+
+    # --- trials --------------------------------------------------------------------------------------------------
+
+    def list_trials(self, study_id: str, after: int | None = None, limit: int = 100) -> TrialPage:
+        """Return trials with a number greater than `after`, in order of number."""
+
+    def get_trial(self, trial_id: str) -> TrialDetail: ...
+
+    def curve(self, trial_id: str, name: str) -> Curve:
+        """Return the whole curve of a metric; empty where nothing was reported under that name.
+
+        Where a later attempt resumed from step s, its points supersede those of earlier attempts at steps >= s.
+        """
+
+    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
+        """Return that metric's whole curve for every trial of a study that has one, by trial id."""
+
+    def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
+        """Return the trial's output (all attempts, in order) from character `offset` on."""
+
+    def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
+        """Return the decisions in the order in which they were taken."""
+
+    # --- workers -------------------------------------------------------------------------------------------------
+
+    def register_worker(self, worker: RegisterWorker) -> str:
+        """Store a worker under a fresh id."""
+
+    def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        """Take a worker's news and answer with renewals, stop orders and leases, as `worker_protocol` promises.
+
+        A device gets new leases up to its capacity, the worker's live attempts on it counted; trials of running
+        studies that the worker can run (objective registered or allowed) go out by study age, then by number.
+        """
+
+    def list_workers(self) -> Sequence[WorkerView]:
+        """Return workers, last seen first."""
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    def events(self, study_id: str | None, after: int, limit: int = 500) -> Sequence[Event]:
+        """Return events with an id greater than `after` in order of id; of all studies when `study_id` is None."""
+
+    def last_event_id(self) -> int: ...
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Return when the store can be used.
+
+        Raises:
+            StorageUnavailable, SchemaMismatch
+        """
+
+    def close(self) -> None: ...

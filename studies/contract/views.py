@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from studies.contract.base import Message, Params, Timestamp
 from studies.contract.decision import Decision
 from studies.contract.schedule import Schedule
@@ -105,7 +107,7 @@ class TrialView(Message):
     reason: str = ""
     ended_because: str = ""
     parent_id: str | None = None
-    metrics: dict[str, MetricSummary] = {}
+    metrics: dict[str, MetricSummary] = Field(default_factory=dict)
     created_at: Timestamp
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None

@@ -83,7 +83,9 @@ class Simulation:
     `slots` is how many trials run at once; `twice` asks every question twice and holds the answers against each other.
     """
 
-    def __init__(self, spec: StudySpec, world: World, *, sampler: Sampler = fake_sampler, slots: int = 4, twice: bool = False) -> None:
+    def __init__(
+        self, spec: StudySpec, world: World, *, sampler: Sampler = fake_sampler, slots: int = 4, twice: bool = False
+    ) -> None:
         self.snapshot = queued(spec)
         self.actions: list[Action] = []
         self.ticks = 0

@@ -59,7 +59,10 @@ def test_the_grid_scales_the_rate_and_holds_the_effective_one() -> None:
 @pytest.mark.parametrize(("rule", "lr"), [("linear", 0.04), ("sqrt", 0.02), ("none", 0.01)])
 def test_the_rate_follows_the_batch_size_by_the_rule_asked_for(rule: str, lr: float) -> None:
     spec = {**BATCH, "batch_sizes": [256], "momenta": [0.9], "lr_bracket": [1.0], "lr_scaling": rule}
-    rates = {trial.params["batch_size"]: trial.params["lr"] for trial in run(scored(closeness(64, 0.9)), spec).snapshot.trials}
+    rates = {
+        trial.params["batch_size"]: trial.params["lr"]
+        for trial in run(scored(closeness(64, 0.9)), spec).snapshot.trials
+    }
     assert rates == {64: 0.01, 256: pytest.approx(lr)}
 
 

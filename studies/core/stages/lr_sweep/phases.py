@@ -72,7 +72,7 @@ def repetition(context: Context[LrSweep]) -> Sequence[Proposal]:
     """Further seeds of the best two rates while their order is within noise (T)."""
     pair = finalists(context)
     why = "the lead of the best learning rate is within noise (guide, stage 1; T)."
-    return repeats([s.depth for s in pair], lambda done: settled(as_repeated(pair, done)), why)
+    return repeats([s.depth for s in pair], lambda done: settled(as_repeated(pair, done), repeated=done > 0), why)
 
 
 PHASES: tuple[Phase[LrSweep], ...] = (coarse_grid, extension, refinement, repetition)
@@ -126,7 +126,7 @@ def _beyond(context: Context[LrSweep]) -> tuple[float | None, str]:
 def _edge_by_tie(coarse: Sequence[Standing], best: Standing) -> bool:
     """Return whether the smallest rate won as the smaller one of a tie only: flat terrain goes on for ever."""
     neighbour = min((s for s in coarse if s is not best), key=lambda s: abs(math.log(s.lr / best.lr)), default=None)
-    return neighbour is not None and neighbour.lr > best.lr and not settled([best, neighbour])
+    return neighbour is not None and neighbour.lr > best.lr and not settled([best, neighbour], repeated=True)
 
 
 def _proposal(context: Context[LrSweep], lr: float, replicate: int, reason: str) -> Proposal:

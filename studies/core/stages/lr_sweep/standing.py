@@ -97,7 +97,10 @@ def ahead_by(first: Standing, second: Standing) -> By:
     return "tie" if tied(first.speed, second.speed) else "speed"
 
 
-def settled(pair: Sequence[Standing]) -> bool:
-    """Return whether the order of two rates is beyond noise, by depth or else by speed."""
+def settled(pair: Sequence[Standing], *, repeated: bool) -> bool:
+    """Return whether the order of two rates is beyond noise: by depth, or by speed once they have been `repeated`.
+
+    A single run knows the noise of its own curve alone, and that is least where speed is read: over all of it.
+    """
     first, second = pair
-    return first.depth.leads(second.depth).clear or first.speed.leads(second.speed).clear
+    return first.depth.leads(second.depth).clear or (repeated and first.speed.leads(second.speed).clear)

@@ -31,7 +31,7 @@ from studies.core.actions import (
     Proposal,
 )
 from studies.core.decide import decide
-from studies.core.sampling import FloatAxis, Sampler, SearchRequest
+from studies.core.sampling import Axis, FloatAxis, Sampler, SearchRequest
 from studies.core.snapshot import Curve, Snapshot, Stage, Trial
 
 MAX_TICKS = 5_000
@@ -59,7 +59,7 @@ def fake_sampler(request: SearchRequest) -> tuple[Params, ...]:
     return tuple({axis.name: _draw(axis, random) for axis in request.space} for _ in range(request.count))
 
 
-def _draw(axis: Any, random: np.random.Generator) -> float | int:
+def _draw(axis: Axis, random: np.random.Generator) -> float | int:
     if not isinstance(axis, FloatAxis):
         return axis.choices[int(random.integers(len(axis.choices)))]
     if axis.log:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from tests.simulation.simulator import Run, Simulation, World, fake_sampler
 from tests.simulation.study import BATCH, SWEEP, study
 from tests.simulation.worlds import diverging, quadratic, run_of
 
-KIND = "batch_momentum"
+KIND: Final = "batch_momentum"
 
 
 def scored(score: Callable[[Params], float], *, noise: float = 0.0, tail: float = 0.5) -> World:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from tests.simulation.simulator import Run, Simulation, World
 from tests.simulation.study import ALL, DECAY, study
 from tests.simulation.worlds import quadratic, run_of
 
-KIND = "decay_schedule"
+KIND: Final = "decay_schedule"
 
 
 def scored(score: Callable[[Schedule], float], *, peak: float = 0.7, noise: float = 0.001) -> World:

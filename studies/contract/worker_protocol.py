@@ -161,8 +161,18 @@ class DeviceReport(Message):
 
 
 class SyncRequest(Message):
+    """All the news of a node. An attempt, and a device, stands in it at most once."""
+
     attempts: Annotated[tuple[AttemptReport, ...], Field(max_length=MAX_ATTEMPTS_PER_SYNC)] = ()
     devices: Annotated[tuple[DeviceReport, ...], Field(max_length=64)] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> SyncRequest:
+        attempts = {report.attempt_id for report in self.attempts}
+        devices = {report.name for report in self.devices}
+        if len(attempts) < len(self.attempts) or len(devices) < len(self.devices):
+            raise ValueError("names an attempt or a device twice: put all news of each into one report")
+        return self
 
 
 class StopOrder(Message):

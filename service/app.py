@@ -17,9 +17,8 @@ from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
 from service.routes import events, export, health, studies, trials, workers
 from service.settings import Settings, require_safe_bind
-from service.storage import open_database
+from service.storage import build_engine, open_database
 from service.ticker import Ticker
-from studies.engine import Engine
 from studies.storage.port import StudyStore
 
 

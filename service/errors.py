@@ -72,19 +72,19 @@ def _on_stagetune_error(request: Request, error: Exception) -> Response:
 
 
 def _on_refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestRefused)  # noqa: S101 (registered for this type alone)
+    assert isinstance(error, RequestRefused)  # registered for this type alone
     return respond(error.kind, str(error), instance=request.url.path, faults=error.faults)
 
 
 def _on_invalid_request(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 (registered for this type alone)
+    assert isinstance(error, RequestValidationError)  # registered for this type alone
     detail = "Mend every fault named and send the request again."
     faults = fault_lines(error.errors())
     return respond(problems.INVALID_REQUEST, detail, instance=request.url.path, faults=faults)
 
 
 def _on_http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 (registered for this type alone)
+    assert isinstance(error, HTTPException)  # registered for this type alone
     kind, detail = _http_problem(request, error)
     return respond(kind, detail, instance=request.url.path, headers=error.headers)
 

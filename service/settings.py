@@ -1,4 +1,4 @@
-"""The service's settings: read from the environment (``STAGETUNE_...``) when `Settings()` is called, never at import."""
+"""The service's settings, read from the environment (``STAGETUNE_...``) when `Settings()` is called."""
 
 from __future__ import annotations
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from service import problems
 from service.errors import RequestRefused
 from studies.contract.study_document import parse_json, parse_yaml
-from studies.contract.study_file import StudySpec
+from studies.contract.study_file import BatchMomentum, StudySpec
+from studies.errors import InvalidStudy
+from studies.storage.optuna_bridge import missing
 
 JSON_TYPES = frozenset({"application/json"})
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml"})
@@ -30,3 +32,18 @@ def read_study(body: bytes, content_type: str) -> StudySpec:
         problems.UNSUPPORTED_MEDIA_TYPE,
         "Send the study file with the header 'Content-Type: application/json' (or application/yaml).",
     )
+
+
+def require_searchable(spec: StudySpec) -> None:
+    """Refuse a search that this server cannot do for want of a package.
+
+    Raises:
+        InvalidStudy: names the stage, and what to install or choose instead.
+    """
+    faults = tuple(
+        f"stages[{index}].search: {reason}"
+        for index, stage in enumerate(spec.stages)
+        if isinstance(stage, BatchMomentum) and (reason := missing(stage.search)) is not None
+    )
+    if faults:
+        raise InvalidStudy(faults)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from studies.contract.base import Message, Positive
 
@@ -38,3 +38,13 @@ class Schedule(Message):
     power: Positive = 2.0
     milestones: tuple[int, ...] = ()
     floor: float = Field(default=0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _decay_is_complete(self) -> Schedule:
+        if self.kind != "constant" and self.end is None:
+            raise ValueError(f"end: a {self.kind} decay needs the step at which it is over, usually num_steps")
+        if self.kind == "piecewise" and not self.milestones:
+            raise ValueError("milestones: a piecewise decay needs one step at least")
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError("milestones: must be strictly increasing")
+        return self

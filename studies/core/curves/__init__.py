@@ -1,0 +1,28 @@
+"""What a curve says: smoothing, divergence, depth and speed, convergence, the dev peak, thinning.
+
+All work on `studies.core.snapshot.Curve`, take NaN and the infinities as gaps and never raise because of them.
+"""
+
+from studies.core.curves.dev import decay_start, dev_noise, length_verdict, peak
+from studies.core.curves.divergence import diverged
+from studies.core.curves.loss import area, area_noise, convergence_step, depth, noise, num_steps_after
+from studies.core.curves.smoothing import smooth
+from studies.core.curves.thinning import merge_attempts, minmax_thin, thin
+
+__all__ = [
+    "area",
+    "area_noise",
+    "convergence_step",
+    "decay_start",
+    "depth",
+    "dev_noise",
+    "diverged",
+    "length_verdict",
+    "merge_attempts",
+    "minmax_thin",
+    "noise",
+    "num_steps_after",
+    "peak",
+    "smooth",
+    "thin",
+]

@@ -1,0 +1,75 @@
+"""The dev curve: its peak, the noise of that peak, and what its place says about the number of steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from studies.core.curves.smoothing import Values, default_window, smooth_values, usable
+from studies.core.snapshot import Curve
+
+LengthVerdict = Literal["too_long", "fine", "too_short"]
+
+TOO_LONG, TOO_SHORT = 0.10, 0.75
+"""Best dev step in the first tenth, or in the last quarter (T)."""
+
+
+def peak(dev: Curve, *, maximize: bool) -> tuple[int, float]:
+    """Return step and value of the smoothed curve's best point; (0, NaN) where there is no finite value.
+
+    The first of equals. Smoothing keeps a single lucky evaluation from being taken for the peak.
+    """
+    points = usable(dev)
+    if not len(points):
+        return 0, math.nan
+    heights = smooth_values(points.values)
+    best = _best(heights, maximize=maximize)
+    return int(points.steps[best]), float(heights[best])
+
+
+def dev_noise(dev: Curve, *, maximize: bool) -> float:
+    """Return the standard error of the peak's value, infinite below four points.
+
+    It is taken from how evaluations near the peak (half the curve around it) scatter about a straight line through
+    their neighbours. All evaluations share one dev set, so the error from its size is not in it.
+    """
+    values = usable(dev).values
+    bends = _bends(values, _best(smooth_values(values), maximize=maximize)) if values.size else values
+    if bends.size < 2:
+        return math.inf
+    deviation = float(np.mean(np.abs(bends))) * math.sqrt(math.pi / 2) / math.sqrt(6)
+    return deviation / math.sqrt(default_window(values.size))
+
+
+def decay_start(peak_step: int) -> int:
+    """Return the step at which a decay starts just before the old dev peak (G: 3,000 -> 2,700)."""
+    return peak_step * 9 // 10
+
+
+def length_verdict(dev: Curve, num_steps: int, *, maximize: bool) -> LengthVerdict:
+    """Judge a finished run's length by the first step that comes within noise of its dev peak (T).
+
+    In the first tenth: far too long. In the last quarter: lengthen, and tune the decay again.
+    """
+    points = usable(dev)
+    if not len(points):
+        return "fine"
+    heights = smooth_values(points.values)
+    error = dev_noise(dev, maximize=maximize)
+    gaps = np.abs(heights - heights[_best(heights, maximize=maximize)])
+    reached = points.steps[np.argmax(gaps <= (error if math.isfinite(error) else 0.0))] / num_steps
+    if reached <= TOO_LONG:
+        return "too_long"
+    return "too_short" if reached >= TOO_SHORT else "fine"
+
+
+def _best(heights: Values, *, maximize: bool) -> int:
+    return int(np.argmax(heights) if maximize else np.argmin(heights))
+
+
+def _bends(values: Values, best: int) -> Values:
+    """Return the second differences in half the curve around the peak, in which straight stretches vanish."""
+    reach = max(2, values.size // 4)
+    return np.diff(values[max(0, best - reach) : best + reach + 1], 2)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import optuna
 import sqlalchemy
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from sqlalchemy import URL, make_url
 from sqlalchemy.pool import NullPool
 
@@ -38,12 +38,13 @@ class OptunaMirror:
     first write.
 
     Args:
-        url: the store's own address, ``sqlite:///path`` or ``postgresql://...``.
+        url: the store's own address: ``sqlite:///path``, ``postgresql://...``, or ``memory://`` for a record that ends
+            with this object.
     """
 
     def __init__(self, url: str) -> None:
         self._url = _driven(make_url(url))
-        self._storage: RDBStorage | None = None
+        self._storage: BaseStorage | None = None
         self._lock = threading.Lock()
 
     def write(self, study_name: str, direction: Direction, trials: Sequence[SettledTrial]) -> Mapping[str, int]:
@@ -63,7 +64,7 @@ class OptunaMirror:
 
     def close(self) -> None:
         """Give the connections back."""
-        if self._storage is not None:
+        if isinstance(self._storage, RDBStorage):
             self._storage.remove_session()
             self._storage.engine.dispose()
             self._storage = None
@@ -71,7 +72,7 @@ class OptunaMirror:
     def _study(self, name: str, direction: Direction) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         if self._storage is None:
-            self._storage = RDBStorage(_literal(self._url), engine_kwargs=_engine_arguments(self._url))
+            self._storage = _opened(self._url)
         return optuna.create_study(study_name=name, storage=self._storage, direction=direction, load_if_exists=True)
 
     @contextmanager
@@ -106,6 +107,12 @@ def _record(study: optuna.Study, trials: Sequence[SettledTrial]) -> dict[str, in
 
 
 # --- connections -------------------------------------------------------------------------------------------------
+
+
+def _opened(url: URL) -> BaseStorage:
+    if url.get_backend_name() == "memory":
+        return InMemoryStorage()
+    return RDBStorage(_literal(url), engine_kwargs=_engine_arguments(url))
 
 
 def _driven(url: URL) -> URL:

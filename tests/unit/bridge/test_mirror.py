@@ -115,6 +115,13 @@ def test_writing_again_adds_nothing_but_what_lacks(mirror: OptunaMirror, url: st
     assert len(loaded(url, "digits/lr_sweep").trials) == 3
 
 
+def test_a_store_in_memory_has_a_record_in_memory() -> None:
+    mirror = OptunaMirror("memory://")
+    assert mirror.write("digits", "maximize", [trial(0)]) == {"tr_lr_sweep_0": 0}
+    assert mirror.write("digits", "maximize", [trial(0), trial(1)]) == {"tr_lr_sweep_0": 0, "tr_lr_sweep_1": 1}
+    mirror.close()
+
+
 def test_nothing_to_write_opens_nothing(tmp_path: Path) -> None:
     assert OptunaMirror(f"sqlite:///{tmp_path / 'none.db'}").write("digits", "maximize", []) == {}
     assert not (tmp_path / "none.db").exists()

@@ -153,7 +153,7 @@ def test_a_long_history_is_cut_to_the_best_and_the_latest() -> None:
 def test_gp_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missing("gp") is None
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert missing("gp") == "search: gp needs PyTorch on the server: pip install torch, or use search: tpe"
+    assert missing("gp") == "gp needs PyTorch on the server: pip install torch there, or use tpe"
     assert missing("tpe") is None
 
 

@@ -14,7 +14,9 @@ ROUNDS = 2
 """Times that each finalist is repeated at most: one or two further seeds."""
 
 
-def repeats(finalists: Sequence[Contender], settled_after: Callable[[int], bool], why: str) -> tuple[Proposal, ...]:
+def repeats(
+    finalists: Sequence[Contender], settled_after: Callable[[int], bool], why: str
+) -> tuple[Proposal, ...]:
     """Return the repeats that the finalists want: round after round, until their order is settled or `ROUNDS` are run.
 
     ``settled_after(n)`` says whether it is by the runs of the first n rounds alone, so that asking again gives the

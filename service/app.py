@@ -45,7 +45,6 @@ def create_app(settings: Settings, store: StudyStore | None = None, tick: Callab
         version=installed_version(),
         docs_url=None,  # FastAPI's pages load their scripts from a CDN
         redoc_url=None,
-        root_path=settings.root_path,
         lifespan=lifespan,
     )
     app.state.settings = settings

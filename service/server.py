@@ -27,6 +27,7 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,
             proxy_headers=False,
+            root_path=app.state.settings.root_path,
         )
         super().__init__(config)
         self.app = app

@@ -15,9 +15,9 @@ BASE_URL = "http://127.0.0.1:8080"
 class InProcess(httpx.BaseTransport):
     """Sends requests to `app` on the portal's event loop; a streamed answer is read to its end."""
 
-    def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
+    def __init__(self, app: FastAPI, portal: BlockingPortal, root_path: str = "") -> None:
         self._portal = portal
-        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._transport = httpx.ASGITransport(app, raise_app_exceptions=False, root_path=root_path)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         pieces = list(request.stream)  # type: ignore[call-overload]
@@ -36,9 +36,9 @@ async def _stream(pieces: list[bytes]) -> AsyncIterator[bytes]:
 
 @contextmanager
 def running(app: FastAPI) -> Iterator[InProcess]:
-    """Run the app's lifespan; yield the transport that reaches it."""
+    """Run the app's lifespan; yield the transport that reaches it, below the prefix of its settings."""
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(app.router.lifespan_context(app)):
-        yield InProcess(app, portal)
+        yield InProcess(app, portal, app.state.settings.root_path)
 
 
 @contextmanager

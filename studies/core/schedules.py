@@ -25,6 +25,9 @@ LAZY_INTERVAL = 100
 LAZY_SHARE = 50
 """...for runs of some thousand steps; shorter ones are recomputed this many times at least."""
 
+HALF = 0.5
+"""What the factor must have come down to by the step of the old dev peak (guide, stage 3)."""
+
 
 def lr(schedule: Schedule, peak: float, step: int) -> float:
     """Return the learning rate of update number `step`."""
@@ -54,7 +57,7 @@ def half_lr_step(schedule: Schedule) -> int | None:
     if schedule.end is None:
         return None
     decay = range(schedule.warmup_steps, schedule.end + 1)
-    found = bisect_left(decay, x=True, key=lambda step: factor(schedule, step) <= 0.5)
+    found = bisect_left(decay, x=True, key=lambda step: factor(schedule, step) <= HALF)
     return decay[found] if found < len(decay) else None
 
 

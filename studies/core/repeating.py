@@ -14,17 +14,19 @@ ROUNDS = 2
 """Times that each finalist is repeated at most: one or two further seeds."""
 
 
-def repeats(finalists: Sequence[Contender], settled_after: Callable[[int], bool], why: str) -> tuple[Proposal, ...]:
-    """Return the repeats that the finalists want: round after round, until their order is settled or `ROUNDS` are run.
+def repeats(
+    finalists: Sequence[Contender], settled_after: Callable[[int], bool], why: str, rounds: int = ROUNDS
+) -> tuple[Proposal, ...]:
+    """Return the repeats that the finalists want: round after round, until their order is settled or `rounds` are run.
 
     ``settled_after(n)`` says whether it is by the runs of the first n rounds alone, so that asking again gives the
     same proposals, or these and more.
     """
-    return tuple(_rounds(finalists, settled_after, why))
+    return tuple(_rounds(finalists, settled_after, why, rounds))
 
 
-def _rounds(finalists: Sequence[Contender], settled_after: Callable[[int], bool], why: str) -> Iterator[Proposal]:
-    for done in range(ROUNDS):
+def _rounds(finalists: Sequence[Contender], settled_after: Callable[[int], bool], why: str, rounds: int) -> Iterator[Proposal]:
+    for done in range(rounds):
         if len(finalists) < 2 or settled_after(done):
             return
         yield from (again(finalist.after(done), done, why) for finalist in finalists)

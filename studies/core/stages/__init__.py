@@ -7,10 +7,12 @@ from typing import Any
 
 from studies.contract.study_file import StageKind
 from studies.core.context import Rule
-from studies.core.stages import lr_sweep
+from studies.core.stages import batch_momentum, decay_schedule, lr_sweep
 
 _RULES: Mapping[StageKind, Rule[Any]] = {
     "lr_sweep": lr_sweep.RULE,
+    "batch_momentum": batch_momentum.RULE,
+    "decay_schedule": decay_schedule.RULE,
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from studies.contract.base import Params
 from studies.contract.states import TrialState
 from studies.contract.study_file import LrSweep, StudySpec
 from studies.core import schedules
@@ -14,6 +13,7 @@ from studies.core.context import Context, Phase
 from studies.core.plan import Demand, sweep_steps
 from studies.core.repeating import REPEAT, repeats
 from studies.core.space import at_edge, extend_beyond, lr_label, refine_around
+from studies.core.starting import DEFAULT_LR, default_params
 from studies.core.stages.lr_sweep.standing import (
     Standing,
     as_repeated,
@@ -24,14 +24,8 @@ from studies.core.stages.lr_sweep.standing import (
     winner,
 )
 
-DEFAULT_LR = 0.01
-"""The rate that suits most nets (M): where a budget cannot cover the grid, the rates near it come first."""
-
 EXTENSIONS = 3
 """Rates by which the grid is extended on one side at most."""
-
-MOMENTUM_OPTIMIZERS = ("sgd", "nesterov")
-"""With an all-round optimiser (Adam, RMSProp) momentum is left alone (guide, stage 2)."""
 
 
 def demand(spec: StudySpec, stage: LrSweep) -> Demand:
@@ -39,14 +33,6 @@ def demand(spec: StudySpec, stage: LrSweep) -> Demand:
     del spec
     grid = len(stage.grid) * stage.seeds
     return Demand(minimum=min(3, grid), wanted=grid + stage.refine + EXTENSIONS + 2)
-
-
-def default_params(spec: StudySpec, lr: float) -> Params:
-    """Return a whole configuration where no stage has chosen yet: every hyperparameter by name."""
-    params: Params = {"lr": lr, "batch_size": spec.defaults.batch_size, "weight_decay": spec.defaults.weight_decay}
-    if spec.optimizer in MOMENTUM_OPTIMIZERS:
-        params["momentum"] = spec.defaults.momentum
-    return params
 
 
 # --- the phases --------------------------------------------------------------------------------------------------

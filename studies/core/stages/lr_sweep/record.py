@@ -19,7 +19,8 @@ from studies.core.records import (
 )
 from studies.core.snapshot import LOSS, Trial
 from studies.core.space import at_edge, lr_label
-from studies.core.stages.lr_sweep.phases import DEFAULT_LR, PHASES, finalists
+from studies.core.starting import DEFAULT_LR
+from studies.core.stages.lr_sweep.phases import PHASES, finalists
 from studies.core.stages.lr_sweep.standing import (
     Standing,
     ahead_by,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studies.contract.worker_protocol import Lease
-from workers.channel import Frame, encode, frames
+from workers.channel import BrokenFrame, Frame, encode, frames
 from workers.objectives import modules_of
 from workers.run_directory import RunDirectory
 
@@ -142,12 +142,22 @@ async def _attend(control: socket.socket, channel: int, on_frame: Callable[[Fram
     )
 
     async def listen() -> int | None:
-        async for frame in frames(said):
-            on_frame(frame)
         status = None
-        async for frame in frames(reader):
-            status = int(frame["status"])
-        writer.close()
+        try:
+            async for frame in frames(said):
+                _hand_over(frame, on_frame)
+            async for frame in frames(reader):
+                status = int(frame["status"])
+        finally:
+            writer.close()  # Wherever this ends, the keeper takes it as the order to end the tree.
         return status
 
     return RunHandle(writer, asyncio.create_task(listen(), name="run"))
+
+
+def _hand_over(frame: Frame, on_frame: Callable[[Frame], None]) -> None:
+    """User code shares a process with the sender of these frames: whatever is wrong with one is the run's fault."""
+    try:
+        on_frame(frame)
+    except Exception as fault:
+        raise BrokenFrame(f"a frame could not be understood: {type(fault).__name__}: {fault}") from fault

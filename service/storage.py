@@ -8,8 +8,9 @@ from sqlalchemy.engine import make_url
 
 from service.settings import Settings
 from studies.engine import Engine
-from studies.storage import open_store, upgrade_database
-from studies.storage.optuna_bridge import OptunaMirror, OptunaSampler
+from st import open_store, upgrade_database
+from studies.storage.optuna_bridge.mirror import OptunaMirror
+from studies.storage.optuna_bridge.sampler import OptunaSampler
 from studies.storage.port import StudyStore
 
 

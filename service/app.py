@@ -67,15 +67,17 @@ async def _running(
     app: FastAPI, settings: Settings, given: StudyStore | None, tick: Callable[[], None] | None
 ) -> AsyncIterator[None]:
     store = given if given is not None else await asyncio.to_thread(open_database, settings)
+    engine = build_engine(settings, store)
     app.state.store = store
     app.state.stopping = asyncio.Event()
-    app.state.ticker = Ticker(tick or build_engine(settings, store).tick, settings.tick_seconds)
+    app.state.ticker = Ticker(tick or engine.tick, settings.tick_seconds)
     app.state.ticker.start()
     try:
         yield
     finally:
         app.state.stopping.set()
         await asyncio.to_thread(app.state.ticker.stop)
+        engine.close()
         if given is None:
             store.close()
 

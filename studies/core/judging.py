@@ -15,7 +15,6 @@ from studies.core import curves
 from studies.core.snapshot import LOSS, Curve, Trial
 from studies.core.stats import Estimate, Lead, lead, mean_and_standard_error, pooled_deviation
 
-
 @dataclass(frozen=True)
 class Reading:
     """What one run says: ``value``, higher is better, and its standard deviation by the curve's own noise."""

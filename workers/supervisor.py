@@ -16,7 +16,7 @@ from workers.channel import BrokenFrame, Frame, encode, frames
 from workers.objectives import modules_of
 from workers.run_directory import RunDirectory
 
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Runs share the cores: each computes on one (and a process must have no threads when it is forked)."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -132,23 +130,27 @@ def test_an_incomplete_decay_is_refused(fields: dict[str, object]) -> None:
 
 @given(any_schedule())
 def test_the_factor_stays_between_zero_and_one_and_never_rises_after_the_warmup(schedule: Schedule) -> None:
-    shape = schedules.factors(schedule, np.arange(800))
+    shape = schedules.factors(schedule, np.arange(720))
     assert np.all((shape >= 0) & (shape <= 1))
     assert np.all(np.diff(shape[schedule.warmup_steps :]) <= 1e-12)
 
 
 @given(any_schedule())
 def test_before_the_decay_the_rate_is_at_its_peak(schedule: Schedule) -> None:
-    first = min([schedule.start, *schedule.milestones]) if schedule.kind == "piecewise" else schedule.start
-    begin = max(first, schedule.warmup_steps)
-    if begin < (schedule.end or math.inf) and begin not in schedule.milestones:
+    begin = max(schedule.start, schedule.warmup_steps)
+    if begin < (schedule.end or 0) and begin < schedule.milestones[0]:
         assert schedules.factor(schedule, begin) == 1.0
+
+
+def test_a_milestone_within_the_warmup_counts_when_it_is_over() -> None:
+    schedule = Schedule(kind="piecewise", end=100, milestones=(5, 50), warmup_steps=10)
+    assert [schedules.factor(schedule, step) for step in (5, 9, 10, 50)] == pytest.approx([0.5, 0.9, 0.1, 0.01])
 
 
 @given(any_schedule())
 def test_half_lr_step_is_the_first_such_step(schedule: Schedule) -> None:
     half = schedules.half_lr_step(schedule)
-    low = np.flatnonzero(schedules.factors(schedule, np.arange(schedule.warmup_steps, 800)) <= 0.5)
+    low = np.flatnonzero(schedules.factors(schedule, np.arange(schedule.warmup_steps, 720)) <= 0.5)
     past_the_end = schedule.warmup_steps > (schedule.end or 0)
     assert half == (int(low[0]) + schedule.warmup_steps if low.size and not past_the_end else None)
 

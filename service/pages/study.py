@@ -51,21 +51,39 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class TrialsContext:
-    """A page of trials. ``param_names`` are the table's columns; ``next_after`` is None on the last page."""
+    """A page of trials. ``param_names`` are the table's columns.
 
-    study_id: str
+    Attributes:
+        more: the query that shows more trials, empty on the last page.
+        back: whether there are trials before the first row.
+    """
+
     metric: str
     param_names: tuple[str, ...]
     rows: tuple[TrialRow, ...]
-    next_after: int | None
+    more: str
+    back: bool
+
+
+@dataclass(frozen=True)
+class StoryContext:
+    study_id: str
+    cards: tuple[StageCard, ...]
+
+
+@dataclass(frozen=True)
+class ControlsContext:
+    """What can be chosen for the live curves: the metrics by name, the study's own first."""
+
+    metrics: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class StudyContext:
     study: StudyView
     header: HeaderContext
-    cards: tuple[StageCard, ...]
-    metrics: tuple[str, ...]
+    story: StoryContext
+    controls: ControlsContext
     trials: TrialsContext
 
 
@@ -88,12 +106,20 @@ def trials_context(store: StudyStore, study: StudyView, after: int | None, limit
     found = store.list_trials(study.id, after, limit)
     names = dict.fromkeys(name for trial in found.trials for name in trial.params)
     return TrialsContext(
-        study_id=study.id,
         metric=study.spec.metric.name,
         param_names=tuple(names),
         rows=tuple(_row(trial, study) for trial in found.trials),
-        next_after=found.next_after,
+        more="" if found.next_after is None else _more(after, found.next_after, limit),
+        back=after is not None,
     )
+
+
+def _more(after: int | None, next_after: int, limit: int) -> str:
+    """Return the query for a longer table, or for the next one where this is as long as a table may get."""
+    if limit >= MOST_ROWS:
+        return f"?after={next_after}&limit={MOST_ROWS}"
+    grown = min(MOST_ROWS, limit + 2 * ROWS)
+    return f"?limit={grown}" if after is None else f"?after={after}&limit={grown}"
 
 
 def _row(trial: TrialView, study: StudyView) -> TrialRow:
@@ -111,8 +137,8 @@ def study_page(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResp
     context = StudyContext(
         study=study,
         header=header_context(study, trials),
-        cards=story(study, trials),
-        metrics=tuple(metric_names(trials, study)),
+        story=StoryContext(study_id, story(study, trials)),
+        controls=ControlsContext(tuple(metric_names(trials, study))),
         trials=trials_context(store, study, None, ROWS),
     )
     return page(request, "study.html", context)
@@ -130,10 +156,11 @@ def study_story(request: Request, store: StoreDep, study_id: StudyId) -> HTMLRes
     return page(request, "parts/story.html", StoryContext(study_id, story(study, all_trials(store, study_id))))
 
 
-@dataclass(frozen=True)
-class StoryContext:
-    study_id: str
-    cards: tuple[StageCard, ...]
+@router.get("/studies/{study_id}/parts/controls", name="study_controls")
+def study_controls(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
+    study = store.get_study(study_id)
+    context = ControlsContext(tuple(metric_names(all_trials(store, study_id), study)))
+    return page(request, "parts/controls.html", context)
 
 
 @router.get("/studies/{study_id}/parts/trials", name="study_trials")

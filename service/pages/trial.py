@@ -21,6 +21,9 @@ from studies.storage.port import StudyStore
 
 router = APIRouter(route_class=PageRoute)
 
+TRAIN_ACCURACY = "train_accuracy"
+DEV_ACCURACY = "dev_accuracy"
+
 
 @dataclass(frozen=True)
 class ParamRow:
@@ -103,7 +106,8 @@ def _attempt(attempt: AttemptView) -> AttemptRow:
 
 
 def _findings(store: StudyStore, study: StudyView, trial: TrialView) -> tuple[Finding, ...]:
-    raise NotImplementedError
+    dev = store.curve(trial.id, study.spec.metric.name) if study.spec.metric.name == DEV_ACCURACY else None
+    return diagnose(store.curve(trial.id, LOSS), store.curve(trial.id, TRAIN_ACCURACY), dev)
 
 
 @router.get("/trials/{trial_id}", name="trial")

@@ -66,7 +66,8 @@ def _log(curves: Curves) -> str:
 def curves_of(params: Mapping[str, Any], schedule: Schedule, num_steps: int, seed: int) -> Curves:
     """Return plausible curves: too small a rate is slow, too large a one diverges, decay helps at the end."""
     lr = params["lr"] / (1 - params.get("momentum", 0.0)) * 0.1
-    noise = np.random.default_rng([seed, round(lr * 1e9) % 2**31])
+    noise = np.random.default_rng([seed, round(lr * 1e9), params["batch_size"], len(schedule.kind)])
+    batch_penalty = 0.004 * math.log2(params["batch_size"] / 32)
     steps = np.arange(1, num_steps + 1)
     if lr > 0.4:
         loss = 2.3 * np.exp(np.minimum(steps / 9, 80)) + noise.normal(0, 0.1, num_steps)
@@ -76,7 +77,7 @@ def curves_of(params: Mapping[str, Any], schedule: Schedule, num_steps: int, see
     floor = 0.05 + 0.5 * lr * np.asarray(factors(schedule, steps))
     loss = floor + (2.3 - floor) * np.exp(-speed * steps) + np.abs(noise.normal(0, 0.02 + 0.2 * lr, num_steps))
     at = steps[steps % 50 == 0]
-    dev = 0.985 - 0.12 * loss[at - 1] + noise.normal(0, 0.003, at.size)
+    dev = 0.985 - batch_penalty - 0.12 * loss[at - 1] + noise.normal(0, 0.003, at.size)
     return {
         "loss": dict(zip(steps.tolist(), loss.tolist(), strict=True)),
         "dev_accuracy": dict(zip(at.tolist(), np.clip(dev, 0.05, 1).tolist(), strict=True)),

@@ -98,10 +98,22 @@ def live_drawing(data: LiveData, palette: Palette) -> Drawing:
         "layout": layout(
             palette,
             xaxis=axis(palette, "step", "log" if data.look.log_x else "linear"),
-            yaxis=axis(palette, escape(name), "log" if data.look.log_y else "linear"),
+            yaxis=axis(palette, escape(name), "log" if data.look.log_y else "linear", **_sane_range(data)),
         ),
     }
     return Drawing(_sentence(data), figure, _table(data))
+
+
+def _sane_range(data: LiveData) -> dict[str, Any]:
+    """Return a range that no diverging curve can stretch, empty where nothing has diverged or everything has."""
+    values = [value for row in data.sound for value in row.raw.finite]
+    if not data.diverged or not values:
+        return {}
+    low, high = min(values), max(values)
+    if not data.look.log_y:
+        margin = 0.04 * (high - low) or 1.0
+        return {"range": [low - margin, high + margin]}
+    return {"range": [math.log10(low * 0.9), math.log10(high * 1.1)]} if low > 0 else {}
 
 
 def _highlights(data: LiveData, palette: Palette) -> list[dict[str, Any]]:

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from service.dependencies import StoreDep, StudyId
-from service.format import number, sentence, words
+from service.format import sentence
 from service.pages.page_route import PageRoute
 from service.pages.reading import all_trials, commands, metric_names
 from service.pages.rendering import page
 from service.pages.story import StageCard, story
-from service.pages.study_list import StageMark, stage_line
+from service.pages.study_list import StageMark, best_values, stage_line
 from studies.contract.states import StudyCommand
 from studies.contract.views import StudyView, TrialView
 from studies.storage.port import StudyStore
@@ -95,7 +95,7 @@ def header_context(study: StudyView, trials: list[TrialView]) -> HeaderContext:
         reason=sentence(study.reason or study.waiting_because),
         commands=tuple(commands(study.state)),
         stages=stage_line(study.stages),
-        best=tuple((words(name), number(value)) for name, value in best.metrics.items()) if best else (),
+        best=best_values(study),
         best_trial=next((trial for trial in trials if best and trial.id == best.trial_id), None),
         percent=round(100 * progress.trials_ended / progress.trials) if progress.trials else 0,
         now=time.time(),

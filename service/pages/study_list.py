@@ -36,7 +36,7 @@ class StudyRow:
     state: StudyState
     reason: str
     stages: tuple[StageMark, ...]
-    best: str
+    best: tuple[tuple[str, str], ...]
     progress: Progress
     updated_at: float
 
@@ -51,10 +51,10 @@ def stage_line(stages: Sequence[StageView]) -> tuple[StageMark, ...]:
     return tuple(StageMark(stage_title(s.kind), tense(s.state), words(s.state.value)) for s in stages)
 
 
-def best_values(study: StudySummary) -> str:
-    """Return the best trial's metrics on one line; empty before the first result."""
+def best_values(study: StudySummary) -> tuple[tuple[str, str], ...]:
+    """Return the best trial's metrics as pairs of name and value, the study's own first; empty before the first result."""
     metrics = study.best.metrics if study.best else {}
-    return " · ".join(f"{words(name)} {number(value)}" for name, value in metrics.items())
+    return tuple((words(name), number(value)) for name, value in metrics.items())
 
 
 def _row(study: StudySummary) -> StudyRow:

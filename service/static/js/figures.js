@@ -102,11 +102,11 @@ async function show(figure, drawing) {
   details.hidden = drawing.table.rows.length === 0;
   /** @type {HTMLElement} */ (details.querySelector("[data-table]")).replaceChildren(tableOf(drawing.table));
   plot.setAttribute("aria-label", drawing.sentence);
-  const Plotly = await loadPlotly();
+  plot.hidden = !drawing.figure;
   if (!drawing.figure) {
-    Plotly.purge(plot);
     return;
   }
+  const Plotly = await loadPlotly();
   const first = !plot.on;
   await Plotly.react(plot, drawing.figure.data, drawing.figure.layout, CONFIG);
   if (first) {

@@ -4,7 +4,6 @@
 /**
  * @typedef {object} Plotly
  * @property {(node: HTMLElement, data: object[], layout: object, config: object) => Promise<unknown>} react
- * @property {(node: HTMLElement) => void} purge
  */
 
 /** @type {Promise<Plotly> | undefined} */

@@ -16,6 +16,7 @@ _STAGE_TITLES: Final[dict[StageKind, str]] = {
     "batch_momentum": "Batch size and momentum",
     "decay_schedule": "Decay schedule",
 }
+_NAMES: Final = frozenset({"lr", "num_steps"})
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-3, 1e6
 
@@ -99,11 +100,13 @@ def words(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return `text` beginning with a capital and ending with a full stop, as it stands on a page."""
+    """Return `text` as it stands on a page: with a capital (names such as ``lr`` keep theirs) and a full stop."""
     stripped = text.strip()
     if not stripped:
         return ""
-    return stripped[0].upper() + stripped[1:] + ("" if stripped[-1] in ".!?…" else ".")
+    first = stripped.split(maxsplit=1)[0]
+    begun = stripped if first in _NAMES or "_" in first else stripped[0].upper() + stripped[1:]
+    return begun + ("" if begun[-1] in ".!?…" else ".")
 
 
 def count(amount: int, noun: str) -> str:

@@ -110,7 +110,13 @@ def close_sweep(history: History) -> None:
                 rule="fastest and deepest curve (guide, stage 1)",
                 choice={"lr": 0.03, "num_steps": 570},
                 reason="lr 0.03 falls fastest among the deepest curves: its loss ends at 0.071, lr 0.01 at 0.083",
-                evidence={"convergence_step": 380, "noise": 0.004, "lead": 0.012, "dev_before": 0.951, "dev_after": 0.972},
+                evidence={
+                    "convergence_step": 380,
+                    "noise": 0.004,
+                    "lead": 0.012,
+                    "dev_before": 0.951,
+                    "dev_after": 0.972,
+                },
                 runners_up=(candidate(second, 0.968, "ends 0.012 higher, and falls half as fast"),),
                 what_would_flip_it="a final loss of lr 0.01 that is lower by more than 0.012",
                 candidates=(candidate(chosen, 0.972), candidate(second, 0.968)),
@@ -125,7 +131,11 @@ def batch_momentum(history: History) -> None:
     proposals = tuple(
         _proposal(
             f"b={batch}/m={momentum}/x={factor}",
-            {"lr": round(0.03 * batch / 64 * (1 - momentum) / 0.1 * factor, 5), "batch_size": batch, "momentum": momentum},
+            {
+                "lr": round(0.03 * batch / 64 * (1 - momentum) / 0.1 * factor, 5),
+                "batch_size": batch,
+                "momentum": momentum,
+            },
             parent_id=parent.id,
             reason=f"the centre of batch size {batch} and momentum {momentum}, times {factor}",
         )
@@ -159,7 +169,9 @@ def decay(history: History) -> None:
     parent = history.trial("b=32/m=0.9/x=1.0")
     shapes = {"linear": linear_to_zero(STEPS), "linear-late": linear_to_zero(STEPS, 430), "cosine": cosine(STEPS)}
     proposals = tuple(
-        _proposal(key, {n: v for n, v in parent.params.items() if n != "weight_decay"}, schedule=shape, parent_id=parent.id)
+        _proposal(
+            key, {n: v for n, v in parent.params.items() if n != "weight_decay"}, schedule=shape, parent_id=parent.id
+        )
         for key, shape in shapes.items()
     )
     history.act(OpenStage("decay_schedule"), AddTrials("decay_schedule", proposals))

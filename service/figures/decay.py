@@ -22,7 +22,9 @@ from studies.contract.views import TrialView
 from studies.core.schedules import describe, factors
 from studies.core.snapshot import Curve
 
-_SHAPE_POINTS = 241
+_SHAPE_POINTS = 601
+_SETTLED = 0.25
+"""Share of the steps before which a dev curve only climbs: the axis is fitted to what comes after it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def decay_drawing(data: DecayData, palette: Palette) -> Drawing:
         "layout": layout(
             palette,
             xaxis=axis(palette, "step", anchor="y", rangemode="tozero"),
-            yaxis=axis(palette, name, domain=[0, 0.62]),
+            yaxis=axis(palette, name, domain=[0, 0.62], **_dev_range(data)),
             yaxis2=axis(palette, "share of peak rate", domain=[0.7, 1], anchor="x", range=[-0.04, 1.08]),
             shapes=shapes,
             annotations=notes,
@@ -96,9 +98,25 @@ def _traces(data: DecayData, palette: Palette) -> list[dict[str, Any]]:
         width = 3 if row.chosen else 1.6
         label = f"{row.words} — {trial_label(row.trial)}"
         look: dict[str, Any] = {"trial_id": row.trial.id, "width": width}
-        traces.append({**line(row.shape, label, color, metric="share of peak rate", **look), "yaxis": "y2"})
+        shape = line(row.shape, label, color, metric="share of peak rate", **look)
+        shape["line"]["shape"] = "hv"  # a rate holds until it is computed again
+        traces.append({**shape, "yaxis": "y2"})
         traces.append(line(row.dev, label, color, metric=words(data.metric.name), **look))
     return traces
+
+
+def _dev_range(data: DecayData) -> dict[str, Any]:
+    """Return the range of the settled parts of all dev curves; empty where there are none."""
+    values = [
+        value
+        for row in data.rows
+        for step, value in zip(row.dev.steps, row.dev.values, strict=True)
+        if value is not None and step >= _SETTLED * row.trial.num_steps
+    ]
+    if not values:
+        return {}
+    margin = 0.08 * (max(values) - min(values)) or 0.01
+    return {"range": [min(values) - margin, max(values) + margin]}
 
 
 def _colors(data: DecayData, palette: Palette) -> list[str]:

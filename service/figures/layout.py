@@ -19,7 +19,7 @@ def layout(palette: Palette, **more: Any) -> dict[str, Any]:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": palette.muted},
-        "margin": {"l": 56, "r": 20, "t": 34, "b": 48},
+        "margin": {"l": 56, "r": 20, "t": 34 if more.get("showlegend") else 14, "b": 48},
         "hovermode": "closest",
         "hoverlabel": {
             "bgcolor": palette.paper,
@@ -51,7 +51,7 @@ def axis(palette: Palette, title: str, kind: AxisType = "linear", **more: Any) -
         "showline": True,
         "ticks": "",
         "automargin": True,
-        **({"dtick": 1, "exponentformat": "e"} if kind == "log" else {}),
+        "exponentformat": "e",
         **more,
     }
 

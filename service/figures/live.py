@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from service.figures.batch_momentum import trial_score
 from service.figures.drawing import Drawing, Table
@@ -21,6 +24,8 @@ from studies.core.snapshot import Curve
 
 MOST_HIGHLIGHTED = 30
 _BEST_SHOWN = 3
+_FEW = 7
+"""So many curves can be told apart by colour: then none needs to be grey."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +48,22 @@ class LiveRow:
 
 @dataclass(frozen=True)
 class LiveData:
-    """``highlighted`` are the best few and those that run now, best first; ``others`` is everything else."""
+    """The curves of a metric.
+
+    Attributes:
+        highlighted: the best few and those that run now, best first.
+        others: everything else.
+        sound_range: lowest and highest value of the trials that did not diverge, where some did; otherwise None.
+    """
 
     look: CurveLook
     best: TrialView | None
     highlighted: tuple[LiveRow, ...]
     others: tuple[Series, ...]
+    sound_range: tuple[float, float] | None = None
 
 
-def live_data(
-    trials: Sequence[TrialView], curves: Mapping[str, Curve], metric: Metric, look: CurveLook
-) -> LiveData:
+def live_data(trials: Sequence[TrialView], curves: Mapping[str, Curve], metric: Metric, look: CurveLook) -> LiveData:
     """Return the curves of `look.metric`; `metric` is the study's own, by which the best are known."""
     drawn = [trial for trial in trials if len(curves.get(trial.id, Curve.empty()))]
     ranked = sorted(drawn, key=lambda trial: _worst_last(trial, metric))
@@ -63,11 +73,19 @@ def live_data(
     others = tuple(smoothed(curves[t.id], look.smooth, points) for t in drawn if t.id not in ids)
     rows = tuple(_row(trial, curves[trial.id], metric, look, points) for trial in shown)
     best = ranked[0] if ranked and trial_score(ranked[0], metric) is not None else None
-    return LiveData(look, best, rows, others)
+    return LiveData(look, best, rows, others, _sound_range(drawn, curves))
 
 
 def _row(trial: TrialView, curve: Curve, metric: Metric, look: CurveLook, points: int) -> LiveRow:
     return LiveRow(trial, smoothed(curve, look.smooth, points), series(curve, points), trial_score(trial, metric))
+
+
+def _sound_range(drawn: Sequence[TrialView], curves: Mapping[str, Curve]) -> tuple[float, float] | None:
+    """Return the range that no diverging curve stretches; None where none diverged, or all did."""
+    sound = [trial for trial in drawn if trial.state is not TrialState.DIVERGED]
+    values = np.concatenate([curves[trial.id].values for trial in sound]) if sound else np.empty(0)
+    values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if len(sound) < len(drawn) and values.size else None
 
 
 def _worst_last(trial: TrialView, metric: Metric) -> tuple[float, int]:
@@ -79,13 +97,10 @@ def _worst_last(trial: TrialView, metric: Metric) -> tuple[float, int]:
 
 def _highlighted(ranked: Sequence[TrialView]) -> list[TrialView]:
     """Return the best few, then what runs now, at most `MOST_HIGHLIGHTED`; everything where there is little."""
-    if len(ranked) <= len(_ENOUGH_COLORS):
+    if len(ranked) <= _FEW:
         return list(ranked)
     running = [trial for trial in ranked[_BEST_SHOWN:] if trial.state is TrialState.RUNNING]
     return [*ranked[:_BEST_SHOWN], *running][:MOST_HIGHLIGHTED]
-
-
-_ENOUGH_COLORS = range(7)
 
 
 def live_drawing(data: LiveData, palette: Palette) -> Drawing:
@@ -98,18 +113,18 @@ def live_drawing(data: LiveData, palette: Palette) -> Drawing:
         "layout": layout(
             palette,
             xaxis=axis(palette, "step", "log" if data.look.log_x else "linear"),
-            yaxis=axis(palette, escape(name), "log" if data.look.log_y else "linear", **_sane_range(data)),
+            uirevision=f"{data.look.metric} {data.look.log_x} {data.look.log_y}",
+            yaxis=axis(palette, escape(name), "log" if data.look.log_y else "linear", **_range(data)),
         ),
     }
     return Drawing(_sentence(data), figure, _table(data))
 
 
-def _sane_range(data: LiveData) -> dict[str, Any]:
-    """Return a range that no diverging curve can stretch, empty where nothing has diverged or everything has."""
-    values = [value for row in data.sound for value in row.raw.finite]
-    if not data.diverged or not values:
+def _range(data: LiveData) -> dict[str, Any]:
+    """Return the range of the sound curves for the value axis, in the axis's own units; empty to fit everything."""
+    if data.sound_range is None:
         return {}
-    low, high = min(values), max(values)
+    low, high = data.sound_range
     if not data.look.log_y:
         margin = 0.04 * (high - low) or 1.0
         return {"range": [low - margin, high + margin]}

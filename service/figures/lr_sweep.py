@@ -177,7 +177,7 @@ def lr_loss_drawing(data: SweepData, palette: Palette) -> Drawing:
         "data": [*_loss_points(sound, palette), *_diverged_points(data, sound, palette)],
         "layout": layout(
             palette,
-            xaxis=axis(palette, "learning rate", "log"),
+            xaxis=axis(palette, "learning rate", "log", dtick=1),
             yaxis=axis(palette, "final loss, smoothed", "log" if positive and sound else "linear"),
             shapes=_diverged_region(data, palette),
             showlegend=True,
@@ -200,6 +200,7 @@ def _loss_points(sound: list[SweepRow], palette: Palette) -> list[dict[str, Any]
             "customdata": [row.trial.id for row in rows],
             "line": {"color": palette.context, "width": 1.5},
             "marker": {
+                "opacity": 1,
                 "size": [15 if row.role == "chosen" else 9 for row in rows],
                 "color": [palette.winner if row.role == "chosen" else palette.muted for row in rows],
                 "line": {"color": palette.paper, "width": 1.5},
@@ -230,12 +231,19 @@ def _diverged_points(data: SweepData, sound: list[SweepRow], palette: Palette) -
 
 
 def _diverged_region(data: SweepData, palette: Palette) -> list[dict[str, Any]]:
-    rates = [row.lr for row in data.in_role("diverged")]
-    if not rates:
+    if not _diverged_above(data):
         return []
+    rates = [row.lr for row in data.in_role("diverged")]
     edges = {"x0": min(rates) * 0.8, "x1": max(rates) * 1.6, "y0": 0, "y1": 1}
     place = {"type": "rect", "xref": "x", "yref": "paper", "layer": "below"}
     return [{**place, **edges, "fillcolor": palette.band, "line": {"width": 0}}]
+
+
+def _diverged_above(data: SweepData) -> bool:
+    """Return whether the diverged rates are a region of their own, above every sound one."""
+    diverged = [row.lr for row in data.in_role("diverged")]
+    sound = [row.lr for row in data.rows if row.role != "diverged"]
+    return bool(diverged) and min(diverged) > max(sound, default=0.0)
 
 
 def _loss_sentence(sound: list[SweepRow], data: SweepData) -> str:
@@ -244,4 +252,8 @@ def _loss_sentence(sound: list[SweepRow], data: SweepData) -> str:
         return f"Every learning rate tried so far diverged, the smallest at {number(min(diverged))}."
     best = min(sound, key=lambda row: row.final_loss if row.final_loss is not None else float("inf"))
     said = f"Lowest final loss {number(best.final_loss)} at learning rate {number(best.lr)}"
-    return said + (f"; rates from {number(min(diverged))} up diverged." if diverged else ".")
+    if not diverged:
+        return f"{said}."
+    if _diverged_above(data):
+        return f"{said}; rates from {number(min(diverged))} up diverged."
+    return f"{said}; diverged: {', '.join(number(lr) for lr in sorted(set(diverged)))}."

@@ -44,7 +44,7 @@ def trial_curve_drawing(data: TrialCurve, palette: Palette) -> Drawing:
         "data": [*raw, line(data.curve, f"#{data.trial.number}", color, metric=name, width=1.8)],
         "layout": layout(
             palette,
-            margin={"l": 52, "r": 14, "t": 12, "b": 40},
+            uirevision=f"{data.look.log_x} {data.look.log_y}",
             xaxis=axis(palette, "step", "log" if data.look.log_x else "linear"),
             yaxis=axis(palette, escape(name), "log" if data.look.log_y else "linear"),
         ),
@@ -64,4 +64,6 @@ def _table(data: TrialCurve) -> Table:
     """Return about 20 rows, evenly chosen: enough to follow the curve without seeing it."""
     stride = max(1, len(data.curve) // 20)
     points = list(zip(data.curve.steps, data.curve.values, strict=True))[::stride]
-    return Table(("step", words(data.look.metric)), tuple((number(s), "NaN" if v is None else number(v)) for s, v in points))
+    return Table(
+        ("step", words(data.look.metric)), tuple((number(s), "NaN" if v is None else number(v)) for s, v in points)
+    )

@@ -22,7 +22,9 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except NotFound:
-                return missing_page(request, "Nothing stands under this address: it may be mistyped, or from another database.")
+                return missing_page(
+                    request, "Nothing stands under this address: it may be mistyped, or from another database."
+                )
             except StorageUnavailable as error:
                 return unavailable_page(request, str(error))
 

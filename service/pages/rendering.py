@@ -48,11 +48,15 @@ def page(request: Request, template: str, context: object, status: int = 200) ->
     from service.pages.assets import plotly_name, version
 
     link = partial(href, request)
-    text = environment().get_template(template).render(
-        page=context,
-        href=link,
-        asset=lambda path: link("static_file", at_version=version(), path=path),
-        plotly_url=link("plotly", name=plotly_name()),
-        base=base_path(request),
+    text = (
+        environment()
+        .get_template(template)
+        .render(
+            page=context,
+            href=link,
+            asset=lambda path: link("static_file", at_version=version(), path=path),
+            plotly_url=link("plotly", name=plotly_name()),
+            base=base_path(request),
+        )
     )
     return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-cache"})

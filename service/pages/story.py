@@ -203,7 +203,7 @@ def _sureness(decision: Decision) -> Sureness | None:
 
 
 def _sure_words(lead: float, noise: float) -> str:
-    said = f"Leads by {number(lead, 2)}; the noise is {number(noise, 2)}"
+    said = f"Leads by {number(lead, 2)}; the noise (hatched) is {number(noise, 2)}"
     if noise <= 0:
         return f"{said}."
     if lead <= noise:

@@ -91,7 +91,7 @@ def trial_context(store: StudyStore, trial_id: str) -> TrialContext:
         reason=sentence(trial.reason),
         ended_because=sentence(trial.ended_because),
         params=param_rows(trial, parent),
-        schedule=sentence(describe(trial.schedule)),
+        schedule=describe(trial.schedule),
         parent=parent,
         attempts=tuple(_attempt(attempt) for attempt in trial.attempts),
         findings=_findings(store, study, trial),

@@ -15,6 +15,7 @@ from service.middleware.body import BodyGuard
 from service.middleware.headers import SecurityHeaders
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
+from service.pages import router as pages_router
 from service.routes import events, export, health, studies, trials, workers
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
@@ -85,6 +86,7 @@ async def _running(
 def _add_routes(app: FastAPI) -> None:
     for module in (studies, trials, export, events, workers, health):
         app.include_router(module.router)
+    app.include_router(pages_router)
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:

@@ -15,6 +15,7 @@ from service.middleware.body import BodyGuard
 from service.middleware.headers import SecurityHeaders
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
+from service.pages import router as pages_router
 from service.routes import events, export, health, studies, trials, workers
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
@@ -67,15 +68,17 @@ async def _running(
     app: FastAPI, settings: Settings, given: StudyStore | None, tick: Callable[[], None] | None
 ) -> AsyncIterator[None]:
     store = given if given is not None else await asyncio.to_thread(open_database, settings)
+    engine = build_engine(settings, store)
     app.state.store = store
     app.state.stopping = asyncio.Event()
-    app.state.ticker = Ticker(tick or build_engine(settings, store).tick, settings.tick_seconds)
+    app.state.ticker = Ticker(tick or engine.tick, settings.tick_seconds)
     app.state.ticker.start()
     try:
         yield
     finally:
         app.state.stopping.set()
         await asyncio.to_thread(app.state.ticker.stop)
+        engine.close()
         if given is None:
             store.close()
 
@@ -83,6 +86,7 @@ async def _running(
 def _add_routes(app: FastAPI) -> None:
     for module in (studies, trials, export, events, workers, health):
         app.include_router(module.router)
+    app.include_router(pages_router)
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:

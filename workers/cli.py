@@ -26,6 +26,7 @@ REFUSED = 2
 
 @app.command()
 def work(
+    *,
     server: Annotated[str, typer.Option(help="Address of the Stagetune server.", envvar="STAGETUNE_SERVER")],
     token: Annotated[
         str | None, typer.Option(help="The server's token, if it has one.", envvar="STAGETUNE_TOKEN", show_envvar=True)
@@ -44,7 +45,11 @@ def work(
     max_runs_per_device: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Default: one on a CUDA device, one per core on the CPU.")
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,  # noqa: FBT002
+    builtin: Annotated[
+        bool,
+        typer.Option(help="Offer the builtin objectives; without them, torch is never loaded for the worker's sake."),
+    ] = True,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
 ) -> None:
     """Run trials of a Stagetune server on this machine's devices.
 
@@ -64,7 +69,7 @@ def work(
     settings = AgentSettings(
         name=name or socket.gethostname(),
         devices=offered,
-        objectives=offered_objectives(),
+        objectives=offered_objectives() if builtin else (),
         allow=tuple(allow or ()),
         workdir=workdir,
         version=_version(),

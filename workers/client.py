@@ -90,6 +90,7 @@ def backoff(failures: int, retry_after: float | None = None, draw: float | None 
     """Return the seconds to wait after so many failures in a row: doubling from 1 s, with jitter, bounded.
 
     Args:
+        failures: 1 or more.
         retry_after: the server's wish, kept to.
         draw: a number in [0, 1) instead of a random one, for tests. Jitter keeps a thousand workers from coming back
             in the same moment.

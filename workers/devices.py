@@ -84,9 +84,9 @@ def _from_device_files(folder: Path = Path("/dev")) -> list[Device]:
 
 def _visible(found: Sequence[Device], visible: str) -> list[Device]:
     """CUDA's rule: the list ends at the first entry that names no device. Entries may be UUIDs, which we only count."""
-    kept = []
+    kept: list[Device] = []
     for entry in filter(None, (part.strip() for part in visible.split(","))):
-        if entry.isdigit() and int(entry) >= len(found) or entry.startswith("-"):
+        if (entry.isdigit() and int(entry) >= len(found)) or entry.startswith("-"):
             break
         kept.append(found[int(entry)] if entry.isdigit() else found[min(len(kept), len(found) - 1)])
     return kept if found else []

@@ -1,0 +1,75 @@
+"""Framed messages between processes: four bytes of length, then JSON. No pickle, and nothing that a print can reach."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import struct
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+HEADER = struct.Struct(">I")
+MAX_FRAME_BYTES = 64 * 2**20
+
+Frame = dict[str, Any]
+
+
+class BrokenFrame(Exception):
+    """What came over the channel is no frame: the other side does not speak this protocol."""
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """Return `message` as one frame. NaN and the infinities are allowed: both ends are Python."""
+    body = json.dumps(message, separators=(",", ":")).encode()
+    return HEADER.pack(len(body)) + body
+
+
+def decode(body: bytes) -> Frame:
+    """Read a frame's body back.
+
+    Raises:
+        BrokenFrame: not a JSON object.
+    """
+    try:
+        message = json.loads(body)
+    except ValueError as fault:
+        raise BrokenFrame("a frame does not hold JSON") from fault
+    if not isinstance(message, dict):
+        raise BrokenFrame("a frame does not hold an object")
+    return message
+
+
+def body_length(header: bytes) -> int:
+    """Return the length that a frame's header announces.
+
+    Raises:
+        BrokenFrame: longer than any frame that we write.
+    """
+    (length,) = HEADER.unpack(header)
+    if length > MAX_FRAME_BYTES:
+        raise BrokenFrame(f"a frame announces {length} bytes, more than {MAX_FRAME_BYTES}")
+    return int(length)
+
+
+class FrameWriter:
+    """Writes frames to a blocking descriptor, whole, whatever the pipe takes at a time."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __call__(self, message: Mapping[str, Any]) -> None:
+        rest = memoryview(encode(message))
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+
+
+async def frames(reader: asyncio.StreamReader) -> AsyncIterator[Frame]:
+    """Yield frames until the other side closes; a frame that is cut off by its sender's death is dropped."""
+    while True:
+        try:
+            header = await reader.readexactly(HEADER.size)
+            body = await reader.readexactly(body_length(header))
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            return
+        yield decode(body)

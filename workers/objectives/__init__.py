@@ -1,0 +1,21 @@
+"""The objectives that Stagetune ships, by name. Kept as text, so that the agent can list them without loading torch."""
+
+from __future__ import annotations
+
+from studies.contract.study_file import BuiltinObjective, FunctionObjective, Objective
+
+BUILTIN: dict[str, str] = {"image_classification": "workers.objectives.image_classification.task:ImageClassification"}
+"""Task classes as ``module:class``."""
+
+WARM_MODULES = ("torch", "torch._dynamo", "sklearn.datasets")
+"""What nearly every task run imports. An optimiser's first step loads ``torch._dynamo``, which costs seconds."""
+
+
+def modules_of(objective: Objective) -> tuple[str, ...]:
+    """Return the heavy modules that a run of this objective will want, to be imported before it is forked."""
+    match objective:
+        case FunctionObjective():
+            return ()
+        case BuiltinObjective(args=args):
+            plain = args.dataset == "digits" and args.model in {"small_cnn", "mlp"}
+            return WARM_MODULES if plain else (*WARM_MODULES, "torchvision")

@@ -1,0 +1,86 @@
+"""The run directory ``<workdir>/<study>/<trial>/``: what all attempts of a trial share.
+
+run.json         what to run (the latest lease)
+run.log          the output of all attempts
+error.json       the exception that ended the latest attempt
+delivered.json   the last step whose metrics the server has acknowledged
+checkpoint.pt    the task's checkpoint
+checkpoint/      a function's own checkpoints
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from studies.contract.base import Scalar
+from studies.contract.worker_protocol import RunSpec
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one trial. Everything is written to a temporary name and then put in place."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, workdir: Path, run: RunSpec) -> RunDirectory:
+        """Return the directory of a run.
+
+        Raises:
+            ValueError: an id that could lead out of `workdir`.
+        """
+        for name in (run.study_id, run.trial_id):
+            if not _SAFE_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not an id that this worker makes a folder of")
+        return cls(workdir.resolve() / run.study_id / run.trial_id)
+
+    @property
+    def log(self) -> Path:
+        return self.path / "run.log"
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def error(self) -> Path:
+        return self.path / "error.json"
+
+    def prepare(self, run: RunSpec) -> None:
+        """Create the directory, write down what is to be run, and forget the error of an earlier attempt."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        _write(self.spec, run.model_dump_json(indent=2))
+        self.error.unlink(missing_ok=True)
+        self.log.touch()
+
+    def read_spec(self) -> RunSpec:
+        return RunSpec.model_validate_json(self.spec.read_bytes())
+
+    def write_error(self, error: dict[str, Scalar]) -> None:
+        _write(self.error, json.dumps(error))
+
+    def read_error(self) -> dict[str, Scalar] | None:
+        if not self.error.exists():
+            return None
+        error: dict[str, Scalar] = json.loads(self.error.read_text())
+        return error
+
+    @property
+    def delivered(self) -> int:
+        """The last step whose metrics the server has acknowledged, 0 for none."""
+        path = self.path / "delivered.json"
+        return int(json.loads(path.read_text())["step"]) if path.exists() else 0
+
+    def write_delivered(self, step: int) -> None:
+        _write(self.path / "delivered.json", json.dumps({"step": step}))
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -45,7 +45,7 @@ def studies(draw: st.DrawFn) -> StudySpec:
     return study(
         *(draw(stage_documents(kind)) for kind in kinds),
         steps=steps,
-        trials=draw(st.integers(1, 40)),
+        trials=draw(st.integers(1, 25)),
         evaluate_every=draw(st.integers(1, steps)),
         optimizer=draw(st.sampled_from(["sgd", "adam"])),
         gates=draw(st.sampled_from(["auto", "approve"])),
@@ -72,7 +72,7 @@ def some_worlds(draw: st.DrawFn) -> World:
     return world
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(studies(), some_worlds(), st.integers(1, 6))
 def test_every_study_ends_within_its_budget_with_complete_decisions(spec: StudySpec, world: World, slots: int) -> None:
     # What an action promises (budget, keys, completeness, the same answer twice) is checked by the simulation.
@@ -83,13 +83,13 @@ def test_every_study_ends_within_its_budget_with_complete_decisions(spec: StudyS
     assert closed == [stage.kind for stage in spec.stages][: len(closed)]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(studies(), some_worlds())
 def test_a_study_replayed_takes_the_same_actions(spec: StudySpec, world: World) -> None:
     assert Simulation(spec, world).run().actions == Simulation(spec, world).run().actions
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(studies(), some_worlds())
 def test_the_trials_of_a_grid_do_not_depend_on_how_many_run_at_once(spec: StudySpec, world: World) -> None:
     if any(getattr(stage, "search", "grid") != "grid" for stage in spec.stages):

@@ -175,7 +175,7 @@ def test_an_open_stage_without_room_for_any_trial_fails_rather_than_hangs() -> N
 @pytest.mark.parametrize("noise", [0.01, 0.05])
 def test_the_chosen_rate_is_near_the_best_one_of_a_quadratic_bowl(noise: float) -> None:
     near = 0
-    for seed in range(10):
-        simulation = Simulation(study(SWEEP, seed=seed), quadratic(noise=noise)).run()
+    for seed in range(5):
+        simulation = Simulation(study(SWEEP, seed=seed, steps=90), quadratic(noise=noise)).run()
         near += 0.003 <= simulation.decision("lr_sweep").choice["lr"] <= 0.03
-    assert near >= 9
+    assert near >= 4

@@ -84,7 +84,7 @@ PHASES: tuple[Phase[LrSweep], ...] = (coarse_grid, extension, refinement, repeti
 def finalists(context: Context[LrSweep]) -> list[Standing]:
     """Return the best two rates by the runs before any repeat, in that order, with all their runs."""
     everything = {standing.lr: standing for standing in standings(context)}
-    return [everything[standing.lr] for standing in ranked(as_repeated(everything.values(), 0))[:2]]
+    return [everything[standing.lr] for standing in ranked(as_repeated(everything.values(), 0), 2)]
 
 
 def coarse_standings(context: Context[LrSweep]) -> list[Standing]:

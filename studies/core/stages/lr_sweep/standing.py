@@ -67,11 +67,12 @@ def as_repeated(group: Iterable[Standing], rounds: int) -> list[Standing]:
     return [Standing(s.lr, d, f) for s, d, f in zip(then, deep, fast, strict=True)]
 
 
-def ranked(group: Iterable[Standing]) -> list[Standing]:
-    """Return the rates best first."""
+def ranked(group: Iterable[Standing], count: int | None = None) -> list[Standing]:
+    """Return the rates best first: all, or the first `count`."""
     left = list(group)
+    wanted = len(left) if count is None else min(count, len(left))
     order: list[Standing] = []
-    while left:
+    while len(order) < wanted:
         order.append(winner(left))
         left.remove(order[-1])
     return order

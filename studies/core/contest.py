@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,16 +88,17 @@ def final_order(group: Sequence[Contender]) -> list[Contender]:
 
 
 def preferred(pair: Sequence[Contender]) -> list[Contender]:
-    """Order two finalists: the better mean first; means within one standard error tie, and the cheaper wins.
+    """Order two finalists: the better mean first, but within one standard error the one that sees fewer samples.
 
-    Cheaper is fewer samples; of equally cheap ones the smaller, more stable rate wins.
+    Of equal means at equal cost the smaller, more stable rate comes first.
     """
-    order = by_mean(pair)
-    if len(order) > 1 and _tie(*order):
-        return sorted(order, key=lambda contender: (contender.samples, float(contender.params["lr"])))
+    order = sorted(pair, key=lambda contender: (-contender.mean, float(contender.params["lr"])))
+    if len(order) > 1 and tie(*order):
+        return sorted(order, key=lambda contender: contender.samples)
     return order
 
 
-def _tie(first: Contender, second: Contender) -> bool:
+def tie(first: Contender, second: Contender) -> bool:
+    """Return whether two means lie within one standard error of each other: as good as equal."""
     lead = first.leads(second)
-    return lead.value <= lead.standard_error < float("inf")
+    return abs(lead.value) <= lead.standard_error < math.inf

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from studies.core.curves import depth, diverged, noise, peak, smooth
-from studies.core.curves.smoothing import HUGE, despike, usable
+from studies.core.curves.smoothing import HUGE, usable
 from studies.core.snapshot import Curve
 
 Symptom = Literal[
@@ -68,8 +68,9 @@ def diagnose(
         dev: accuracy on the dev set, in [0, 1]; None or empty where the dev metric is another one.
         classes: number of classes for which ``ln(classes)`` is the loss of guessing; None where it is no such task.
     """
-    found = (_broken(loss), _shape(loss, classes), _oscillating(loss), _gap(train_accuracy, dev))
-    return tuple(finding for finding in found if finding is not None)
+    broken = _broken(loss)
+    found = (broken,) if broken else _shape(loss, classes)
+    return tuple(finding for finding in (*found, _gap(train_accuracy, dev)) if finding is not None)
 
 
 def _broken(loss: Curve) -> Finding | None:
@@ -102,23 +103,23 @@ def _exactly_zero(loss: Curve) -> Finding | None:
     )
 
 
-def _shape(loss: Curve, classes: int | None) -> Finding | None:
-    points = usable(loss)
-    if len(points) < MIN_POINTS or len(points) < len(loss) or diverged(loss):
-        return None
-    start, end = _start(points), depth(points)
+def _shape(loss: Curve, classes: int | None) -> tuple[Finding | None, ...]:
+    if len(loss) < MIN_POINTS:
+        return ()
+    start, end = _start(loss), depth(loss)
     if _stuck(start, end, classes):
-        return _stuck_finding(start, end, classes)
-    return _too_slow(points, start, end)
+        return (_stuck_finding(start, end, classes),)
+    return _too_slow(loss, start, end), _oscillating(loss, start - end)
 
 
-def _start(points: Curve) -> float:
-    return float(despike(points.values)[0])
+def _start(loss: Curve) -> float:
+    """Return where a loss began; a blow-up in the first updates does not count."""
+    return float(min(loss.values[0], smooth(loss).values[0]))
 
 
 def _stuck(start: float, end: float, classes: int | None) -> bool:
-    chance = math.log(classes) if classes and classes > 1 else math.nan
-    return start - end < STUCK_SHARE * abs(start) and start != 0.0 or abs(end - chance) < STUCK_SHARE * chance
+    chance = math.log(classes) if classes and classes > 1 else math.inf
+    return start - end < STUCK_SHARE * abs(start) or abs(end - chance) < STUCK_SHARE * end
 
 
 def _stuck_finding(start: float, end: float, classes: int | None) -> Finding:
@@ -136,9 +137,9 @@ def _stuck_finding(start: float, end: float, classes: int | None) -> Finding:
     )
 
 
-def _too_slow(points: Curve, start: float, end: float) -> Finding | None:
-    middle = float(smooth(points).values[len(points) * 3 // 4])
-    if end < SLOW_SHARE * start or middle - end <= 2 * noise(points):
+def _too_slow(loss: Curve, start: float, end: float) -> Finding | None:
+    before = float(smooth(loss).values[len(loss) * 3 // 4])
+    if end < SLOW_SHARE * start or before - end <= 2 * noise(loss):
         return None
     return Finding(
         "too_slow",
@@ -148,14 +149,10 @@ def _too_slow(points: Curve, start: float, end: float) -> Finding | None:
     )
 
 
-def _oscillating(loss: Curve) -> Finding | None:
-    points = usable(loss)
-    if len(points) < MIN_POINTS:
-        return None
-    scatter = (points.values - smooth(points).values)[-len(points) // 4 :]
-    fall = _start(points) - depth(points)
+def _oscillating(loss: Curve, fall: float) -> Finding | None:
+    scatter = (loss.values - smooth(loss).values)[-len(loss) // 4 :]
     deviation = float(np.sqrt(np.mean(scatter**2)))
-    if fall <= 0 or deviation <= RAGGED * fall:
+    if deviation <= RAGGED * fall:
         return None
     return Finding(
         "oscillating",

@@ -1,4 +1,4 @@
-"""How trials are weighed: what is read off a run, the runs of one configuration together, and who leads beyond noise."""
+"""How trials are weighed: what a run says, the runs of one configuration together, and who leads beyond noise."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import numpy as np
 from studies.contract.base import Params
 from studies.contract.schedule import Schedule
 from studies.core import curves
+from studies.core.remembering import once_per_curve
 from studies.core.snapshot import LOSS, Curve, Trial
 from studies.core.stats import Estimate, Lead, lead, mean_and_standard_error, pooled_deviation
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -22,6 +24,13 @@ class Reading:
     value: float
     noise: float
 
+
+depth = once_per_curve(curves.depth)
+noise = once_per_curve(curves.noise)
+area = once_per_curve(curves.area)
+area_noise = once_per_curve(curves.area_noise)
+peak = once_per_curve(curves.peak)
+dev_noise = once_per_curve(curves.dev_noise)
 
 Measure = Callable[[Trial], Reading | None]
 """Reads a run; None where there is nothing to read."""
@@ -69,7 +78,7 @@ class Contender:
 
     @cached_property
     def estimate(self) -> Estimate:
-        known = [noise for noise in (self._curve_noise, self.pooled) if math.isfinite(noise)]
+        known = [known for known in (self._curve_noise, self.pooled) if math.isfinite(known)]
         return mean_and_standard_error(self.values, max(known, default=math.inf))
 
     @property
@@ -136,16 +145,16 @@ def by_mean(group: Iterable[Contender]) -> list[Contender]:
 
 def loss_depth(limit: int | None = None) -> Measure:
     """Read how deep the smoothed training loss ends, before step `limit` (guide, stage 1)."""
-    return lambda trial: _of_loss(upto(trial.curve(LOSS), limit), curves.depth, curves.noise)
+    return lambda trial: _of_loss(upto(trial.curve(LOSS), limit), depth, noise)
 
 
 def loss_area(limit: int | None = None) -> Measure:
     """Read how fast the training loss falls: the area under it, smaller is better (guide, stage 1)."""
-    return lambda trial: _of_loss(upto(trial.curve(LOSS), limit), curves.area, curves.area_noise)
+    return lambda trial: _of_loss(upto(trial.curve(LOSS), limit), area, area_noise)
 
 
-def _of_loss(loss: Curve, summary: Summary, noise: Summary) -> Reading | None:
-    return _reading(-summary(loss), noise(loss)) if has_values(loss) else None
+def _of_loss(loss: Curve, summary: Summary, error: Summary) -> Reading | None:
+    return _reading(-summary(loss), error(loss)) if has_values(loss) else None
 
 
 def dev_peak(name: str, *, maximize: bool) -> Measure:
@@ -155,14 +164,14 @@ def dev_peak(name: str, *, maximize: bool) -> Measure:
         dev = trial.curve(name)
         if not has_values(dev):
             return None
-        _, value = curves.peak(dev, maximize=maximize)
-        return _reading(value if maximize else -value, curves.dev_noise(dev, maximize=maximize))
+        _, value = peak(dev, maximize=maximize)
+        return _reading(value if maximize else -value, dev_noise(dev, maximize=maximize))
 
     return read
 
 
-def _reading(value: float, noise: float) -> Reading | None:
-    return Reading(value, noise if math.isfinite(noise) else math.inf) if math.isfinite(value) else None
+def _reading(value: float, error: float) -> Reading | None:
+    return Reading(value, error if math.isfinite(error) else math.inf) if math.isfinite(value) else None
 
 
 def has_values(curve: Curve) -> bool:
@@ -179,13 +188,17 @@ def upto(curve: Curve, limit: int | None) -> Curve:
 
 def unsound(trial: Trial) -> bool:
     """Return whether the training loss does not fall: it ends no deeper than it began, but for its noise."""
-    loss = trial.curve(LOSS)
+    return _does_not_fall(trial.curve(LOSS))
+
+
+@once_per_curve
+def _does_not_fall(loss: Curve) -> bool:
     if not has_values(loss):
         return False
     smoothed = curves.smooth(loss).values
     first = float(smoothed[np.isfinite(smoothed)][0])
-    noise = curves.noise(loss)
-    return curves.depth(loss) >= first - (noise if math.isfinite(noise) else 0.0)
+    margin = noise(loss)
+    return depth(loss) >= first - (margin if math.isfinite(margin) else 0.0)
 
 
 def tied(a: Contender, b: Contender) -> bool:

@@ -12,14 +12,17 @@ from studies.core import curves
 from studies.core.actions import Action, EndTrial, Fail
 from studies.core.context import Context, StageT
 from studies.core.judging import Contender, dev_peak
+from studies.core.remembering import once_per_curve
 from studies.core.snapshot import LOSS, Trial
 from studies.core.space import lr_label
+
+diverged = once_per_curve(curves.diverged)
 
 
 def end_diverged(context: Context[StageT]) -> tuple[Action, ...]:
     """End the stage's trials whose loss has diverged: a result, which takes no part in the choice (guide, stage 1)."""
     alive = (TrialState.RUNNING, TrialState.COMPLETED)
-    reasons = ((trial, curves.diverged(trial.curve(LOSS))) for trial in context.trials if trial.state in alive)
+    reasons = ((trial, diverged(trial.curve(LOSS))) for trial in context.trials if trial.state in alive)
     return tuple(EndTrial(trial.id, "diverged", f"Diverged: {reason}.") for trial, reason in reasons if reason)
 
 
@@ -142,10 +145,10 @@ def certainty(best: Contender, other: Contender) -> str:
     """Say how sure the order of two contenders is."""
     lead = best.leads(other)
     if lead.clear:
-        return f"a lead of {number(lead.value)}, beyond the noise"
-    if abs(lead.value) <= lead.standard_error < math.inf:
-        return f"a tie within the noise of {number(lead.standard_error)}"
-    return f"a lead of {number(lead.value)}, not surely beyond the noise"
+        return f"a lead of {number(lead.value)}, beyond the noise of {number(lead.standard_error)}"
+    if lead.value < 0 or best.samples < other.samples:
+        return f"a tie within the noise of {number(lead.standard_error)}, and the cheaper in samples"
+    return f"a lead of {number(lead.value)}, not surely beyond the noise of {number(lead.standard_error)}"
 
 
 def judge_warning(context: Context[StageT], judged_by: str) -> tuple[str, ...]:

@@ -25,9 +25,11 @@ def repeats(
     return tuple(_rounds(finalists, settled_after, why, rounds))
 
 
-def _rounds(finalists: Sequence[Contender], settled_after: Callable[[int], bool], why: str, rounds: int) -> Iterator[Proposal]:
+def _rounds(
+    finalists: Sequence[Contender], settled_after: Callable[[int], bool], why: str, rounds: int
+) -> Iterator[Proposal]:
     for done in range(rounds):
-        if len(finalists) < 2 or settled_after(done):
+        if len(finalists) <= 1 or settled_after(done):
             return
         yield from (again(finalist.after(done), done, why) for finalist in finalists)
 

@@ -4,7 +4,8 @@ Guide, stage 3. Steps are optimiser updates, counted from 0. Three phases, joine
 
 - **warmup**, steps ``[0, warmup_steps)``: ``step / warmup_steps``, so 0 at step 0 and 1 at step ``warmup_steps``;
 - **decay**, from ``max(start, warmup_steps)`` to ``end``: the form's own curve. A decay that was to start within the
-  warmup starts when the warmup is over, so that the peak is always reached ("then decay", P and B);
+  warmup starts when the warmup is over, so that the peak is reached first ("then decay", P and B). The milestones of
+  a piecewise decay stay where they are: one within the warmup counts when the warmup is over;
 - from ``end`` on the value that the decay ends at.
 """
 

@@ -85,14 +85,15 @@ def convergence_step(loss: Curve) -> int | None:
     if len(points) < MIN_TAIL:
         return None
     heights, floor, margin = smooth_values(points.values), depth(points), 2 * noise(points)
-    fall = min((start - floor for start in (points.values[0], heights[0]) if start - floor > margin), default=0.0)
-    if fall == 0.0:
+    if heights[0] - floor <= margin:
         return None
-    margin = max(margin, CONVERGED_SHARE * float(fall))
+    starts = (start for start in (heights[0], points.values[0]) if start - floor > margin)
+    fall = float(min(starts)) - floor
+    margin = max(margin, CONVERGED_SHARE * fall)
     if _last_fall(heights) > margin:
         return None
-    above = np.flatnonzero(heights > floor + margin)
-    return int(points.steps[above[-1] + 1]) if above[-1] + 1 < len(points) else None
+    reached = int(np.flatnonzero(heights - floor > margin)[-1]) + 1
+    return int(points.steps[reached]) if reached < len(points) else None
 
 
 def num_steps_after(convergence: int, cap: int) -> int:

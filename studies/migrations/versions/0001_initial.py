@@ -42,7 +42,7 @@ def _studies() -> None:
         sa.Column("document_hash", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "state IN ('queued', 'running', 'paused', 'awaiting_approval', 'completed', 'failed', 'cancelled')",
-            name="ck_stagetune_study_state",
+            name="state",
         ),
         sa.PrimaryKeyConstraint("id", name="pk_stagetune_study"),
         sa.UniqueConstraint("idempotency_key", name="uq_stagetune_study_idempotency_key"),
@@ -61,7 +61,7 @@ def _studies() -> None:
         sa.Column("closed_at", sa.Double(), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'awaiting_approval', 'running', 'completed', 'failed', 'cancelled')",
-            name="ck_stagetune_stage_state",
+            name="state",
         ),
         sa.ForeignKeyConstraint(["study_id"], ["stagetune_study.id"], name="fk_stagetune_stage_study_id"),
         sa.PrimaryKeyConstraint("study_id", "kind", name="pk_stagetune_stage"),
@@ -112,7 +112,7 @@ def _trials() -> None:
         sa.Column("optuna_number", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "state IN ('waiting', 'running', 'completed', 'diverged', 'pruned', 'failed', 'cancelled')",
-            name="ck_stagetune_trial_state",
+            name="state",
         ),
         sa.ForeignKeyConstraint(
             ["study_id", "stage"],
@@ -150,7 +150,7 @@ def _workers() -> None:
         sa.Column("memory_bytes", _COUNT, nullable=True),
         sa.Column("memory_used_bytes", _COUNT, nullable=True),
         sa.Column("capacity", sa.Integer(), nullable=False),
-        sa.CheckConstraint("capacity >= 0", name="ck_stagetune_device_capacity"),
+        sa.CheckConstraint("capacity >= 0", name="capacity"),
         sa.ForeignKeyConstraint(["worker_id"], ["stagetune_worker.id"], name="fk_stagetune_device_worker_id"),
         sa.PrimaryKeyConstraint("worker_id", "name", name="pk_stagetune_device"),
     )
@@ -177,7 +177,7 @@ def _attempts() -> None:
         sa.Column("lease_expires_at", sa.Double(), nullable=False),
         sa.CheckConstraint(
             "state IN ('running', 'completed', 'diverged', 'stopped', 'preempted', 'failed', 'expired')",
-            name="ck_stagetune_attempt_state",
+            name="state",
         ),
         sa.ForeignKeyConstraint(["study_id"], ["stagetune_study.id"], name="fk_stagetune_attempt_study_id"),
         sa.ForeignKeyConstraint(["trial_id"], ["stagetune_trial.id"], name="fk_stagetune_attempt_trial_id"),
@@ -221,7 +221,7 @@ def _reports() -> None:
         sa.Column("stride", _COUNT, nullable=True),
         sa.Column("steps", sa.LargeBinary(), nullable=True),
         sa.Column("values", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint("(stride IS NULL) <> (steps IS NULL)", name="ck_stagetune_metric_chunk_regular_or_listed"),
+        sa.CheckConstraint("(stride IS NULL) <> (steps IS NULL)", name="regular_or_listed"),
         sa.ForeignKeyConstraint(["attempt_id"], ["stagetune_attempt.id"], name="fk_stagetune_metric_chunk_attempt_id"),
         sa.PrimaryKeyConstraint("id", name="pk_stagetune_metric_chunk"),
         sa.UniqueConstraint(

@@ -28,6 +28,12 @@ class Images:
     labels: Tensor
     classes: int
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of each image."""
+        _, channels, height, width = self.pixels.shape
+        return channels, height, width
+
 
 def load_images(args: ImageClassificationArgs) -> Images:
     """Return the training images that `args` name, all of one size.
@@ -65,12 +71,12 @@ def _torchvision(args: ImageClassificationArgs) -> Images:
     """The training part of a torchvision data set class; how a class says "train" is read from its signature."""
     from torchvision import datasets
 
-    kind = getattr(datasets, args.dataset, None)
-    if args.dataset not in datasets.__all__ or not inspect.isclass(kind):
+    if args.dataset not in datasets.__all__:
         raise UnknownDataset(
             f"dataset {args.dataset!r} is neither 'digits' nor 'image_folder' nor a data set class of torchvision: "
             "choose one of those, for example FashionMNIST"
         )
+    kind: Any = getattr(datasets, args.dataset)
     accepted = inspect.signature(kind).parameters
     wanted = {"train": True, "split": "train", "download": args.download}
     return _collected(kind(_root(args), **{name: value for name, value in wanted.items() if name in accepted}), args)
@@ -78,7 +84,9 @@ def _torchvision(args: ImageClassificationArgs) -> Images:
 
 def _root(args: ImageClassificationArgs) -> Path:
     if args.root is None:
-        raise UnknownDataset(f"dataset {args.dataset!r} needs objective.args.root: the folder of the data on the worker")
+        raise UnknownDataset(
+            f"dataset {args.dataset!r} needs objective.args.root: the folder of the data on the worker"
+        )
     return Path(args.root)
 
 
@@ -92,7 +100,9 @@ def _collected(samples: Iterable[tuple[Any, Any]], args: ImageClassificationArgs
         raise UnknownDataset(f"dataset {args.dataset!r} holds no images below {args.root}")
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
-        raise UnknownDataset(f"dataset {args.dataset!r} has images of {len(shapes)} sizes: set objective.args.image_size")
+        raise UnknownDataset(
+            f"dataset {args.dataset!r} has images of {len(shapes)} sizes: set objective.args.image_size"
+        )
     targets = torch.tensor(labels)
     return Images(torch.from_numpy(np.stack(arrays)), targets, int(targets.max()) + 1)
 

@@ -23,7 +23,7 @@ DIGITS = 3
 
 @dataclass(frozen=True)
 class Cell:
-    """A point of the stage's space. ``factor`` multiplies the scaled rate; ``capped`` if fewer epochs than its peers."""
+    """A point of the stage's space. ``capped`` says that the budget gives it fewer epochs than its peers."""
 
     params: Params
     num_steps: int
@@ -31,8 +31,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        names = [("batch_size", "batch_size"), ("momentum", "momentum")]
-        words = [f"{label}={self.params[name]}" for name, label in names if name in self.params]
+        words = [f"{name}={self.params[name]}" for name in ("batch_size", "momentum") if name in self.params]
         return "/".join([*words, f"lr={lr_label(float(self.params['lr']))}"])
 
     @property
@@ -47,7 +46,7 @@ def momenta(context: Context[BatchMomentum]) -> tuple[float | None, ...]:
 
 
 def centre_lr(context: Context[BatchMomentum], batch_size: int, momentum: float | None) -> float:
-    """Return the rate that follows the batch size by the stage's rule and keeps lr / (1 - momentum) (guide, stage 2)."""
+    """Return the rate that follows the batch size by the stage's rule and keeps lr / (1 - momentum) (guide 2)."""
     origin = start(context).params
     lr = scale_lr(float(origin["lr"]), int(origin["batch_size"]), batch_size, context.stage.lr_scaling)
     if momentum is not None:

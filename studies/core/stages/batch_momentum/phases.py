@@ -60,7 +60,7 @@ def exploration(context: Context[BatchMomentum]) -> Sequence[Proposal]:
     why = ["Baseline: the best of the stage before.", *["Carried on by the stage before."] * len(carried)]
     return [
         *(_proposal(context, each, reason) for each, reason in zip(carried, why, strict=False) if each in fresh),
-        *(_proposal(context, each, _reason(context, each)) for each in without_reused(context, chosen)),
+        *(_proposal(context, each, why_grid(context)) for each in without_reused(context, chosen)),
     ]
 
 
@@ -108,7 +108,7 @@ def without_reused(context: Context[BatchMomentum], cells: Sequence[Cell]) -> li
     return [each for each in cells if (each.params, each.num_steps) not in known]
 
 
-def _reason(context: Context[BatchMomentum], each: Cell) -> str:
+def why_grid(context: Context[BatchMomentum]) -> str:
     scaling = "kept" if context.stage.lr_scaling == "none" else f"scaled by the {context.stage.lr_scaling} rule"
     return f"Grid of batch size and momentum, a small bracket around the {scaling} rate (guide, stage 2)."
 
@@ -177,7 +177,10 @@ def _coordinates(context: Context[BatchMomentum], axes: tuple[Axis, ...], trial:
     """Return where in the space a trial lies: its parameters on the axes, the rate as a multiple of the scaled one."""
     batch_size, momentum = int(trial.params["batch_size"]), trial.params.get("momentum")
     centre = centre_lr(context, batch_size, None if momentum is None else float(momentum))
-    found: Params = {**trial.params, "lr_factor": _clipped(float(trial.params["lr"]) / centre, context.stage.lr_bracket)}
+    found: Params = {
+        **trial.params,
+        "lr_factor": _clipped(float(trial.params["lr"]) / centre, context.stage.lr_bracket),
+    }
     return {axis.name: found[axis.name] for axis in axes}
 
 

@@ -52,7 +52,7 @@ def _chosen(context: Context[BatchMomentum], field: Contest) -> Decision:
         reason=f"{_why(context, field, order)} {length.why}",
         evidence=_evidence(context, field, order),
         runners_up=runners_up,
-        what_would_flip_it=_flip(context, field, order),
+        what_would_flip_it=_flip(field, order),
         candidates=(candidate(context, best, length.num_steps, "Best on the dev set."), *runners_up[:1]),
         warnings=_warnings(context, field, order, length),
     )
@@ -90,7 +90,7 @@ def _why(context: Context[BatchMomentum], field: Contest, order: list[Contender]
     return f"{opening} against {against}: {certainty(best, second)}."
 
 
-def _flip(context: Context[BatchMomentum], field: Contest, order: list[Contender]) -> str:
+def _flip(field: Contest, order: list[Contender]) -> str:
     best, *others = order
     if not others:
         return "Any other configuration with a better dev metric: raise budget.trials so that more can be run."
@@ -103,15 +103,19 @@ def _warnings(
     context: Context[BatchMomentum], field: Contest, order: list[Contender], length: Length
 ) -> tuple[str, ...]:
     best = order[0]
-    found = [*trouble(context), *judge_warning(context, field.judged_by), *flagged_warning(context, field.flagged, best)]
+    found = [
+        *trouble(context),
+        *judge_warning(context, field.judged_by),
+        *flagged_warning(context, field.flagged, best),
+    ]
     if not has_momentum(context.spec):
         found.append(f"The momentum axis dropped out: with {context.spec.optimizer} momentum is left alone.")
     if len(order) > 1 and not best.leads(order[1]).clear:
         found.append(f"{named(best)} and {named(order[1])} cannot be told apart beyond noise; both are carried on.")
     if any(each.capped for each in all_cells(context)):
         found.append(
-            f"budget.steps ({context.spec.budget.steps:,}) caps the runs with small batches: they see fewer epochs than "
-            "the others and may look worse than they are."
+            f"budget.steps ({context.spec.budget.steps:,}) caps the runs with small batches: they see fewer "
+            "epochs than the others and may look worse than they are."
         )
     return (*found, *length.warnings, *cut_short(context, _dropped(context)))
 
@@ -139,7 +143,7 @@ def _evidence(context: Context[BatchMomentum], field: Contest, order: list[Conte
         "judged_by": field.judged_by,
         "ranking": [contender.best_trial.id for contender in order],
         "convergence_step": curves.convergence_step(best.trials[0].curve(LOSS)),
-        "old_peak_step": curves.peak(best.trials[0].curve(context.spec.metric.name), maximize=context.maximize)[0],
+        "dev_peak_step": curves.peak(best.trials[0].curve(context.spec.metric.name), maximize=context.maximize)[0],
         "momentum_axis": has_momentum(context.spec),
         "cells": [_cell(context, contender, before) for contender in order],
         "diverged": [trial.key for trial in context.trials if trial.state.value == "diverged"],
@@ -168,7 +172,7 @@ def _cell(context: Context[BatchMomentum], contender: Contender, target: float |
 
 
 def samples_to_target(context: Context[BatchMomentum], contender: Contender, target: float | None) -> int | None:
-    """Return the training examples until the smoothed dev metric first reached the baseline's score (T); None: never."""
+    """Return the training examples until the smoothed dev metric first reached the baseline's (T); None: never."""
     dev = contender.trials[0].curve(context.spec.metric.name)
     if target is None or not len(dev):
         return None

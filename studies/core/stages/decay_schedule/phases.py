@@ -1,4 +1,4 @@
-"""The trials of stage 3: linear decay against the undecayed run, then the classic forms, if it pays (guide, stage 3)."""
+"""The trials of stage 3: linear decay against the undecayed run, then the classic forms (guide, stage 3)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from studies.contract.schedule import Schedule
 from studies.contract.study_file import DecaySchedule, StudySpec
 from studies.core import curves, schedules
 from studies.core.actions import Proposal
-from studies.core.contest import Contest, as_repeated, contest, finalists, settled
+from studies.core.contest import Contest, contest, finalists, settled
 from studies.core.context import Context, Phase
-from studies.core.judging import Contender, has_values
+from studies.core.judging import Contender, has_values, pooled
 from studies.core.plan import Demand
-from studies.core.repeating import repeats
+from studies.core.repeating import again, repeats
 from studies.core.snapshot import LOSS
 from studies.core.stages.decay_schedule.forms import late
 from studies.core.starting import reusable, start
@@ -26,9 +26,9 @@ Verdict = Literal["gain", "loss", "unclear", "unknown"]
 
 
 def demand(spec: StudySpec, stage: DecaySchedule) -> Demand:
-    """Return what the stage asks for: baseline, linear, a repeat of both, every form, and a repeat of the finalists."""
+    """Return what the stage asks for: baseline, linear, three repeats in doubt, every form, two more repeats."""
     del spec
-    return Demand(minimum=2, wanted=2 + 2 + len(stage.forms) + 2)
+    return Demand(minimum=2, wanted=2 + 3 + len(stage.forms) + 2)
 
 
 # --- the phases --------------------------------------------------------------------------------------------------
@@ -61,6 +61,14 @@ def later_start(context: Context[DecaySchedule]) -> Sequence[Proposal]:
     return [_late(context, "linear", "Linear decay from just before the old dev peak (guide, stage 3).")]
 
 
+def later_doubt(context: Context[DecaySchedule]) -> Sequence[Proposal]:
+    """One more seed of the later decay, where it is the only one that may be better than none."""
+    late_linear = late_linear_of(context)
+    if late_linear is None or linear_verdict(context) == "gain" or late_verdict(context, 0) != "unclear":
+        return ()
+    return [again(late_linear.after(0), 0, "whether a later decay helps is within noise (guide, stage 3; T).")]
+
+
 def classic_forms(context: Context[DecaySchedule]) -> Sequence[Proposal]:
     """The other forms, once a linear decay has shown a clear gain."""
     if not decay_pays(context):
@@ -77,7 +85,14 @@ def repetition(context: Context[DecaySchedule]) -> Sequence[Proposal]:
     return repeats(pair, lambda done: settled(pair, done), "the lead of the best schedule is within noise (T).")
 
 
-PHASES: tuple[Phase[DecaySchedule], ...] = (first_comparison, doubt, later_start, classic_forms, repetition)
+PHASES: tuple[Phase[DecaySchedule], ...] = (
+    first_comparison,
+    doubt,
+    later_start,
+    later_doubt,
+    classic_forms,
+    repetition,
+)
 
 
 # --- what they stand on ------------------------------------------------------------------------------------------
@@ -113,21 +128,44 @@ def from_the_start(context: Context[DecaySchedule]) -> Schedule:
     return schedules.linear_to_zero(start(context).num_steps)
 
 
-def verdict(decayed: Contender | None, baseline: Contender | None, rounds: int) -> Verdict:
-    """Return what a decay did, by the runs of the first `rounds` rounds of repeats."""
+def verdict(decayed: Contender | None, baseline: Contender | None) -> Verdict:
+    """Return what a decay did, by all the runs of both."""
     if decayed is None or baseline is None:
         return "unknown"
-    first, second = as_repeated([decayed, baseline], rounds)
+    first, second = pooled([decayed, baseline])
     lead = first.leads(second)
     if not lead.clear:
         return "unclear"
     return "gain" if lead.value > 0 else "loss"
 
 
+def linear_verdict(context: Context[DecaySchedule]) -> Verdict:
+    """Return what linear decay from step 0 did: at first sight, or after a repeat of both where that was unclear."""
+    linear, baseline = linear_of(context), baseline_of(context)
+    if linear is None or baseline is None:
+        return "unknown"
+    rounds = _rounds_of_doubt(linear, baseline)
+    return verdict(linear.after(rounds), baseline.after(rounds))
+
+
+def late_verdict(context: Context[DecaySchedule], rounds: int) -> Verdict:
+    """Return what linear decay from the old peak did, by its runs of so many rounds and the baseline's by then."""
+    late_linear, linear, baseline = late_linear_of(context), linear_of(context), baseline_of(context)
+    if late_linear is None or linear is None or baseline is None:
+        return "unknown"
+    return verdict(late_linear.after(rounds), baseline.after(_rounds_of_doubt(linear, baseline)))
+
+
+def _rounds_of_doubt(linear: Contender, baseline: Contender) -> int:
+    return 0 if settled([linear, baseline], 0) else 1
+
+
 def decay_pays(context: Context[DecaySchedule]) -> bool:
     """Return whether a linear decay, from step 0 or from the old peak, was clearly better than none."""
-    linear = verdict(linear_of(context), baseline_of(context), 1)
-    return linear == "gain" or verdict(late_linear_of(context), baseline_of(context), 1) == "gain"
+    if linear_verdict(context) == "gain":
+        return True
+    at_first_sight = late_verdict(context, 0)
+    return "gain" in (at_first_sight, late_verdict(context, 1) if at_first_sight == "unclear" else at_first_sight)
 
 
 def decay_may_pay(context: Context[DecaySchedule]) -> bool:
@@ -135,14 +173,10 @@ def decay_may_pay(context: Context[DecaySchedule]) -> bool:
 
     Too fast is a decay that makes things worse, or whose dev peak comes much later than the old one (guide, stage 3).
     """
-    linear, baseline = linear_of(context), baseline_of(context)
-    match verdict(linear, baseline, 1):
-        case "gain" | "loss":
-            return True
-        case "unclear":
-            return linear is not None and peak_step(context, linear) > MUCH_LATER * old_peak(context)
-        case "unknown":
-            return False
+    found, linear = linear_verdict(context), linear_of(context)
+    if found == "unclear" and linear is not None:
+        return peak_step(context, linear) > MUCH_LATER * old_peak(context)
+    return found in ("gain", "loss")
 
 
 def old_peak(context: Context[DecaySchedule]) -> int:

@@ -53,7 +53,7 @@ def _chosen(context: Context[DecaySchedule], field: Contest) -> Decision:
         reason=_why(context, field, order),
         evidence=_evidence(context, field, order),
         runners_up=tuple(_candidate(context, each, note(best, each)) for each in others),
-        what_would_flip_it=_flip(context, field, order),
+        what_would_flip_it=_flip(field, order),
         candidates=(_candidate(context, best, "Best on the dev set."),),
         warnings=_warnings(context, field, order),
     )
@@ -65,7 +65,7 @@ def order_of(context: Context[DecaySchedule], field: Contest) -> list[Contender]
     baseline = baseline_of(context)
     if baseline is None or order[0].leads(baseline).clear:
         return order
-    return [baseline, *(each for each in order if each is not baseline and each != baseline)]
+    return [baseline, *(each for each in order if each != baseline)]
 
 
 def _kept(context: Context[DecaySchedule]) -> Decision:
@@ -101,27 +101,26 @@ def _candidate(context: Context[DecaySchedule], contender: Contender, why: str) 
 def _why(context: Context[DecaySchedule], field: Contest, order: list[Contender]) -> str:
     best, *others = order
     baseline = baseline_of(context)
+    chosen = _scored(context, field, best)
     if baseline is None:
-        return f"{_scored(context, field, best)} is the best of what ran; the undecayed run gave nothing to compare."
+        return f"{chosen} is the best of what ran; the undecayed run gave nothing to compare it with.".capitalize()
     if not others:
-        return f"{_scored(context, field, best)} stays: no decayed run gave a result to compare it with."
+        return f"{chosen} stays: no decayed run gave a result to compare it with.".capitalize()
     if best == baseline:
+        noise = number(others[0].leads(best).standard_error)
         return (
-            f"Insensitive to decay: {_scored(context, field, best)} against {_scored(context, field, others[0])} "
-            f"at best, no gain beyond the noise of {number(others[0].leads(best).standard_error)}, so it stays constant."
+            f"Insensitive to decay: the best decayed run, {_scored(context, field, others[0])}, is no gain beyond "
+            f"the noise of {noise} over {chosen}."
         )
-    return (
-        f"{_scored(context, field, best)} against {_scored(context, field, baseline)}: "
-        f"{certainty(best, baseline)}."
-    )
+    return f"Decay pays: {chosen} against {_scored(context, field, baseline)} is {certainty(best, baseline)}."
 
 
 def _scored(context: Context[DecaySchedule], field: Contest, contender: Contender) -> str:
     value = shown(context, field.judged_by, contender)
-    return f"A {describe(contender.schedule)} rate gives a {field.judged_by} of {value}{runs_of(contender)}"
+    return f"{describe(contender.schedule)} with a {field.judged_by} of {value}{runs_of(contender)}"
 
 
-def _flip(context: Context[DecaySchedule], field: Contest, order: list[Contender]) -> str:
+def _flip(field: Contest, order: list[Contender]) -> str:
     best, *others = order
     if not others:
         return "A decayed run with a better dev metric: raise budget.trials so that one can be run."
@@ -132,7 +131,11 @@ def _flip(context: Context[DecaySchedule], field: Contest, order: list[Contender
 
 def _warnings(context: Context[DecaySchedule], field: Contest, order: list[Contender]) -> tuple[str, ...]:
     best = order[0]
-    found = [*trouble(context), *judge_warning(context, field.judged_by), *flagged_warning(context, field.flagged, best)]
+    found = [
+        *trouble(context),
+        *judge_warning(context, field.judged_by),
+        *flagged_warning(context, field.flagged, best),
+    ]
     others = [each for each in order[1:] if each.schedule.kind != "constant"]
     if best.schedule.kind != "constant" and others and not best.leads(others[0]).clear:
         found.append(f"{describe(others[0].schedule)} cannot be told from the choice beyond noise.".capitalize())
@@ -144,14 +147,15 @@ def _warnings(context: Context[DecaySchedule], field: Contest, order: list[Conte
 
 def _evidence(context: Context[DecaySchedule], field: Contest, order: list[Contender]) -> dict[str, Any]:
     best, baseline, linear = order[0], baseline_of(context), linear_of(context)
-    gain = best.leads(baseline) if baseline else None
+    decayed = next((each for each in order if each != baseline), best)
+    gain = decayed.leads(baseline) if baseline else None
     return {
         "dev_before": dev_score(context, baseline.trials) if baseline else start(context).score,
         "dev_after": dev_score(context, best.trials),
-        "noise": plain((gain or best.leads(best)).standard_error),
+        "noise": plain(gain.standard_error if gain else best.estimate.standard_error),
         "lead": plain(gain.value) if gain else None,
         "judged_by": field.judged_by,
-        "linear_from_step_0": verdict(linear, baseline, len(context.trials)),
+        "linear_from_step_0": verdict(linear, baseline),
         "old_peak_step": old_peak(context),
         "linear_peak_step": peak_step(context, linear) if linear else None,
         "ranking": [describe(each.schedule) for each in order],

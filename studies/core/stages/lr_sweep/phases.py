@@ -13,16 +13,16 @@ from studies.core.context import Context, Phase
 from studies.core.plan import Demand, sweep_steps
 from studies.core.repeating import REPEAT, repeats
 from studies.core.space import at_edge, extend_beyond, lr_label, refine_around
-from studies.core.starting import DEFAULT_LR, default_params
 from studies.core.stages.lr_sweep.standing import (
     Standing,
     as_repeated,
-    rate,
     ranked,
+    rate,
     settled,
     standings,
     winner,
 )
+from studies.core.starting import DEFAULT_LR, default_params
 
 EXTENSIONS = 3
 """Rates by which the grid is extended on one side at most."""

@@ -19,16 +19,16 @@ from studies.core.records import (
 )
 from studies.core.snapshot import LOSS, Trial
 from studies.core.space import at_edge, lr_label
-from studies.core.starting import DEFAULT_LR
 from studies.core.stages.lr_sweep.phases import PHASES, finalists
 from studies.core.stages.lr_sweep.standing import (
     Standing,
     ahead_by,
     judged_by_loss,
-    rate,
     ranked,
+    rate,
     standings,
 )
+from studies.core.starting import DEFAULT_LR
 
 CARRIED = 2
 """Rates that go on to the next stage: an early choice has short-horizon bias (T)."""
@@ -113,7 +113,7 @@ def _why(context: Context[LrSweep], order: list[Standing]) -> str:
             areas = f"{number(-best.speed.mean)} against {number(-second.speed.mean)}"
             return f"{opening}: as deep within noise as {against}, and it falls faster (area {areas})."
         case _:
-            return f"{opening}: it ties with {against} in depth and speed within noise, and the smaller rate is the more stable."
+            return f"{opening}: a tie with {against} within noise, and the smaller rate is the more stable."
 
 
 def _note(order: list[Standing], place: int) -> str:

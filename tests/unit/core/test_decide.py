@@ -89,7 +89,7 @@ def test_a_study_finishes_with_its_last_winner_and_what_was_gained(
 ) -> None:
     snapshot = with_stages(queued(study(SWEEP)), done(before, after))
     (action,) = decide(snapshot, fake_sampler)
-    assert action == Finish("tr_7", f"All 1 stages have closed. {sentence}")
+    assert action == Finish("tr_7", f"Every stage has closed. {sentence}")
 
 
 def test_gates_hold_a_study_before_every_stage_but_the_first() -> None:

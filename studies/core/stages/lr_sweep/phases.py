@@ -54,7 +54,7 @@ def extension(context: Context[LrSweep]) -> Sequence[Proposal]:
 
 
 def refinement(context: Context[LrSweep]) -> Sequence[Proposal]:
-    """Rates around the winner of the coarse grid, all below the smallest one above it that diverged."""
+    """Rates around the winner of the coarse grid, within the range tried and below those above it that diverged."""
     coarse = coarse_standings(context)
     if not coarse:
         return ()
@@ -63,7 +63,9 @@ def refinement(context: Context[LrSweep]) -> Sequence[Proposal]:
     bound = min((lr for lr in diverged if lr > best), default=None)
     tried = sorted({standing.lr for standing in coarse} | set(context.stage.grid))
     reason = f"Refine around lr {lr_label(best)}, the best of the coarse grid (guide, stage 1)."
-    return [_proposal(context, lr, 0, reason) for lr in refine_around(tried, best, context.stage.refine, bound)]
+    finer = refine_around(tried, best, 2 * context.stage.refine, bound)
+    inside = [lr for lr in finer if tried[0] < lr < tried[-1]]
+    return [_proposal(context, lr, 0, reason) for lr in inside[: context.stage.refine]]
 
 
 def repetition(context: Context[LrSweep]) -> Sequence[Proposal]:

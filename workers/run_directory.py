@@ -1,11 +1,11 @@
 """The run directory ``<workdir>/<study>/<trial>/``: what all attempts of a trial share.
 
-    run.json         what to run (the latest lease)
-    run.log          the output of all attempts
-    error.json       the exception that ended the latest attempt
-    delivered.json   the last step whose metrics the server has acknowledged
-    checkpoint.pt    the task's checkpoint
-    checkpoint/      a function's own checkpoints
+run.json         what to run (the latest lease)
+run.log          the output of all attempts
+error.json       the exception that ended the latest attempt
+delivered.json   the last step whose metrics the server has acknowledged
+checkpoint.pt    the task's checkpoint
+checkpoint/      a function's own checkpoints
 """
 
 from __future__ import annotations

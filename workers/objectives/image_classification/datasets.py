@@ -78,7 +78,9 @@ def _torchvision(args: ImageClassificationArgs) -> Images:
 
 def _root(args: ImageClassificationArgs) -> Path:
     if args.root is None:
-        raise UnknownDataset(f"dataset {args.dataset!r} needs objective.args.root: the folder of the data on the worker")
+        raise UnknownDataset(
+            f"dataset {args.dataset!r} needs objective.args.root: the folder of the data on the worker"
+        )
     return Path(args.root)
 
 
@@ -92,7 +94,9 @@ def _collected(samples: Iterable[tuple[Any, Any]], args: ImageClassificationArgs
         raise UnknownDataset(f"dataset {args.dataset!r} holds no images below {args.root}")
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
-        raise UnknownDataset(f"dataset {args.dataset!r} has images of {len(shapes)} sizes: set objective.args.image_size")
+        raise UnknownDataset(
+            f"dataset {args.dataset!r} has images of {len(shapes)} sizes: set objective.args.image_size"
+        )
     targets = torch.tensor(labels)
     return Images(torch.from_numpy(np.stack(arrays)), targets, int(targets.max()) + 1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
@@ -15,6 +15,7 @@ from service.middleware.body import BodyGuard
 from service.middleware.headers import SecurityHeaders
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
+from service.pages import router as pages_router
 from service.routes import events, export, health, studies, trials, workers
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
@@ -22,12 +23,13 @@ from service.ticker import Ticker
 from studies.storage.port import StudyStore
 
 
-def create_app(settings: Settings, store: StudyStore | None = None) -> FastAPI:
+def create_app(settings: Settings, store: StudyStore | None = None, tick: Callable[[], None] | None = None) -> FastAPI:
     """Return the service. Nothing is opened before its lifespan begins.
 
     Args:
         settings: how to run.
         store: use this store (it stays open at the end) instead of opening the database of the settings.
+        tick: call this again and again instead of the engine's own; it moves the studies.
 
     Raises:
         UnsafeSettings: the settings would put an open service on a network.
@@ -36,7 +38,7 @@ def create_app(settings: Settings, store: StudyStore | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _running(app, settings, store):
+        async with _running(app, settings, store, tick):
             yield
 
     app = FastAPI(
@@ -44,7 +46,6 @@ def create_app(settings: Settings, store: StudyStore | None = None) -> FastAPI:
         version=installed_version(),
         docs_url=None,  # FastAPI's pages load their scripts from a CDN
         redoc_url=None,
-        root_path=settings.root_path,
         lifespan=lifespan,
     )
     app.state.settings = settings
@@ -63,17 +64,21 @@ def installed_version() -> str:
 
 
 @asynccontextmanager
-async def _running(app: FastAPI, settings: Settings, given: StudyStore | None) -> AsyncIterator[None]:
+async def _running(
+    app: FastAPI, settings: Settings, given: StudyStore | None, tick: Callable[[], None] | None
+) -> AsyncIterator[None]:
     store = given if given is not None else await asyncio.to_thread(open_database, settings)
+    engine = build_engine(settings, store)
     app.state.store = store
     app.state.stopping = asyncio.Event()
-    app.state.ticker = Ticker(build_engine(settings, store).tick, settings.tick_seconds)
+    app.state.ticker = Ticker(tick or engine.tick, settings.tick_seconds)
     app.state.ticker.start()
     try:
         yield
     finally:
         app.state.stopping.set()
         await asyncio.to_thread(app.state.ticker.stop)
+        engine.close()
         if given is None:
             store.close()
 
@@ -81,6 +86,7 @@ async def _running(app: FastAPI, settings: Settings, given: StudyStore | None) -
 def _add_routes(app: FastAPI) -> None:
     for module in (studies, trials, export, events, workers, health):
         app.include_router(module.router)
+    app.include_router(pages_router)
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:

@@ -38,6 +38,12 @@ def _basic_password(credentials: str) -> str | None:
     return password if separator else None
 
 
+def _path(scope: Scope) -> str:
+    """Return the path below the prefix that a reverse proxy strips."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
 class TokenGate:
     """Lets a request in with the right token, compared in constant time; answers 401 otherwise."""
 
@@ -46,7 +52,7 @@ class TokenGate:
         self._token = token.get_secret_value().encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._admits(Headers(scope=scope)):
+        if scope["type"] != "http" or _path(scope) in OPEN_PATHS or self._admits(Headers(scope=scope)):
             await self.app(scope, receive, send)
             return
         detail = "Send the header 'Authorization: Bearer TOKEN' (in a browser: any user name, the token as password)."

@@ -27,6 +27,7 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,
             proxy_headers=False,
+            root_path=app.state.settings.root_path,
         )
         super().__init__(config)
         self.app = app
@@ -54,7 +55,7 @@ def url_of(listening: socket.socket) -> str:
 
 
 class BackgroundServer:
-    """A server in a thread of its own, as a context manager.
+    """A server in a thread of its own, as a context manager; the socket is closed at its end.
 
     Raises:
         RuntimeError: the server did not start; its own error is in the log.
@@ -62,6 +63,7 @@ class BackgroundServer:
 
     def __init__(self, app: FastAPI, listening: socket.socket) -> None:
         self.url = url_of(listening)
+        self._listening = listening
         self._server = Server(app, log_level="warning")
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listening]}, name="stagetune-server", daemon=True
@@ -72,6 +74,7 @@ class BackgroundServer:
         deadline = time.monotonic() + START_SECONDS
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
+                self._stop()
                 raise RuntimeError("The server did not start: see the lines above for why.")
             time.sleep(0.02)
         return self
@@ -79,5 +82,9 @@ class BackgroundServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         self._server.should_exit = True
         self._thread.join(GRACE_SECONDS + 15)
+        self._listening.close()

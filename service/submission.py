@@ -7,7 +7,7 @@ from service.errors import RequestRefused
 from studies.contract.study_document import parse_json, parse_yaml
 from studies.contract.study_file import BatchMomentum, StudySpec
 from studies.errors import InvalidStudy
-from studies.storage.optuna_bridge import missing
+from studies.storage.optuna_bridge.sampler import missing
 
 JSON_TYPES = frozenset({"application/json"})
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml", "text/yaml"})

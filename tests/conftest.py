@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from studies.storage import upgrade_database
 from studies.storage.sql.tables import metadata
@@ -18,6 +19,9 @@ from studies.storage.sql.tables import metadata
 _NUMBERS = itertools.count()
 _NO_DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 """Settings of the test server that only matter when the machine loses power."""
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine makes no example wrong
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,8 @@ def run_child(directory: Path, device: str, channel: int, keeper: int) -> NoRetu
     Exit codes: 0 finished as the last frame says, 1 an exception that ``error.json`` holds, else what user code chose.
 
     Args:
+        directory: the run directory.
+        device: ``cpu`` or ``cuda:N``.
         channel: descriptor of the pipe to the agent.
         keeper: process id of the keeper, with which this process dies.
     """
@@ -44,7 +46,7 @@ def run_child(directory: Path, device: str, channel: int, keeper: int) -> NoRetu
         code = 0
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except BaseException as fault:  # noqa: BLE001  (whatever ends a run is recorded before the process goes)
+    except BaseException as fault:
         traceback.print_exc()
         home.write_error(error_record(fault))
         code = 1

@@ -51,13 +51,13 @@ def _watch(run: int, control: socket.socket, wake: int) -> int:
     deadline = NEVER
     while True:
         timeout = None if deadline == NEVER else max(0.0, deadline - time.monotonic())
-        readable, _, _ = select.select([control, wake], [], [], timeout)
+        readable, _, _ = select.select([control.fileno(), wake], [], [], timeout)
         if wake in readable:
             os.read(wake, 4096)
             ended, status = os.waitpid(run, os.WNOHANG)
             if ended:
                 return status
-        if control in readable:
+        if control.fileno() in readable:
             grace = _read_order(control)
             if grace is None:
                 return _kill(run)
@@ -94,7 +94,7 @@ def _wake_on_child_end() -> int:
     """Return a descriptor that becomes readable when a child ends."""
     readable, writable = os.pipe()
     for end in (readable, writable):
-        os.set_blocking(end, False)  # noqa: FBT003  (the standard library takes it by position)
+        os.set_blocking(end, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     return readable

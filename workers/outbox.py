@@ -19,6 +19,7 @@ from studies.contract.worker_protocol import (
     MetricChunk,
     Outcome,
 )
+from workers.runtime.reporter import METRIC_NAME
 
 MAX_POINTS_PER_REPORT = 8 * MAX_POINTS_PER_CHUNK
 MAX_LOG_CHARS_PER_ATTEMPT = 2**20
@@ -59,11 +60,19 @@ class Outbox:
         self._log_taken = 0
         self._outcome: Outcome | None = None
         self._in_flight: AttemptReport | None = None
+        self._sent = False
         self.started_from = 0
         self.delivered = 0
         self.finished = False
 
     def add_points(self, name: str, steps: Sequence[int], values: Sequence[float]) -> None:
+        """Take points of one metric.
+
+        Raises:
+            ValueError, TypeError, OverflowError: what no metric chunk could carry.
+        """
+        if not METRIC_NAME.fullmatch(name) or len(steps) != len(values) or min(steps, default=0) < 0:
+            raise ValueError(f"{name!r}: not points of a metric")
         series = self._series[name]
         series.steps.extend(steps)
         series.values.extend(values)
@@ -90,11 +99,17 @@ class Outbox:
                 logs=self._take_logs(),
                 outcome=self._outcome if self._empty else None,
             )
+        self._sent = True
         return self._in_flight
 
+    def heartbeat(self) -> AttemptReport:
+        """Return a report without news, where a request has no room for them."""
+        self._sent = False
+        return AttemptReport(attempt_id=self.attempt_id, token=self._token, started_from=self.started_from)
+
     def acknowledge(self) -> None:
-        """The server has stored the batch in flight."""
-        if self._in_flight is None:
+        """The server has stored what was last sent."""
+        if self._in_flight is None or not self._sent:
             return
         self.delivered = max(self.delivered, _last_complete_step(self._in_flight.metrics, self._series))
         self.finished = self._in_flight.outcome is not None

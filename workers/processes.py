@@ -8,7 +8,7 @@ import signal
 import sys
 from contextlib import suppress
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import sys
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from studies.contract.worker_protocol import Lease
-from workers.channel import Frame, encode, frames
+from workers.channel import BrokenFrame, Frame, encode, frames
 from workers.objectives import modules_of
 from workers.run_directory import RunDirectory
 
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+logger = logging.getLogger(__name__)
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Runs share the cores: each computes on one (and a process must have no threads when it is forked)."""
 
 
@@ -68,12 +71,14 @@ class Supervisor:
         """
         while True:
             nursery = self._nursery = await _start_nursery(self._modules)
-            reader, _ = await asyncio.open_connection(sock=nursery.socket.dup())
-            async for _ in frames(reader):
+            reader, writer = await asyncio.open_connection(sock=nursery.socket.dup())
+            async for _ready in frames(reader):
                 nursery.warm.set()
+            writer.close()
             if not nursery.warm.is_set():
                 raise NurseryDied
             nursery.warm.clear()
+            logger.warning("the nursery has died: starting another; live runs go on")
 
     async def launch(self, lease: Lease, home: RunDirectory, on_frame: Callable[[Frame], None]) -> RunHandle:
         """Start a run and return once it has been asked for; `on_frame` is called for everything it says.
@@ -142,12 +147,22 @@ async def _attend(control: socket.socket, channel: int, on_frame: Callable[[Fram
     )
 
     async def listen() -> int | None:
-        async for frame in frames(said):
-            on_frame(frame)
         status = None
-        async for frame in frames(reader):
-            status = int(frame["status"])
-        writer.close()
+        try:
+            async for frame in frames(said):
+                _hand_over(frame, on_frame)
+            async for frame in frames(reader):
+                status = int(frame["status"])
+        finally:
+            writer.close()  # Wherever this ends, the keeper takes it as the order to end the tree.
         return status
 
     return RunHandle(writer, asyncio.create_task(listen(), name="run"))
+
+
+def _hand_over(frame: Frame, on_frame: Callable[[Frame], None]) -> None:
+    """User code shares a process with the sender of these frames: whatever is wrong with one is the run's fault."""
+    try:
+        on_frame(frame)
+    except Exception as fault:
+        raise BrokenFrame(f"a frame could not be understood: {type(fault).__name__}: {fault}") from fault

@@ -8,7 +8,6 @@ import typer
 
 from service.cli.console import out
 from service.settings import Settings
-from service.storage import upgrade
 
 app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
@@ -26,5 +25,7 @@ def upgrade_schema(
     ] = None,
 ) -> None:
     """Bring the database's schema up to this version; safe while others do the same."""
+    from service.storage import upgrade  # heavy to load: not for `--help`
+
     upgrade(database_url or Settings().database_url)
     out.print("The database is up to date.")

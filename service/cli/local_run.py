@@ -6,7 +6,7 @@ import fcntl
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -23,6 +23,7 @@ from service.cli.worker_process import WorkerProcess, worker_command
 from service.client import ApiClient, ApiError
 from service.server import BackgroundServer, listen, url_of
 from service.settings import Settings
+from service.storage import open_database
 from studies.contract.states import StudyCommand
 from studies.contract.study_file import FunctionObjective, StudySpec
 from studies.contract.views import StudyView
@@ -58,11 +59,12 @@ def run_here(plan: LocalRun, console: Console) -> int:
         listening = stack.enter_context(_listening(plan.port))
         worker = _start_worker(plan, url_of(listening))
         stack.callback(worker.stop)
-        with BackgroundServer(create_app(_settings(plan)), listening) as server, ApiClient(server.url) as client:
-            try:
-                return _follow(plan, client, worker, console)
-            finally:
-                worker.stop()  # while the server is there to take its last words
+        settings = _settings(plan)
+        store = stack.enter_context(closing(open_database(settings)))
+        server = stack.enter_context(BackgroundServer(create_app(settings, store), listening))
+        client = stack.enter_context(ApiClient(server.url))
+        stack.callback(worker.stop)  # while the server is still there to take its last words
+        return _follow(plan, client, worker, console)
 
 
 def _follow(plan: LocalRun, client: ApiClient, worker: WorkerProcess, console: Console) -> int:

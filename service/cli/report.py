@@ -114,4 +114,6 @@ def _stage_report(stage: StageView) -> StageReport:
 
 def _number(decision: Decision | None, key: str) -> float | None:
     value = decision.evidence.get(key) if decision else None
-    return float(value) if isinstance(value, int | float) and isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return float(value)

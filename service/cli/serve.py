@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
 
-from service.cli.console import complain, err
-from service.settings import Settings
+from service.cli.console import err
+from service.client import ApiError
+from service.settings import Settings, require_safe_bind
 
 
 def serve(
@@ -21,6 +23,7 @@ def serve(
     """Serve the API and the dashboard. What is left out comes from STAGETUNE_... or the defaults."""
     from service.app import create_app  # the engine's numerics take a while to load: not for `--help`
     from service.server import Server, listen, url_of
+    from service.storage import open_database
 
     settings = _settings(
         host=host,
@@ -30,15 +33,17 @@ def serve(
         allowed_hosts=tuple(allowed_host) if allowed_host else None,
         root_path=root_path,
     )
-    app = create_app(settings)
+    require_safe_bind(settings)
     try:
         listening = listen(settings.host, settings.port)
     except OSError as error:
-        complain(OSError(f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another --port"))
-        raise typer.Exit(1) from error
-    url = url_of(listening)
-    err.print(f"Stagetune serves at [link]{url}[/link]; add workers with: stagetune-worker --server {url}")
-    Server(app).run(sockets=[listening])
+        raise ApiError(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another --port"
+        ) from error
+    with listening, closing(open_database(settings)) as store:
+        url = url_of(listening)
+        err.print(f"Stagetune serves at {url}; add workers with: stagetune-worker --server {url}")
+        Server(create_app(settings, store)).run(sockets=[listening])
 
 
 def _settings(**given: Any) -> Settings:

@@ -102,12 +102,11 @@ def _progress(study: StudyRecord, tallies: Iterable[Tally]) -> Progress:
 
 
 def best_trial(trial: TrialRecord, summaries: Summaries, metric: Metric) -> BestTrial:
-    """Return the trial with each metric's last value, the study's own metric with its best."""
-    metrics = {name: summary.last for name, summary in summaries.items()}
+    """Return the trial with each metric's last value; the study's own metric comes first, with its best."""
     best = score(summaries.get(metric.name), metric.direction)
-    if best is not None:
-        metrics[metric.name] = best
-    return BestTrial(trial_id=trial.id, params=dict(trial.params), metrics=metrics)
+    own = {} if best is None else {metric.name: best}
+    others = {name: summary.last for name, summary in summaries.items() if name not in own}
+    return BestTrial(trial_id=trial.id, params=dict(trial.params), metrics=own | others)
 
 
 def leader(scores: Mapping[str, float | None], direction: Literal["maximize", "minimize"]) -> str | None:

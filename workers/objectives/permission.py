@@ -12,6 +12,7 @@ def refusal(objective: Objective, builtin: Collection[str], allow: Collection[st
     """Return why this worker does not run `objective`, None where it does.
 
     Args:
+        objective: what a lease asks for.
         builtin: names of the task classes that this worker offers.
         allow: patterns of function targets (fnmatch), such as ``train.py:*``.
     """

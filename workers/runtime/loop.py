@@ -75,7 +75,7 @@ def train(context: RunContext, task: Task) -> Ending:
         outputs = model(inputs)
         loss = task.loss(outputs, targets)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         step += 1
 

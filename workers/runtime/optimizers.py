@@ -15,6 +15,8 @@ def build_optimizer(name: OptimizerName, model: nn.Module, params: Mapping[str, 
     """Return the optimiser `name` over the model's parameters.
 
     Args:
+        name: as in the study file.
+        model: its parameters are optimised in place.
         params: ``lr`` (required), ``momentum`` (sgd, nesterov and rmsprop; 0 where absent; the adaptive methods
             adam and adamw keep their own averages and ignore it), ``weight_decay`` (0 where absent).
     """

@@ -12,7 +12,7 @@ import torch
 def seed_everything(seed: int) -> None:
     """Seed Python, numpy and torch, and choose deterministic kernels over faster ones."""
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  (user code may draw from numpy's global generator)
+    np.random.seed(seed)
     torch.manual_seed(seed)
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
@@ -21,7 +21,7 @@ def seed_everything(seed: int) -> None:
 def random_state() -> dict[str, Any]:
     """Return torch's generators as they stand: what dropout draws from."""
     state: dict[str, Any] = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         state["cuda"] = torch.cuda.get_rng_state_all()
     return state
 

@@ -29,7 +29,7 @@ MAX_HISTORY = 1_000
 def missing(search: Search) -> str | None:
     """Return what has to be installed for this search, None where it can be used."""
     if search == "gp" and importlib.util.find_spec("torch") is None:
-        return "search: gp needs PyTorch on the server: pip install torch, or use search: tpe"
+        return "gp needs PyTorch on the server: pip install torch there, or use tpe"
     return None
 
 

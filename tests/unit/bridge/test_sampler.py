@@ -105,9 +105,9 @@ def test_a_sampler_that_learns_ends_nearer_to_the_top(sampler: Search, maximize:
         return seen if maximize else Observation(seen.point, -float(seen.score or 0.0))
 
     history = tuple(map(signed, searched("random", 24)))
-    learned = ask(request(sampler, history=history, maximize=maximize, count=2))
+    (learned,) = ask(request(sampler, history=history, maximize=maximize, count=1))
     mean_random = sum(score(seen.point) for seen in history) / len(history)
-    assert sum(map(score, learned)) / len(learned) > mean_random
+    assert score(learned) > mean_random
 
 
 def test_axes_of_one_value_stand_still() -> None:
@@ -153,7 +153,7 @@ def test_a_long_history_is_cut_to_the_best_and_the_latest() -> None:
 def test_gp_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missing("gp") is None
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert missing("gp") == "search: gp needs PyTorch on the server: pip install torch, or use search: tpe"
+    assert missing("gp") == "gp needs PyTorch on the server: pip install torch there, or use tpe"
     assert missing("tpe") is None
 
 

@@ -28,6 +28,12 @@ class Images:
     labels: Tensor
     classes: int
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of each image."""
+        _, channels, height, width = self.pixels.shape
+        return channels, height, width
+
 
 def load_images(args: ImageClassificationArgs) -> Images:
     """Return the training images that `args` name, all of one size.
@@ -65,12 +71,12 @@ def _torchvision(args: ImageClassificationArgs) -> Images:
     """The training part of a torchvision data set class; how a class says "train" is read from its signature."""
     from torchvision import datasets
 
-    kind = getattr(datasets, args.dataset, None)
-    if args.dataset not in datasets.__all__ or not inspect.isclass(kind):
+    if args.dataset not in datasets.__all__:
         raise UnknownDataset(
             f"dataset {args.dataset!r} is neither 'digits' nor 'image_folder' nor a data set class of torchvision: "
             "choose one of those, for example FashionMNIST"
         )
+    kind: Any = getattr(datasets, args.dataset)
     accepted = inspect.signature(kind).parameters
     wanted = {"train": True, "split": "train", "download": args.download}
     return _collected(kind(_root(args), **{name: value for name, value in wanted.items() if name in accepted}), args)

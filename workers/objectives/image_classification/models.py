@@ -13,7 +13,9 @@ def build_model(name: str, sample_shape: tuple[int, int, int], classes: int, dro
     """Return a freshly initialised classifier of images [n, *sample_shape] with outputs [n, classes].
 
     Args:
+        name: ``small_cnn``, ``mlp`` or a torchvision model.
         sample_shape: (channels, height, width).
+        classes: number of classes.
         dropout: rate before the last layer; 0 leaves it out (guide, section 0).
 
     Raises:

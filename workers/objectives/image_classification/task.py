@@ -24,7 +24,7 @@ class ImageClassification(Task):
             self._split(images, train, normalise),
             self._split(images, dev, normalise),
             images.classes,
-            tuple(images.pixels.shape[1:]),
+            images.shape,
         )
 
     def model(self, data: Data) -> nn.Module:

@@ -1,0 +1,270 @@
+"""The agent of a node: takes leases, has them run, and tells the server once a second. It never loads torch.
+
+The first SIGTERM or SIGINT drains: no new lease, every run saves its state and is given back as preempted. The second
+stops hard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from studies.contract.worker_protocol import (
+    MAX_ATTEMPTS_PER_SYNC,
+    AttemptReport,
+    Device,
+    DeviceReport,
+    Lease,
+    RegisterWorker,
+    SyncAnswer,
+    SyncRequest,
+    WorkerRegistered,
+)
+from workers.attempt import Attempt
+from workers.client import Client, Unavailable, UnknownWorker, backoff
+from workers.objectives.permission import refusal
+from workers.supervisor import Supervisor
+from workers.verdict import StopRequest
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_PAUSE = 0.1
+"""Seconds between two syncs when the end of a run asks for one at once: its place on the device is free."""
+
+MAX_POINTS_PER_SYNC = 65_536
+"""Bounds a request to some megabytes; what exceeds it waits for the next one."""
+
+HARD_STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """How this worker introduces itself and treats its runs.
+
+    Attributes:
+        objectives: names of the task classes that it offers.
+        allow: patterns of function targets that it runs.
+        workdir: where run directories live.
+        grace_seconds: between SIGTERM and SIGKILL of a run.
+        give_back_seconds: how long a draining worker waits for the server once its runs have ended.
+    """
+
+    name: str
+    devices: tuple[Device, ...]
+    objectives: tuple[str, ...]
+    allow: tuple[str, ...]
+    workdir: Path
+    version: str = ""
+    grace_seconds: float = 20.0
+    give_back_seconds: float = 10.0
+
+    def introduction(self) -> RegisterWorker:
+        return RegisterWorker(
+            name=self.name,
+            hostname=socket.gethostname(),
+            pid=os.getpid(),
+            version=self.version,
+            devices=self.devices,
+            objectives=self.objectives,
+            allow=self.allow,
+        )
+
+
+class Agent:
+    """Runs until it is told to stop, or until the server refuses it."""
+
+    def __init__(self, settings: AgentSettings, client: Client, supervisor: Supervisor) -> None:
+        self._settings = settings
+        self._client = client
+        self._supervisor = supervisor
+        self._attempts: dict[str, Attempt] = {}
+        self._lives: dict[str, asyncio.Task[None]] = {}
+        self._news = asyncio.Event()
+        self._drain_until: float | None = None
+        self._registered: WorkerRegistered | None = None
+
+    async def run(self) -> int:
+        """Serve until stopped; return the exit code: 0 after an orderly end, 1 where something could not be given back.
+
+        Raises:
+            Refused: the server will not talk to this worker.
+            NurseryDied: runs cannot be started on this node.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                nursery = tasks.create_task(self._supervisor.watch(), name="nursery")
+                serving = tasks.create_task(self._serve(tasks), name="sync")
+                self._listen_to_signals(serving)
+                serving.add_done_callback(lambda _: nursery.cancel())
+        except* Exception as faults:
+            raise faults.exceptions[0] from None
+        finally:
+            await self._supervisor.close()
+            await self._client.close()
+        return 1 if self._attempts else 0
+
+    def drain(self) -> None:
+        """Take nothing more, give back what runs."""
+        if self._drain_until is not None:
+            return
+        logger.info(
+            "stopping: %d runs save their state and are given back; a second signal stops at once", len(self._lives)
+        )
+        self._drain_until = time.monotonic() + self._settings.grace_seconds + self._settings.give_back_seconds
+        for attempt in self._attempts.values():
+            attempt.stop(StopRequest("preempted", "the worker is shutting down"))
+        self._news.set()
+
+    # --- the conversation with the server ------------------------------------------------------------------------
+
+    async def _serve(self, tasks: asyncio.TaskGroup) -> None:
+        failures = 0
+        while not self._done:
+            try:
+                pause = await self._talk(tasks)
+                failures = 0
+            except UnknownWorker:
+                logger.warning("the server does not know this worker any more: registering again")
+                self._registered = None
+                pause = SHORTEST_PAUSE
+            except Unavailable as fault:
+                failures += 1
+                pause = self._after_failure(fault, failures)
+            await self._pause(pause)
+
+    async def _talk(self, tasks: asyncio.TaskGroup) -> float:
+        """Register or sync once; return the seconds until the next time."""
+        if self._registered is None:
+            self._registered = await self._client.register(self._settings.introduction())
+            logger.info("registered at %s as %s", self._client.server, self._registered.worker_id)
+        request = self._request()
+        answer = await self._client.sync(self._registered.worker_id, request)
+        self._take(answer, {report.attempt_id for report in request.attempts}, tasks)
+        return self._registered.sync_seconds
+
+    def _request(self) -> SyncRequest:
+        return SyncRequest(
+            attempts=tuple(_bounded(attempt for attempt in self._attempts.values() if not attempt.lost)),
+            devices=tuple(
+                DeviceReport(name=each.name, capacity=self._capacity(each)) for each in self._settings.devices
+            ),
+        )
+
+    def _capacity(self, device: Device) -> int:
+        """Nothing is asked for while draining, nor before a run could start at once."""
+        return device.capacity if self._drain_until is None and self._supervisor.warm else 0
+
+    def _take(self, answer: SyncAnswer, reported: set[str], tasks: asyncio.TaskGroup) -> None:
+        """Act on an answer: forget what is settled, stop what has to stop, start what is new."""
+        for attempt_id in reported.intersection(answer.acknowledged):
+            self._attempts[attempt_id].acknowledge()
+        for attempt_id in reported.intersection(answer.lost):
+            logger.warning("%s: the lease was lost, the run ends", self._attempts[attempt_id].label)
+            self._attempts[attempt_id].abandon()
+        for order in answer.stop:
+            if attempt := self._attempts.get(order.attempt_id):
+                attempt.stop(StopRequest("stopped", order.reason))
+        self._forget()
+        for lease in answer.leases:
+            if lease.attempt_id not in self._attempts:
+                self._begin(lease, tasks)
+
+    def _after_failure(self, fault: Unavailable, failures: int) -> float:
+        if failures == 1:
+            logger.warning("%s; runs go on, trying again", fault)
+        pause = backoff(failures, fault.retry_after)
+        return pause if self._drain_until is None else min(pause, 1.0)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not when a run has ended: its news and its place on the device are worth a sync at once."""
+        await asyncio.sleep(SHORTEST_PAUSE)
+        try:
+            async with asyncio.timeout(max(0.0, seconds - SHORTEST_PAUSE)):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        self._news.clear()
+
+    @property
+    def _done(self) -> bool:
+        if self._drain_until is None:
+            return False
+        if self._attempts and time.monotonic() > self._drain_until:
+            logger.warning("%d attempts could not be given back: their leases will run out", len(self._attempts))
+            return True
+        return not self._attempts
+
+    # --- attempts --------------------------------------------------------------------------------------------------
+
+    def _begin(self, lease: Lease, tasks: asyncio.TaskGroup) -> None:
+        attempt = self._attempts[lease.attempt_id] = Attempt(
+            lease, self._settings.workdir, self._settings.grace_seconds
+        )
+        reason = refusal(lease.run.objective, self._settings.objectives, self._settings.allow)
+        if reason is not None:
+            attempt.refuse(reason)
+            return
+        if self._drain_until is not None:
+            attempt.stop(StopRequest("preempted", "the worker is shutting down"))
+        earlier = [
+            life for key, life in self._lives.items() if self._attempts[key].lease.run.trial_id == lease.run.trial_id
+        ]
+        life = tasks.create_task(self._live(attempt, earlier), name=f"attempt {lease.attempt_id}")
+        self._lives[lease.attempt_id] = life
+
+    async def _live(self, attempt: Attempt, earlier: list[asyncio.Task[None]]) -> None:
+        """Attempts of one trial share a directory: they take turns."""
+        if earlier:
+            await asyncio.wait(earlier)
+        try:
+            await attempt.live(self._supervisor)
+        finally:
+            del self._lives[attempt.lease.attempt_id]
+            self._news.set()
+
+    def _forget(self) -> None:
+        """Drop attempts of which nothing is left to say and nothing runs."""
+        for attempt_id, attempt in list(self._attempts.items()):
+            if attempt_id not in self._lives and (attempt.settled or attempt.lost):
+                del self._attempts[attempt_id]
+
+    def _stop_hard(self) -> None:
+        """Kill every run; what does not even die then is left to its keeper."""
+        for attempt in self._attempts.values():
+            attempt.kill()
+        for life in self._lives.values():
+            asyncio.get_running_loop().call_later(HARD_STOP_SECONDS, life.cancel)
+
+    def _listen_to_signals(self, serving: asyncio.Task[None]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_signal() -> None:
+            if self._drain_until is None:
+                self.drain()
+            else:
+                self._stop_hard()
+                serving.cancel()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, on_signal)
+
+
+def _bounded(attempts: Iterable[Attempt]) -> Iterator[AttemptReport]:
+    """Yield reports up to the bounds of one request. Every attempt must be heard of, so metrics give way first."""
+    room = MAX_POINTS_PER_SYNC
+    for attempt in islice(attempts, MAX_ATTEMPTS_PER_SYNC):
+        report = attempt.report()
+        size = sum(len(chunk.steps) for chunk in report.metrics)
+        if size > room:
+            report = attempt.heartbeat()
+        else:
+            room -= size
+        yield report

@@ -1,0 +1,104 @@
+"""The command ``stagetune-worker``."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+import socket
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workers.agent import Agent, AgentSettings
+from workers.client import Client, Refused
+from workers.devices import UnknownDevice, find_devices
+from workers.objectives import BUILTIN, WARM_MODULES
+from workers.supervisor import NurseryDied, Supervisor
+
+app = typer.Typer(add_completion=False)
+
+REFUSED = 2
+"""Exit code: something that a person has to mend first."""
+
+
+@app.command()
+def work(
+    *,
+    server: Annotated[str, typer.Option(help="Address of the Stagetune server.", envvar="STAGETUNE_SERVER")],
+    token: Annotated[
+        str | None, typer.Option(help="The server's token, if it has one.", envvar="STAGETUNE_TOKEN", show_envvar=True)
+    ] = None,
+    devices: Annotated[
+        str, typer.Option(help="auto (all CUDA devices, else the CPU), cpu, or a list such as cuda:0,cuda:1.")
+    ] = "auto",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Function targets that may run here, as a pattern: 'train.py:*'. May be given repeatedly."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="How people know this worker. Default: the host's name.")] = None,
+    workdir: Annotated[
+        Path, typer.Option(help="Where runs keep logs and checkpoints; share it to resume on another worker.")
+    ] = Path("stagetune-data/runs"),
+    max_runs_per_device: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Default: one on a CUDA device, one per core on the CPU.")
+    ] = None,
+    builtin: Annotated[
+        bool,
+        typer.Option(help="Offer the builtin objectives; without them, torch is never loaded for the worker's sake."),
+    ] = True,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+) -> None:
+    """Run trials of a Stagetune server on this machine's devices.
+
+    Example: stagetune-worker --server http://127.0.0.1:8080 --devices cuda:0,cuda:1 --allow 'train.py:*'
+
+    Ctrl-C (or SIGTERM) gives all runs back, with their checkpoints; a second one stops at once.
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    try:
+        offered = find_devices(devices, max_runs_per_device)
+    except UnknownDevice as fault:
+        raise typer.BadParameter(str(fault), param_hint="--devices") from fault
+    settings = AgentSettings(
+        name=name or socket.gethostname(),
+        devices=offered,
+        objectives=offered_objectives() if builtin else (),
+        allow=tuple(allow or ()),
+        workdir=workdir,
+        version=_version(),
+    )
+    agent = Agent(settings, Client(server, token), Supervisor(WARM_MODULES if settings.objectives else ()))
+    try:
+        code = asyncio.run(agent.run())
+    except (Refused, NurseryDied) as fault:
+        typer.echo(f"stagetune-worker: {fault}", err=True)
+        raise typer.Exit(REFUSED) from fault
+    raise typer.Exit(code)
+
+
+def offered_objectives() -> tuple[str, ...]:
+    """Return the builtin objectives, none where torch is not installed. Looks for it without loading it."""
+    return tuple(BUILTIN) if importlib.util.find_spec("torch") else ()
+
+
+def _version() -> str:
+    try:
+        return metadata.version("stagetune")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def main() -> None:
+    """Entry point of the ``stagetune-worker`` script."""
+    app(prog_name="stagetune-worker")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""The worker's side of the wire: register, sync, and what to make of an answer that is none.
+
+ServerTrouble
++-- Unavailable     try again later; nothing was lost, everything unsent is kept
++-- UnknownWorker   the server does not know this worker (any more): register again
++-- Refused         the server will not talk to this worker, however often it tries: a person has to act
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from studies.contract.base import Message
+from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
+
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+LONGEST_PAUSE = 15.0
+RETRIED = frozenset({408, 409, 425, 429, 507})
+"""Client errors that time may mend; 5xx are retried as well."""
+
+AnswerT = TypeVar("AnswerT", bound=Message)
+
+
+class ServerTrouble(Exception):
+    """The server did not answer as hoped."""
+
+
+class Unavailable(ServerTrouble):
+    """The server cannot answer now. `retry_after` is its own wish in seconds, if it had one."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UnknownWorker(ServerTrouble):
+    """The server does not know this worker: register again."""
+
+
+class Refused(ServerTrouble):
+    """The server refuses this worker: see its message."""
+
+
+class Client:
+    """Talks to one server.
+
+    Args:
+        server: its address, e.g. ``http://127.0.0.1:8080``.
+        token: sent as ``Authorization: Bearer``; None for a server without one.
+        transport: for tests.
+    """
+
+    def __init__(self, server: str, token: str | None, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.server = server.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.AsyncClient(
+            base_url=f"{self.server}/api/v1", headers=headers, timeout=TIMEOUT, transport=transport
+        )
+
+    async def register(self, worker: RegisterWorker) -> WorkerRegistered:
+        return await self._post("/workers", worker, WorkerRegistered)
+
+    async def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        return await self._post(f"/workers/{worker_id}/sync", request, SyncAnswer)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _post(self, path: str, message: Message, answer: type[AnswerT]) -> AnswerT:
+        try:
+            response = await self._http.post(
+                path, content=message.model_dump_json(), headers={"Content-Type": "application/json"}
+            )
+        except httpx.TransportError as fault:
+            raise Unavailable(f"no answer from {self.server} ({type(fault).__name__}): is the server up?") from fault
+        _raise_for(response)
+        try:
+            return answer.model_validate_json(response.content)
+        except ValidationError as fault:
+            raise Refused(
+                f"{self.server} answers in another protocol: is it a Stagetune server of this age?"
+            ) from fault
+
+
+def backoff(failures: int, retry_after: float | None = None, draw: float | None = None) -> float:
+    """Return the seconds to wait after so many failures in a row: doubling from 1 s, with jitter, bounded.
+
+    Args:
+        failures: 1 or more.
+        retry_after: the server's wish, kept to.
+        draw: a number in [0, 1) instead of a random one, for tests. Jitter keeps a thousand workers from coming back
+            in the same moment.
+    """
+    pause = min(LONGEST_PAUSE, 2.0 ** min(failures - 1, 10))
+    jitter = random.random() if draw is None else draw  # noqa: S311  (no secret)
+    return max(retry_after or 0.0, pause * (0.5 + 0.5 * jitter))
+
+
+def _raise_for(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    detail = _detail(response)
+    if response.status_code == httpx.codes.NOT_FOUND and "sync" in response.request.url.path:
+        raise UnknownWorker(detail)
+    if response.status_code in RETRIED or response.is_server_error:
+        raise Unavailable(detail, _seconds(response.headers.get("Retry-After")))
+    raise Refused(detail)
+
+
+def _detail(response: httpx.Response) -> str:
+    """Return the problem's own words, with the status before them."""
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    words = problem.get("detail") or problem.get("title") if isinstance(problem, dict) else None
+    return f"the server answers {response.status_code}: {words or response.reason_phrase}"
+
+
+def _seconds(header: str | None) -> float | None:
+    return min(float(header), LONGEST_PAUSE) if header is not None and header.isdigit() else None

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 _NUMBERS = itertools.count()
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine makes no example wrong
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

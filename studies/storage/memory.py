@@ -185,7 +185,7 @@ class MemoryStore:
         with self._lock:
             self._trial(trial_id)
             reporters = [attempt for attempt in self._tables.attempts_of(trial_id) if attempt.chunks]
-            return merged(Part(attempt.started_from, self._piece(attempt.id, name)) for attempt in reporters)
+            return merged([Part(attempt.started_from, self._piece(attempt.id, name)) for attempt in reporters])
 
     def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
         with self._lock:

@@ -154,7 +154,8 @@ def test_a_run_ends_with_its_report_and_again_with_the_same(run: Start) -> None:
     _, study_id = first.address()
     assert first.end() == 0, first.output
     assert "Stagetune: hills" in first.output
-    assert "learning rate and number of steps: lr 0.1" in first.output
+    assert "learning rate and number of steps: lr " in first.output
+    assert "learning-rate decay: " in first.output
     again = run()
     assert again.end() == 0, again.output
     assert again.address()[1] == study_id

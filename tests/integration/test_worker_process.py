@@ -139,7 +139,10 @@ def test_a_drained_worker_gives_its_runs_back_and_exits_0(
     wait_for(lambda: server.curve("at_1", "loss") and server.curve("at_2", "loss"), "two runs")
     worker.process.send_signal(signal.SIGTERM)
     assert worker.process.wait(20) == 0
-    assert {key: outcome.state for key, outcome in server.outcomes.items()} == {"at_1": "preempted", "at_2": "preempted"}
+    assert {key: outcome.state for key, outcome in server.outcomes.items()} == {
+        "at_1": "preempted",
+        "at_2": "preempted",
+    }
     assert (tmp_path / "stagetune-data/runs/st_1/tr_1/checkpoint/state").exists()
     assert [each.attempt_id for each in server.waiting] == ["at_3"]
 
@@ -255,5 +258,3 @@ def test_a_pack_shares_the_device(server: FakeServer, start: StartWorker) -> Non
     wait_for(lambda: len(server.outcomes) == 6, "all outcomes")
     assert {outcome.state for outcome in server.outcomes.values()} == {"completed"}
     assert max(len(request.attempts) for request in server.requests) <= 3
-
-

@@ -64,7 +64,14 @@ def test_a_device_that_is_not_there_is_refused_with_what_is(wanted: str, words: 
 @pytest.mark.usefixtures("two_cards")
 @pytest.mark.parametrize(
     ("visible", "models"),
-    [("1", ["second"]), ("1,0", ["second", "first"]), ("", []), ("-1", []), ("0,7,1", ["first"]), ("GPU-ab", ["first"])],
+    [
+        ("1", ["second"]),
+        ("1,0", ["second", "first"]),
+        ("", []),
+        ("-1", []),
+        ("0,7,1", ["first"]),
+        ("GPU-ab", ["first"]),
+    ],
 )
 def test_cuda_visible_devices_renumbers(monkeypatch: pytest.MonkeyPatch, visible: str, models: list[str]) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)

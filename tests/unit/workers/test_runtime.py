@@ -19,7 +19,7 @@ from workers.runtime.reporter import Reporter
 from workers.runtime.run_context import Ending, RunContext
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -35,7 +35,9 @@ class Run:
         directory.mkdir(exist_ok=True)
         asked = iter(range(10**9))
         stopping: Callable[[], bool] = lambda: stop_after is not None and next(asked) >= stop_after  # noqa: E731
-        context = RunContext(run, "cpu", directory, delivered, Reporter(lambda frame: self.frames.append(dict(frame))), stopping)
+        context = RunContext(
+            run, "cpu", directory, delivered, Reporter(lambda frame: self.frames.append(dict(frame))), stopping
+        )
         assert isinstance(run.objective, BuiltinObjective)
         self.ending: Ending = train(context, ImageClassification(run.objective.args.model_dump(), run.params, "cpu"))
 
@@ -122,7 +124,9 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(tmp_path: Path) -> N
 
 
 def test_digits_are_learnt(tmp_path: Path) -> None:
-    run = Run(digits(num_steps=120, evaluate_every=120, params={"lr": 0.1, "momentum": 0.9, "batch_size": 64}), tmp_path)
+    run = Run(
+        digits(num_steps=120, evaluate_every=120, params={"lr": 0.1, "momentum": 0.9, "batch_size": 64}), tmp_path
+    )
     assert run.curve("dev_accuracy")[120] > 0.9
 
 

@@ -129,7 +129,8 @@ class AttemptReport(Message):
     """News of one attempt: also its heartbeat, so a report without news is normal.
 
     Attributes:
-        started_from: step that the attempt resumed from: points of earlier attempts at or beyond it are superseded.
+        started_from: first step that the attempt reports, 0 where it starts anew: points of earlier attempts at or
+            beyond it are superseded. It is 0 until the run has said where it resumes.
         outcome: None while it runs. The worker repeats it until the answer acknowledges the attempt.
     """
 

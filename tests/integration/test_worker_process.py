@@ -35,7 +35,10 @@ STUBBORN = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
 
-DAEMON = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.setsid(); open('daemon.pid', 'w').write(str(os.getpid())); time.sleep(600)"
+DAEMON = (
+    "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.setsid();"
+    "open('daemon.pid', 'w').write(str(os.getpid())); time.sleep(600)"
+)
 
 def train(trial):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

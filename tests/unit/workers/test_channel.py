@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.channel import HEADER, MAX_FRAME_BYTES, BrokenFrame, FrameWriter, encode, frames
@@ -29,6 +29,7 @@ def read(data: bytes) -> list[dict[str, Any]]:
     return asyncio.run(all_frames())
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(), JSON), max_size=5))
 def test_what_is_written_is_read(messages: list[dict[str, Any]]) -> None:
     assert read(b"".join(map(encode, messages))) == messages

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studies.contract.worker_protocol import MAX_LOG_CHARS, AttemptReport, Outcome
@@ -38,6 +38,7 @@ class Server:
         return "".join(text for _, text in sorted(self.logs.items()))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["both", "request lost", "answer lost"])), max_size=30))
 def test_whatever_is_lost_everything_arrives_once_and_in_order(story: Sequence[tuple[int, str]]) -> None:
     outbox, server, step = Outbox("at", "token"), Server(), 0

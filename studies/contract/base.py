@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 
 class Message(BaseModel):
@@ -22,10 +23,20 @@ Scalar = bool | int | float | str
 Params = dict[str, Scalar]
 """A hyperparameter configuration by name: ``{"lr": 0.01, "batch_size": 64, "momentum": 0.9}``."""
 
+
+def _below_one(value: float) -> float:
+    if not 0 <= value < 1:
+        raise PydanticCustomError("interval", "must be in [0, 1)")
+    return value
+
+
+Fraction = Annotated[float, AfterValidator(_below_one), Field(json_schema_extra={"minimum": 0, "exclusiveMaximum": 1})]
+"""A share or a momentum: one check for both ends, so that a fault names the whole interval."""
+
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
-Steps = Annotated[int, Field(ge=1)]
+Steps = Annotated[int, Field(ge=1, lt=2**31)]
+"""A count of optimiser updates or of samples: what a database's integer column holds."""
 Timestamp = float
 """Seconds since 1970-01-01 UTC, by the database's clock unless said otherwise."""

@@ -6,10 +6,13 @@ The same document travels as YAML on disk and as JSON in ``POST /api/v1/studies`
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from studies.contract.base import Fraction, Message, NonNegative, Positive, Scalar, Steps
 
@@ -24,14 +27,44 @@ STAGE_ORDER: tuple[StageKind, ...] = ("lr_sweep", "batch_momentum", "decay_sched
 MAX_GRID = 1_000
 """Most points of one axis, most trials of one stage's search: a bound against typing errors, not a tuning rule."""
 
+MAX_CELLS = 10_000
+"""Most points of one stage's grid, all axes multiplied."""
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+FUNCTION_TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*:[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _fault(message: str) -> PydanticCustomError:
+    return PydanticCustomError("study", "{message}", {"message": message})
+
+
+def _matching(pattern: re.Pattern[str], meaning: str) -> AfterValidator:
+    """Return a check that a text is of the form `pattern`, which a fault explains as `meaning`."""
+
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise _fault(meaning)
+        return text
+
+    return AfterValidator(check)
 
 
 def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(set(values)) != len(values):
-        raise ValueError("must not repeat a value")
+    repeated = {str(value) for value in values if values.count(value) > 1}
+    if repeated:
+        raise _fault(f"must not repeat a value: {', '.join(sorted(repeated))} given more than once")
     return values
 
+
+def _scalar(value: object) -> object:
+    if not isinstance(value, bool | int | float | str):
+        raise _fault("must be true, false, a number or a text")
+    return value
+
+
+Argument = Annotated[Scalar, BeforeValidator(_scalar)]
+"""A keyword argument of a function objective."""
 
 Rates = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=MAX_GRID), AfterValidator(_unique)]
 BatchSizes = Annotated[tuple[Steps, ...], Field(min_length=1, max_length=MAX_GRID), AfterValidator(_unique)]
@@ -74,14 +107,18 @@ class FunctionObjective(Message):
     """
 
     kind: Literal["function"]
-    target: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*:[A-Za-z_][A-Za-z0-9_]*$", max_length=300)
-    args: dict[str, Scalar] = Field(default_factory=dict)
+    target: Annotated[
+        str,
+        Field(max_length=300),
+        _matching(FUNCTION_TARGET, "must name a function as file.py:function or package.module:function"),
+    ]
+    args: dict[str, Argument] = Field(default_factory=dict)
 
     @field_validator("target")
     @classmethod
     def _confined(cls, target: str) -> str:
         if ".." in target.split(":", maxsplit=1)[0].split("/"):
-            raise ValueError("must stay below the worker's folder: '..' is not allowed")
+            raise _fault("must stay below the worker's folder: '..' is not allowed")
         return target
 
 
@@ -91,7 +128,9 @@ Objective = Annotated[BuiltinObjective | FunctionObjective, Field(discriminator=
 class Metric(Message):
     """What the study is judged by: a metric that the objective reports at each dev evaluation."""
 
-    name: str = Field(default="dev_accuracy", pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
+    name: Annotated[
+        str, _matching(METRIC_NAME, "must be 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or '_'")
+    ] = "dev_accuracy"
     direction: Literal["maximize", "minimize"] = "maximize"
 
 
@@ -122,6 +161,17 @@ class LrSweep(Message):
     refine: int = Field(default=4, ge=0, le=MAX_GRID)
     seeds: int = Field(default=1, ge=1, le=100)
 
+    @field_validator("seeds")
+    @classmethod
+    def _bounded(cls, seeds: int, info: ValidationInfo) -> int:
+        points = len(info.data.get("grid", ()))
+        if points * seeds > MAX_CELLS:
+            raise _fault(
+                f"makes {points * seeds} trials of {points} rates: use at most {MAX_CELLS // points} seeds, "
+                "or a smaller grid"
+            )
+        return seeds
+
 
 class BatchMomentum(Message):
     """Stage 2: batch size and momentum together, with a small LR bracket around the scaled rate.
@@ -134,17 +184,31 @@ class BatchMomentum(Message):
     batch_sizes: BatchSizes = (32, 64, 128)
     momenta: Momenta = (0.8, 0.9, 0.95)
     search: Search = "grid"
-    trials: int | None = Field(default=None, ge=1, le=MAX_GRID)
+    trials: int | None = Field(default=None, ge=1, le=MAX_GRID, validate_default=True)
     lr_scaling: LrScaling = "linear"
-    lr_bracket: Rates = (0.5, 1.0, 2.0)
+    lr_bracket: Rates = Field(default=(0.5, 1.0, 2.0), validate_default=True)
 
-    @model_validator(mode="after")
-    def _trials_belong_to_samplers(self) -> BatchMomentum:
-        if self.search == "grid" and self.trials is not None:
-            raise ValueError("trials: leave it out with search: grid, the axes say how many points there are")
-        if self.search != "grid" and self.trials is None:
-            raise ValueError(f"trials: say how many trials search: {self.search} may use, for example trials: 20")
-        return self
+    @field_validator("trials")
+    @classmethod
+    def _trials_belong_to_samplers(cls, trials: int | None, info: ValidationInfo) -> int | None:
+        search = info.data.get("search", None if trials is None else "unknown")
+        if search == "grid" and trials is not None:
+            raise _fault("leave it out with search: grid, the axes say how many points there are")
+        if search not in (None, "grid") and trials is None:
+            raise _fault(f"say how many trials search: {search} may use, for example trials: 20")
+        return trials
+
+    @field_validator("lr_bracket")
+    @classmethod
+    def _bounded(cls, lr_bracket: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        axes: list[Sequence[object]] = [info.data.get("batch_sizes", ()), info.data.get("momenta", ()), lr_bracket]
+        cells = math.prod(len(axis) for axis in axes)
+        if info.data.get("search") == "grid" and cells > MAX_CELLS:
+            raise _fault(
+                f"makes a grid of {cells} points with batch_sizes and momenta, more than {MAX_CELLS}: "
+                "shorten the axes, or sample with search: random and trials"
+            )
+        return lr_bracket
 
 
 class DecaySchedule(Message):
@@ -165,43 +229,76 @@ def default_stages() -> tuple[Stage, ...]:
     return (LrSweep(kind="lr_sweep"), BatchMomentum(kind="batch_momentum"), DecaySchedule(kind="decay_schedule"))
 
 
-class StudySpec(Message):
-    """A study as submitted, with every default filled in."""
+def stage_order_fault(kinds: Sequence[object]) -> str | None:
+    """Return what is wrong with stages of these kinds in this order, None where they follow the guide."""
+    positions = [STAGE_ORDER.index(kind) for kind in kinds if kind in STAGE_ORDER]
+    if len(set(positions)) != len(positions):
+        return "names a kind twice: each stage kind may stand once"
+    if positions != sorted(positions):
+        return f"must keep the guide's order: {', '.join(STAGE_ORDER)}"
+    return None
 
-    name: str
+
+def _default_evaluate_every(fields: dict[str, Any]) -> int:
+    return min(50, fields["budget"].steps) if "budget" in fields else 50
+
+
+class StudySpec(Message):
+    """A study as submitted, with every default filled in.
+
+    ``evaluate_every`` left out is 50 steps, or the budget's steps where those are fewer.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "digits-cnn",
+                    "objective": {
+                        "kind": "builtin",
+                        "name": "image_classification",
+                        "args": {"dataset": "digits", "model": "small_cnn"},
+                    },
+                    "budget": {"steps": 600, "trials": 60},
+                    "stages": [
+                        {"kind": "lr_sweep", "grid": [1, 0.1, 0.01, 0.001, 0.0001, 0.00001]},
+                        {"kind": "batch_momentum", "batch_sizes": [32, 64, 128], "momenta": [0.8, 0.9, 0.95]},
+                        {"kind": "decay_schedule"},
+                    ],
+                }
+            ]
+        }
+    )
+
+    name: Annotated[
+        str, _matching(NAME, "must be 1 to 100 letters, digits, '.', '_' or '-', starting with a letter or digit")
+    ]
     objective: Objective
     metric: Metric = Metric()
     optimizer: OptimizerName = "sgd"
     strategy: Literal["guide"] = "guide"
     seed: int = Field(default=0, ge=0, lt=2**31)
     budget: Budget = Budget()
-    evaluate_every: Steps = 50
+    evaluate_every: Steps = Field(default_factory=_default_evaluate_every)
     defaults: Defaults = Defaults()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = Field(default_factory=default_stages)
     gates: Literal["auto", "approve"] = "auto"
 
-    @field_validator("name")
-    @classmethod
-    def _name_fits_a_url(cls, name: str) -> str:
-        if not NAME.fullmatch(name):
-            raise ValueError("must be 1 to 100 letters, digits, '.', '_' or '-', starting with a letter or digit")
-        return name
-
     @field_validator("stages")
     @classmethod
     def _each_kind_once_in_order(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        positions = [STAGE_ORDER.index(stage.kind) for stage in stages]
-        if len(set(positions)) != len(positions):
-            raise ValueError("names a kind twice: each stage kind may stand once")
-        if positions != sorted(positions):
-            raise ValueError(f"must keep the guide's order: {', '.join(STAGE_ORDER)}")
+        fault = stage_order_fault([stage.kind for stage in stages])
+        if fault:
+            raise _fault(fault)
         return stages
 
-    @model_validator(mode="after")
-    def _evaluated_at_least_once(self) -> StudySpec:
-        if self.evaluate_every > self.budget.steps:
-            raise ValueError(
-                f"evaluate_every: {self.evaluate_every} is more than budget.steps ({self.budget.steps}), so no trial "
-                f"would ever be evaluated: use at most {self.budget.steps}"
+    @field_validator("evaluate_every")
+    @classmethod
+    def _evaluated_at_least_once(cls, evaluate_every: int, info: ValidationInfo) -> int:
+        budget = info.data.get("budget")
+        if budget is not None and evaluate_every > budget.steps:
+            raise _fault(
+                f"is more than budget.steps ({budget.steps}), so no trial would ever be evaluated: "
+                f"use at most {budget.steps}"
             )
-        return self
+        return evaluate_every

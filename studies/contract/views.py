@@ -27,6 +27,8 @@ class StageView(Message):
 
 
 class BestTrial(Message):
+    """The best trial so far. ``metrics`` begins with the study's own metric (its best), then the others' last values."""
+
     trial_id: str
     params: Params
     metrics: dict[str, float]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from studies.contract.base import Message, NonNegative, Params, Scalar, Timestamp
 from studies.contract.schedule import Schedule
@@ -24,7 +24,10 @@ MAX_POINTS_PER_CHUNK = 4096
 MAX_CHUNKS_PER_SYNC = 4096
 MAX_LOG_CHARS = 65_536
 MAX_ATTEMPTS_PER_SYNC = 1024
+MAX_COUNT = 2**31 - 1
+"""Largest step and sequence number: what every database's integer holds."""
 
+Step = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 MetricName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -99,15 +102,21 @@ class MetricChunk(Message):
     """Consecutive points of one metric. ``sequence`` counts the chunks of (attempt, name) from 0."""
 
     name: MetricName
-    sequence: int = Field(ge=0)
-    steps: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, max_length=MAX_POINTS_PER_CHUNK)]
+    sequence: int = Field(ge=0, le=MAX_COUNT)
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MAX_POINTS_PER_CHUNK)]
     values: Annotated[tuple[float, ...], Field(min_length=1, max_length=MAX_POINTS_PER_CHUNK)]
+
+    @model_validator(mode="after")
+    def _a_value_for_every_step(self) -> MetricChunk:
+        if len(self.steps) != len(self.values):
+            raise ValueError(f"has {len(self.steps)} steps and {len(self.values)} values: send one value for each step")
+        return self
 
 
 class LogChunk(Message):
     """A piece of the run's output. ``sequence`` counts the pieces of the attempt from 0."""
 
-    sequence: int = Field(ge=0)
+    sequence: int = Field(ge=0, le=MAX_COUNT)
     text: str = Field(max_length=MAX_LOG_CHARS)
 
 
@@ -129,14 +138,14 @@ class AttemptReport(Message):
     """News of one attempt: also its heartbeat, so a report without news is normal.
 
     Attributes:
-        started_from: first step that the attempt reports, 0 where it starts anew: points of earlier attempts at or
-            beyond it are superseded. It is 0 until the run has said where it resumes.
+        started_from: steps completed when the attempt resumed, 0 for a fresh start (or not known yet). Points of
+            earlier attempts beyond it are superseded; where both have a point for one step, the later attempt's counts.
         outcome: None while it runs. The worker repeats it until the answer acknowledges the attempt.
     """
 
     attempt_id: str
     token: str
-    started_from: int = Field(default=0, ge=0)
+    started_from: Step = 0
     metrics: Annotated[tuple[MetricChunk, ...], Field(max_length=MAX_CHUNKS_PER_SYNC)] = ()
     logs: Annotated[tuple[LogChunk, ...], Field(max_length=256)] = ()
     outcome: Outcome | None = None
@@ -152,8 +161,18 @@ class DeviceReport(Message):
 
 
 class SyncRequest(Message):
+    """All the news of a node. An attempt, and a device, stands in it at most once."""
+
     attempts: Annotated[tuple[AttemptReport, ...], Field(max_length=MAX_ATTEMPTS_PER_SYNC)] = ()
     devices: Annotated[tuple[DeviceReport, ...], Field(max_length=64)] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> SyncRequest:
+        attempts = {report.attempt_id for report in self.attempts}
+        devices = {report.name for report in self.devices}
+        if len(attempts) < len(self.attempts) or len(devices) < len(self.devices):
+            raise ValueError("names an attempt or a device twice: put all news of each into one report")
+        return self
 
 
 class StopOrder(Message):

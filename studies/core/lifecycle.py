@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
+from studies.contract.states import AttemptState, StageState, StudyCommand, StudyState, TrialState
 
 MAX_ATTEMPTS = 2
 """Attempts that may fail by their own fault before the trial fails."""
 
 MAX_EXPIRIES = 5
 """Leases of one trial that may run out before the trial fails: it may well be what takes the workers down."""
+
+NO_METRIC = (
+    "no-metric: it ended well but reported neither the study's metric nor a loss: "
+    "report them, under the names that the study file uses"
+)
+"""Why a trial failed whose run said nothing that it could be judged by."""
 
 _COMMANDS: dict[StudyCommand, dict[StudyState, StudyState]] = {
     StudyCommand.PAUSE: {
@@ -42,6 +48,29 @@ def after_command(state: StudyState, command: StudyCommand) -> StudyState | None
     return _COMMANDS[command].get(state)
 
 
+def allowed_commands(state: StudyState) -> tuple[StudyCommand, ...]:
+    """Return the commands that `state` allows, in the order in which `StudyCommand` names them."""
+    return tuple(command for command in StudyCommand if state in _COMMANDS[command])
+
+
+def is_active(state: StudyState) -> bool:
+    """Return whether the engine may change a study in this state."""
+    return state in (StudyState.QUEUED, StudyState.RUNNING)
+
+
+def stage_after_end(stage: StageState, study: StudyState) -> StageState:
+    """Return what becomes of a stage when its study ends in state `study`: what was concluded stays concluded."""
+    if stage in (StageState.COMPLETED, StageState.FAILED, StageState.CANCELLED):
+        return stage
+    failed_here = study is StudyState.FAILED and stage is StageState.RUNNING
+    return StageState.FAILED if failed_here else StageState.CANCELLED
+
+
+def may_end(state: TrialState) -> bool:
+    """Return whether `EndTrial` applies: to trials that wait, run or have completed."""
+    return not state.ended or state is TrialState.COMPLETED
+
+
 @dataclass(frozen=True)
 class TrialFate:
     """What becomes of a trial when an attempt ends; ``waiting`` puts it back into the queue."""
@@ -50,7 +79,9 @@ class TrialFate:
     reason: str = ""
 
 
-def after_attempt(outcome: AttemptState, reason: str, failures: int, expiries: int) -> TrialFate:
+def after_attempt(
+    outcome: AttemptState, reason: str, failures: int, expiries: int, *, measured: bool = True
+) -> TrialFate:
     """Decide what becomes of a running trial whose attempt ended.
 
     Args:
@@ -58,8 +89,11 @@ def after_attempt(outcome: AttemptState, reason: str, failures: int, expiries: i
         reason: what the worker said of it.
         failures: failed attempts of this trial, this one included.
         expiries: expired leases of this trial, this one included.
+        measured: whether any point of the study's metric or of the training loss was reported.
     """
     match outcome:
+        case AttemptState.COMPLETED if not measured:
+            return TrialFate(TrialState.FAILED, NO_METRIC)
         case AttemptState.COMPLETED:
             return TrialFate(TrialState.COMPLETED)
         case AttemptState.DIVERGED:

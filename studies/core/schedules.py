@@ -4,7 +4,8 @@ Guide, stage 3. Steps are optimiser updates, counted from 0. Three phases, joine
 
 - **warmup**, steps ``[0, warmup_steps)``: ``step / warmup_steps``, so 0 at step 0 and 1 at step ``warmup_steps``;
 - **decay**, from ``max(start, warmup_steps)`` to ``end``: the form's own curve. A decay that was to start within the
-  warmup starts when the warmup is over, so that the peak is always reached ("then decay", P and B);
+  warmup starts when the warmup is over, so that the peak is reached first ("then decay", P and B). The milestones of
+  a piecewise decay stay where they are: one within the warmup counts when the warmup is over;
 - from ``end`` on the value that the decay ends at.
 """
 
@@ -24,6 +25,9 @@ LAZY_INTERVAL = 100
 
 LAZY_SHARE = 50
 """...for runs of some thousand steps; shorter ones are recomputed this many times at least."""
+
+HALF = 0.5
+"""What the factor must have come down to by the step of the old dev peak (guide, stage 3)."""
 
 
 def lr(schedule: Schedule, peak: float, step: int) -> float:
@@ -54,7 +58,7 @@ def half_lr_step(schedule: Schedule) -> int | None:
     if schedule.end is None:
         return None
     decay = range(schedule.warmup_steps, schedule.end + 1)
-    found = bisect_left(decay, x=True, key=lambda step: factor(schedule, step) <= 0.5)
+    found = bisect_left(decay, x=True, key=lambda step: factor(schedule, step) <= HALF)
     return decay[found] if found < len(decay) else None
 
 

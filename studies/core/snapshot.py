@@ -36,7 +36,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial as the rules see it. ``curves`` by metric name; `LOSS` has a point for every step."""
+    """A trial as the rules see it. ``curves`` by metric name; `LOSS` has a point for every step.
+
+    ``ended_because`` says why it ended where that needs saying (diverged, pruned, failed).
+    """
 
     id: str
     number: int
@@ -48,6 +51,7 @@ class Trial:
     seed: int
     state: TrialState
     parent_id: str | None = None
+    ended_because: str = ""
     curves: Mapping[str, Curve] = field(default_factory=dict)
 
     def curve(self, name: str) -> Curve:

@@ -19,6 +19,9 @@ DECADE = 10.0
 MANTISSAS: tuple[tuple[float, ...], ...] = ((3, 5), (2, 7), (1.5, 4, 6, 8, 9))
 """What a practitioner puts between two decades, best first (guide, stage 1: 0.003 and 0.005, then 0.007)."""
 
+PLAIN_EXPONENTS = range(-3, 5)
+"""Decades in which a rate is written without an exponent."""
+
 
 def scale_lr(lr0: float, batch0: int, batch: int, rule: LrScaling) -> float:
     """Return the rate for `batch` of a rate that suited `batch0` (guide, stage 2: 0.1 at 256 is 0.2 at 512).
@@ -47,7 +50,7 @@ def at_edge(grid: Sequence[float], winner: float) -> Side | None:
 
     One point alone spans nothing and has no edge.
     """
-    if len(grid) < 2 or min(grid) < winner < max(grid):
+    if len(grid) == 1 or min(grid) < winner < max(grid):
         return None
     return "low" if winner <= min(grid) else "high"
 
@@ -111,6 +114,6 @@ def nice(value: float, digits: int = 2) -> float:
 def lr_label(lr: float) -> str:
     """Write a rate as people do: ``0.001``, ``1e-5``, ``3.2e-4``. Different rates have different labels."""
     exact = Decimal(repr(lr)).normalize()
-    if -3 <= exact.adjusted() < 5:
+    if exact.adjusted() in PLAIN_EXPONENTS:
         return f"{exact:f}"
     return f"{exact.scaleb(-exact.adjusted()):f}e{exact.adjusted()}"

@@ -106,7 +106,7 @@ class StudyStore(Protocol):
         Returns False, and does nothing, where the study has moved on: load it and decide again. The version moves
         with `apply` and `command` only; results that arrive meanwhile do not move it. A queued study becomes running
         with its first action. Ending a running trial ends its attempt with a stop order. An action on a trial that
-        meanwhile ended otherwise changes nothing.
+        meanwhile ended otherwise changes nothing. A study that is neither queued nor running is not changed: False.
         """
 
     def settled_trials(self, study_id: str) -> Sequence[SettledTrial]:
@@ -128,7 +128,8 @@ class StudyStore(Protocol):
     def curve(self, trial_id: str, name: str) -> Curve:
         """Return the whole curve of a metric; empty where nothing was reported under that name.
 
-        Where a later attempt resumed from step s, its points supersede those of earlier attempts at steps >= s.
+        Where a later attempt resumed from step s (s updates were complete), its points supersede those of earlier
+        attempts at steps > s; at a step that both have, the later attempt's point counts.
         """
 
     def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:

@@ -12,6 +12,9 @@ from studies.core.snapshot import Curve
 
 LengthVerdict = Literal["too_long", "fine", "too_short"]
 
+MIN_STRETCH = 4
+"""Fewest evaluations that say anything about their noise."""
+
 TOO_LONG, TOO_SHORT = 0.10, 0.75
 """Best dev step in the first tenth, or in the last quarter (T)."""
 
@@ -36,9 +39,9 @@ def dev_noise(dev: Curve, *, maximize: bool) -> float:
     their neighbours. All evaluations share one dev set, so the error from its size is not in it.
     """
     values = usable(dev).values
-    bends = _bends(values, _best(smooth_values(values), maximize=maximize)) if values.size else values
-    if bends.size < 2:
+    if values.size < MIN_STRETCH:
         return math.inf
+    bends = _bends(values, _best(smooth_values(values), maximize=maximize))
     deviation = float(np.mean(np.abs(bends))) * math.sqrt(math.pi / 2) / math.sqrt(6)
     return deviation / math.sqrt(default_window(values.size))
 
@@ -71,5 +74,6 @@ def _best(heights: Values, *, maximize: bool) -> int:
 
 def _bends(values: Values, best: int) -> Values:
     """Return the second differences in half the curve around the peak, in which straight stretches vanish."""
-    reach = max(2, values.size // 4)
-    return np.diff(values[max(0, best - reach) : best + reach + 1], 2)
+    length = max(MIN_STRETCH, values.size // 2)
+    start = max(0, min(best - length // 2, values.size - length))
+    return np.diff(values[start : start + length], 2)

@@ -70,7 +70,7 @@ def despike(values: Values) -> Values:
     if values.size < MIN_WINDOW:
         return values
     inner = median_of_three(values[:-2], values[1:-1], values[2:])
-    if inner.size < 2:
+    if inner.size == 1:
         return np.concatenate((values[:1], inner, values[-1:]))
     first = median_of_three(values[:1], inner[:1], 3 * inner[:1] - 2 * inner[1:2])
     last = median_of_three(values[-1:], inner[-1:], 3 * inner[-1:] - 2 * inner[-2:-1])

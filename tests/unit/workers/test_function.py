@@ -46,7 +46,7 @@ trial.report(10, loss=trial.lr(5), dev_f1=1)
     schedule = {"kind": "linear", "end": 10}
     ending, frames = run(tmp_path, body, schedule=schedule)
     assert ending == Ending("completed", 10)
-    assert frames[0] == {"kind": "started", "first_step": 0, "note": ""}
+    assert frames[0] == {"kind": "started", "step": 0, "note": ""}
     assert frames[1]["points"]["loss"] == ([10], [pytest.approx(0.05)])
     assert frames[1]["points"]["dev_f1"] == ([10], [1.0])
 
@@ -64,10 +64,10 @@ def test_returning_after_a_stop_order_is_a_stop_unless_all_steps_are_done(tmp_pa
 def test_resume_step_is_told_only_where_something_was_kept(tmp_path: Path) -> None:
     keep = "(trial.checkpoint_dir / 'state').write_text('x'); trial.report(trial.resume_step + 1, loss=1)"
     _, first = run(tmp_path, keep, delivered=7)
-    assert first[0]["first_step"] == 0
+    assert first[0]["step"] == 0
     assert first[1]["points"]["loss"][0] == [1]
     _, second = run(tmp_path, keep, delivered=7)
-    assert second[0]["first_step"] == 8
+    assert second[0]["step"] == 7
 
 
 def test_a_function_that_never_reports_the_metric_has_failed(tmp_path: Path) -> None:

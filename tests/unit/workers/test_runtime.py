@@ -46,8 +46,8 @@ class Run:
         return {step: value for steps, values in parts for step, value in zip(steps, values, strict=True)}
 
     @property
-    def first_step(self) -> int:
-        return next(int(frame["first_step"]) for frame in self.frames if frame["kind"] == "started")
+    def started_from(self) -> int:
+        return next(int(frame["step"]) for frame in self.frames if frame["kind"] == "started")
 
 
 METRICS = ("loss", "train_accuracy", "lr", "dev_accuracy", "dev_loss", "dev_f1")
@@ -67,7 +67,7 @@ def test_every_step_has_a_loss_and_every_evaluation_its_metrics(whole: Run) -> N
     for name in ("dev_accuracy", "dev_loss", "dev_f1"):
         assert list(whole.curve(name)) == [15, 30, 40]
     assert whole.ending == Ending("completed", 40)
-    assert whole.first_step == 0
+    assert whole.started_from == 0
 
 
 def test_the_rate_of_the_first_update_is_the_peak(whole: Run) -> None:
@@ -92,7 +92,7 @@ def test_a_resumed_run_gives_the_curve_of_an_uninterrupted_one(whole: Run, tmp_p
     first = Run(SPEC, tmp_path, stop_after=stop_after)
     assert first.ending == Ending("stopped", stop_after)
     second = Run(SPEC, tmp_path, delivered=stop_after)
-    assert second.first_step == stop_after + 1
+    assert second.started_from == stop_after
     for name in METRICS:
         assert first.curve(name) | second.curve(name) == whole.curve(name)
 
@@ -100,7 +100,7 @@ def test_a_resumed_run_gives_the_curve_of_an_uninterrupted_one(whole: Run, tmp_p
 def test_a_resumed_run_repeats_what_never_arrived(whole: Run, tmp_path: Path) -> None:
     Run(SPEC, tmp_path, stop_after=20)
     second = Run(SPEC, tmp_path, delivered=8)
-    assert second.first_step == 9
+    assert second.started_from == 20
     assert second.curve("loss") == {step: value for step, value in whole.curve("loss").items() if step >= 9}
     assert 15 in second.curve("dev_accuracy")
 

@@ -1,0 +1,55 @@
+# One command per intent; CI calls the same ones. `make` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format browser screenshots bench-digits clean
+
+help: ## list what there is to do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# What a study needs: the server and a worker with PyTorch.
+$(VENV)/.worker: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[worker]'
+	@touch $@
+
+# What building Stagetune needs: tests, linters, types.
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[worker,test,dev]'
+	@touch $@ $(VENV)/.worker
+
+browser:
+	@command -v chromium >/dev/null || { \
+		echo "installing Chromium for the browser tests"; \
+		if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q chromium; \
+		else sudo apt-get update -q && sudo apt-get install -y -q chromium; fi >/dev/null; }
+
+demo: $(VENV)/.worker ## watch a real study go through its three stages (DEMO=--quick for a short one)
+	$(BIN)/stagetune demo $(DEMO)
+
+test: $(VENV)/.dev browser ## run every test; the core must be covered completely
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: $(VENV)/.dev ## check style, types and the import directions of the design
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+screenshots: $(VENV)/.dev browser ## make the README's pictures anew, from a real study
+	$(BIN)/python -m tests.e2e.screenshots docs
+
+bench-digits: $(VENV)/.worker ## three seeds of the demo's study: final dev accuracy against the sweep's lr = 0.01
+	$(BIN)/python -m tests.bench.digits_seeds $(ARGS)
+
+clean: ## remove the environment and what studies left behind
+	rm -rf $(VENV) stagetune-data build *.egg-info

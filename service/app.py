@@ -1,0 +1,98 @@
+"""The app, put together: store, engine, routes, pages, and what every request passes first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from service import errors
+from service.auth import TokenGate
+from service.middleware.body import BodyGuard
+from service.middleware.headers import SecurityHeaders
+from service.middleware.origin import HostAndOrigin
+from service.openapi import document_raw_bodies
+from service.pages import router as pages_router
+from service.routes import events, export, health, studies, trials, workers
+from service.settings import Settings, require_safe_bind
+from service.storage import build_engine, open_database
+from service.ticker import Ticker
+from studies.storage.port import StudyStore
+
+
+def create_app(settings: Settings, store: StudyStore | None = None, tick: Callable[[], None] | None = None) -> FastAPI:
+    """Return the service. Nothing is opened before its lifespan begins.
+
+    Args:
+        settings: how to run.
+        store: use this store (it stays open at the end) instead of opening the database of the settings.
+        tick: call this again and again instead of the engine's own; it moves the studies.
+
+    Raises:
+        UnsafeSettings: the settings would put an open service on a network.
+    """
+    require_safe_bind(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _running(app, settings, store, tick):
+            yield
+
+    app = FastAPI(
+        title="Stagetune",
+        version=installed_version(),
+        docs_url=None,  # FastAPI's pages load their scripts from a CDN
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    errors.install(app)
+    _add_routes(app)
+    _add_middleware(app, settings)
+    document_raw_bodies(app)
+    return app
+
+
+def installed_version() -> str:
+    try:
+        return version("stagetune")
+    except PackageNotFoundError:  # run from a checkout
+        return "0+checkout"
+
+
+@asynccontextmanager
+async def _running(
+    app: FastAPI, settings: Settings, given: StudyStore | None, tick: Callable[[], None] | None
+) -> AsyncIterator[None]:
+    store = given if given is not None else await asyncio.to_thread(open_database, settings)
+    engine = build_engine(settings, store)
+    app.state.store = store
+    app.state.stopping = asyncio.Event()
+    app.state.ticker = Ticker(tick or engine.tick, settings.tick_seconds)
+    app.state.ticker.start()
+    try:
+        yield
+    finally:
+        app.state.stopping.set()
+        await asyncio.to_thread(app.state.ticker.stop)
+        engine.close()
+        if given is None:
+            store.close()
+
+
+def _add_routes(app: FastAPI) -> None:
+    for module in (studies, trials, export, events, workers, health):
+        app.include_router(module.router)
+    app.include_router(pages_router)
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Add innermost first: a request passes headers, host and origin, token, body."""
+    app.add_middleware(BodyGuard, max_bytes=settings.max_body_bytes, read_seconds=settings.read_seconds)
+    if settings.token is not None:
+        app.add_middleware(TokenGate, token=settings.token)
+    app.add_middleware(HostAndOrigin, hosts=settings.hosts)
+    app.add_middleware(SecurityHeaders)

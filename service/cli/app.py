@@ -1,0 +1,31 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+import typer
+
+from service.cli import database, local, serve, studies
+
+app = typer.Typer(
+    name="stagetune",
+    help="Staged hyperparameter search: learning rate, then batch size and momentum, then decay.",
+    epilog="Begin with: stagetune demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+app.command("demo", epilog="Example: stagetune demo --quick")(local.demo)
+app.command("run", epilog="Example: stagetune run study.yaml --data-dir my-study")(local.run)
+app.command("serve", epilog="Example: stagetune serve --port 8080 --database-url sqlite:///stagetune.db")(serve.serve)
+app.command("submit", epilog="Example: stagetune submit study.yaml --watch")(studies.submit)
+app.command("list", epilog="Example: stagetune list")(studies.list_studies)
+app.command("show", epilog="Example: stagetune show digits-cnn")(studies.show)
+app.command("watch", epilog="Example: stagetune watch digits-cnn")(studies.watch)
+app.command("pause", epilog="Example: stagetune pause digits-cnn")(studies.pause)
+app.command("resume", epilog="Example: stagetune resume digits-cnn")(studies.resume)
+app.command("cancel", epilog="Example: stagetune cancel digits-cnn")(studies.cancel)
+app.command("approve", epilog="Example: stagetune approve digits-cnn")(studies.approve)
+app.command("best", epilog="Example: stagetune best digits-cnn --yaml > best.yaml")(studies.best)
+app.command("export", epilog="Example: stagetune export digits-cnn --format csv > trials.csv")(studies.export)
+app.add_typer(database.app, name="db")

@@ -1,0 +1,28 @@
+"""What commands share: the server's address, and studies named by name or id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.client import ApiClient
+
+DEFAULT_SERVER = "http://127.0.0.1:8080"
+
+ServerOption = Annotated[str, typer.Option("--server", envvar="STAGETUNE_SERVER", help="The server's address.")]
+TokenOption = Annotated[
+    str | None, typer.Option("--token", envvar="STAGETUNE_TOKEN", show_envvar=True, help="The server's token.")
+]
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name or id.")]
+
+
+def study_id_of(client: ApiClient, given: str) -> str:
+    """Return the id of the study of that name; what names no study is taken for an id."""
+    found = client.studies(name=given)
+    return found[0].id if found else given
+
+
+def media_type_of(path: Path) -> str:
+    return "application/json" if path.suffix.lower() == ".json" else "application/yaml"

@@ -1,0 +1,50 @@
+"""``stagetune serve``: the server, in the foreground."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.console import err
+from service.client import ApiError
+from service.settings import Settings, require_safe_bind
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Beyond loopback a token is required.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    database_url: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://USER@HOST/NAME")] = None,
+    token: Annotated[str | None, typer.Option(help="Ask every client for it. Better: STAGETUNE_TOKEN.")] = None,
+    allowed_host: Annotated[list[str] | None, typer.Option(help="A name to answer to; may be repeated.")] = None,
+    root_path: Annotated[str | None, typer.Option(help="Path prefix that a reverse proxy strips.")] = None,
+) -> None:
+    """Serve the API and the dashboard. What is left out comes from STAGETUNE_... or the defaults."""
+    from service.app import create_app  # the engine's numerics take a while to load: not for `--help`
+    from service.server import Server, listen, url_of
+    from service.storage import open_database
+
+    settings = _settings(
+        host=host,
+        port=port,
+        database_url=database_url,
+        token=token,
+        allowed_hosts=tuple(allowed_host) if allowed_host else None,
+        root_path=root_path,
+    )
+    require_safe_bind(settings)
+    try:
+        listening = listen(settings.host, settings.port)
+    except OSError as error:
+        raise ApiError(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another --port"
+        ) from error
+    with listening, closing(open_database(settings)) as store:
+        url = url_of(listening)
+        err.print(f"Stagetune serves at {url}; add workers with: stagetune-worker --server {url}")
+        Server(create_app(settings, store)).run(sockets=[listening])
+
+
+def _settings(**given: Any) -> Settings:
+    return Settings(**{name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,55 @@
+"""What routes and pages ask FastAPI for: the store, the settings, the raw body, ids in their known form."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.settings import Settings
+from studies.errors import NotFound
+from studies.storage.port import StudyStore
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def get_store(request: Request) -> StudyStore:
+    store: StudyStore = request.app.state.store
+    return store
+
+
+def get_settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+async def get_raw_body(request: Request) -> bytes:
+    return await request.body()
+
+
+def _known_form(given: str, kind: str, listing: str) -> str:
+    """Return an id as it is; what no id can look like names nothing (and never reaches the database)."""
+    if not _ID.fullmatch(given):
+        raise NotFound(f"There is no {kind} with this id: GET {listing} lists what there is.")
+    return given
+
+
+def get_study_id(study_id: str) -> str:
+    return _known_form(study_id, "study", "/api/v1/studies")
+
+
+def get_trial_id(trial_id: str) -> str:
+    return _known_form(trial_id, "trial", "/api/v1/studies/{id}/trials")
+
+
+def get_worker_id(worker_id: str) -> str:
+    return _known_form(worker_id, "worker", "/api/v1/workers")
+
+
+StoreDep = Annotated[StudyStore, Depends(get_store)]
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+RawBody = Annotated[bytes, Depends(get_raw_body)]
+StudyId = Annotated[str, Depends(get_study_id)]
+TrialId = Annotated[str, Depends(get_trial_id)]
+WorkerId = Annotated[str, Depends(get_worker_id)]

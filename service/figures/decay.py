@@ -1,0 +1,157 @@
+"""Stage 3: the shapes of the schedules above the dev curves that they gave, on one axis of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from service.figures.drawing import Drawing, Table
+from service.figures.evidence import chosen_trial, evidence_number
+from service.figures.labels import trial_label
+from service.figures.layout import Marks, axis, layout, vertical_mark
+from service.figures.palette import Palette
+from service.figures.series import Series, by_number, points_each, series
+from service.figures.traces import line
+from service.format import count, number, words
+from studies.contract.decision import Decision
+from studies.contract.study_file import Metric
+from studies.contract.views import TrialView
+from studies.core.schedules import describe, factors
+from studies.core.snapshot import Curve
+
+_SHAPE_POINTS = 601
+_SETTLED = 0.25
+"""Share of the steps before which a dev curve only climbs: the axis is fitted to what comes after it."""
+
+
+@dataclass(frozen=True)
+class DecayRow:
+    """A schedule that was tried: its shape (factor of the peak rate over steps) and the dev curve it gave."""
+
+    trial: TrialView
+    words: str
+    shape: Series
+    dev: Series
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class DecayData:
+    """``old_peak`` is the step at which the undecayed run was best, None before the decision."""
+
+    metric: Metric
+    rows: tuple[DecayRow, ...]
+    old_peak: float | None
+
+
+def decay_data(
+    trials: Sequence[TrialView], dev: Mapping[str, Curve], metric: Metric, decision: Decision | None
+) -> DecayData:
+    """Return the schedules of `trials` (the stage's own, and the undecayed run that they are compared with)."""
+    chosen = chosen_trial(decision)
+    points = points_each(len(trials))
+    rows = tuple(
+        DecayRow(
+            trial=trial,
+            words=describe(trial.schedule),
+            shape=_shape(trial),
+            dev=series(dev.get(trial.id, Curve.empty()), points),
+            chosen=trial.id == chosen,
+        )
+        for trial in by_number(trials)
+    )
+    return DecayData(metric, rows, evidence_number(decision, "old_peak_step"))
+
+
+def _shape(trial: TrialView) -> Series:
+    steps = np.unique(np.linspace(0, trial.num_steps, _SHAPE_POINTS).round().astype(np.int64))
+    values = factors(trial.schedule, steps)
+    return Series(tuple(steps.tolist()), tuple(np.asarray(values, float).tolist()))
+
+
+def decay_drawing(data: DecayData, palette: Palette) -> Drawing:
+    """Return the shapes above their dev curves, with the old peak and the half-rate line (guide, stage 3)."""
+    if not data.rows:
+        return Drawing("No schedule has been tried yet.")
+    shapes, notes = _marks(data, palette)
+    name = words(data.metric.name)
+    figure = {
+        "data": _traces(data, palette),
+        "layout": layout(
+            palette,
+            xaxis=axis(palette, "step", anchor="y", rangemode="tozero"),
+            yaxis=axis(palette, name, domain=[0, 0.62], **_dev_range(data)),
+            yaxis2=axis(palette, "share of peak rate", domain=[0.7, 1], anchor="x", range=[-0.04, 1.08]),
+            shapes=shapes,
+            annotations=notes,
+        ),
+    }
+    return Drawing(f"{count(len(data.rows), 'schedule')} above the {name} that each gave.", figure, _table(data))
+
+
+def _traces(data: DecayData, palette: Palette) -> list[dict[str, Any]]:
+    traces = []
+    for row, color in zip(data.rows, _colors(data, palette), strict=True):
+        width = 3 if row.chosen else 1.6
+        label = f"{row.words} — {trial_label(row.trial)}"
+        look: dict[str, Any] = {"trial_id": row.trial.id, "width": width}
+        shape = line(row.shape, label, color, metric="share of peak rate", **look)
+        shape["line"]["shape"] = "hv"  # a rate holds until it is computed again
+        traces.append({**shape, "yaxis": "y2"})
+        traces.append(line(row.dev, label, color, metric=words(data.metric.name), **look))
+    return traces
+
+
+def _dev_range(data: DecayData) -> dict[str, Any]:
+    """Return the range of the settled parts of all dev curves; empty where there are none."""
+    values = [
+        value
+        for row in data.rows
+        for step, value in zip(row.dev.steps, row.dev.values, strict=True)
+        if value is not None and step >= _SETTLED * row.trial.num_steps
+    ]
+    if not values:
+        return {}
+    margin = 0.08 * (max(values) - min(values)) or 0.01
+    return {"range": [min(values) - margin, max(values) + margin]}
+
+
+def _colors(data: DecayData, palette: Palette) -> list[str]:
+    """Return a colour a row: the chosen one stands out, the undecayed runs are context, the rest differ."""
+    others = iter(palette.series[1:] * (1 + len(data.rows) // (len(palette.series) - 1)))
+    return [
+        palette.winner if row.chosen else palette.muted if row.trial.schedule.kind == "constant" else next(others)
+        for row in data.rows
+    ]
+
+
+def _marks(data: DecayData, palette: Palette) -> Marks:
+    half = {
+        "type": "line",
+        "xref": "paper",
+        "yref": "y2",
+        "x0": 0,
+        "x1": 1,
+        "y0": 0.5,
+        "y1": 0.5,
+        "line": {"color": palette.muted, "width": 1, "dash": "dot"},
+    }
+    if data.old_peak is None:
+        return [half], []
+    lines, notes = vertical_mark(palette, data.old_peak, f"old peak {number(data.old_peak)}", side="left")
+    return [half, *lines], notes
+
+
+def _table(data: DecayData) -> Table:
+    rows = tuple(
+        (f"#{row.trial.number}", row.words, str(row.trial.seed), row.trial.state.value, number(_last(row.dev)))
+        for row in data.rows
+    )
+    return Table(("trial", "schedule", "seed", "state", f"last {words(data.metric.name)}"), rows)
+
+
+def _last(points: Series) -> float | None:
+    return points.finite[-1] if points.finite else None

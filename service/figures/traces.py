@@ -1,0 +1,73 @@
+"""The few kinds of Plotly trace that the figures are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service.figures.labels import escape
+from service.figures.palette import Palette
+from service.figures.series import Series, joined
+
+
+def line(
+    points: Series,
+    label: str,
+    color: str,
+    *,
+    trial_id: str = "",
+    metric: str = "",
+    width: float = 2,
+    dash: str = "solid",
+    opacity: float = 1.0,
+) -> dict[str, Any]:
+    """Return a curve that says its label on hover; a click on it leads to its trial.
+
+    A lone point is drawn as a dot: a line through one point would be invisible.
+    """
+    return {
+        "type": "scatter",
+        "mode": "lines" if len(points.finite) > 1 else "markers",
+        "x": list(points.steps),
+        "y": list(points.values),
+        "name": escape(label),
+        "meta": {"label": escape(label), "trial": trial_id},
+        "line": {"color": color, "width": width, "dash": dash},
+        "marker": {"color": color, "size": 7},
+        "opacity": opacity,
+        "connectgaps": False,
+        "hovertemplate": f"%{{meta.label}}<br>step %{{x:,}} · {escape(metric)} %{{y:.4~g}}<extra></extra>",
+    }
+
+
+def context(parts: list[Series], palette: Palette) -> list[dict[str, Any]]:
+    """Return all background curves as one silent trace; none where there are no curves."""
+    if not parts:
+        return []
+    points = joined(parts)
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": list(points.steps),
+            "y": list(points.values),
+            "name": "other trials",
+            "line": {"color": palette.context, "width": 1},
+            "connectgaps": False,
+            "hoverinfo": "skip",
+        }
+    ]
+
+
+def faint(points: Series, color: str) -> dict[str, Any]:
+    """Return the raw curve behind a smoothed one."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": list(points.steps),
+        "y": list(points.values),
+        "line": {"color": color, "width": 1},
+        "opacity": 0.22,
+        "connectgaps": False,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }

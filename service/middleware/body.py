@@ -1,0 +1,77 @@
+"""Takes a request's whole body, within a size and a time, before anything parses it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import problems
+from service.problems import respond
+
+
+class BodyTooLarge(Exception):
+    """More bytes came than the limit allows."""
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was complete."""
+
+
+class BodyGuard:
+    """Answers 413 for a body beyond the limit (declared or sent in chunks) and 408 for one that trickles in.
+
+    Args:
+        app: what comes after; it gets the body in one piece.
+        max_bytes: longest body.
+        read_seconds: longest time from the headers to the end of the body.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, read_seconds: float) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+        self.read_seconds = read_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self.read_seconds):
+                body = await self._read(scope, receive)
+        except BodyTooLarge:
+            detail = f"Send at most {self.max_bytes:,} bytes."
+            await respond(problems.BODY_TOO_LARGE, detail, headers={"Connection": "close"})(scope, receive, send)
+        except TimeoutError:
+            detail = f"Send the whole body within {self.read_seconds:g} seconds."
+            await respond(problems.BODY_TOO_SLOW, detail)(scope, receive, send)
+        except ClientGone:
+            return
+        else:
+            await self.app(scope, _replay(body, receive), send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        declared = Headers(scope=scope).get("content-length", "0")
+        if declared.isdecimal() and int(declared) > self.max_bytes:
+            raise BodyTooLarge
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            body += message.get("body", b"")
+            if len(body) > self.max_bytes:
+                raise BodyTooLarge
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a channel that gives `body` once and then whatever the client does next (hang up)."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replayed

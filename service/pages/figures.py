@@ -1,0 +1,136 @@
+"""Figures as JSON: the drawing of a study's or a trial's data as it stands now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from service.dependencies import StoreDep, StudyId, TrialId
+from service.figures.batch_momentum import batch_momentum_data, batch_momentum_drawing
+from service.figures.decay import decay_data, decay_drawing
+from service.figures.drawing import Drawing, to_json
+from service.figures.evidence import chosen_trial, weighed_trials
+from service.figures.live import CurveLook, live_data, live_drawing
+from service.figures.lr_sweep import SweepData, lr_curves_drawing, lr_loss_drawing, lr_sweep_data
+from service.figures.palette import Palette, Theme, palette_of
+from service.figures.trial import trial_curve_data, trial_curve_drawing
+from service.pages.reading import all_trials
+from studies.contract.decision import Decision
+from studies.contract.study_file import StageKind
+from studies.contract.views import StudyView, TrialView
+from studies.contract.worker_protocol import MetricName
+from studies.core.snapshot import LOSS, Curve
+from studies.errors import NotFound
+from studies.storage.port import StudyStore
+
+router = APIRouter()
+
+
+def get_palette(theme: Theme = "light") -> Palette:
+    return palette_of(theme)
+
+
+def get_look(
+    metric: MetricName = LOSS,
+    smooth: Annotated[int, Query(ge=0, le=100)] = 0,
+    logx: bool = False,  # noqa: FBT001 - names of the query
+    logy: bool = False,  # noqa: FBT001
+) -> CurveLook:
+    return CurveLook(metric, smooth, logx, logy)
+
+
+PaletteDep = Annotated[Palette, Depends(get_palette)]
+LookDep = Annotated[CurveLook, Depends(get_look)]
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """A study with its trials, and a way to its curves."""
+
+    store: StudyStore
+    study: StudyView
+    trials: list[TrialView]
+
+    def decision(self, kind: StageKind) -> Decision | None:
+        return next((stage.decision for stage in self.study.stages if stage.kind == kind), None)
+
+    def of(self, kind: StageKind) -> list[TrialView]:
+        """Return a stage's trials and those of other stages that its decision is about."""
+        decision = self.decision(kind)
+        concerned = {chosen_trial(decision), *weighed_trials(decision)}
+        return [trial for trial in self.trials if trial.stage == kind or trial.id in concerned]
+
+    def start_of(self, kind: StageKind) -> list[TrialView]:
+        """Return the trial that the stage before `kind` chose, which its own are compared with."""
+        kinds = [stage.kind for stage in self.study.stages]
+        earlier = [self.decision(before) for before in kinds[: kinds.index(kind)]]
+        chosen = chosen_trial(next((found for found in reversed(earlier) if found), None))
+        return [trial for trial in self.trials if trial.id == chosen]
+
+    def curves(self, name: str) -> Mapping[str, Curve]:
+        return self.store.curves(self.study.id, name)
+
+
+def read_study(store: StudyStore, study_id: str) -> StudyData:
+    return StudyData(store, store.get_study(study_id), all_trials(store, study_id))
+
+
+def _sweep(data: StudyData) -> SweepData:
+    return lr_sweep_data(data.of("lr_sweep"), data.curves(LOSS), data.decision("lr_sweep"))
+
+
+def _lr_curves(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    return lr_curves_drawing(_sweep(data), palette)
+
+
+def _lr_loss(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    return lr_loss_drawing(_sweep(data), palette)
+
+
+def _batch_momentum(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    decision = data.decision("batch_momentum")
+    return batch_momentum_drawing(
+        batch_momentum_data(data.of("batch_momentum"), data.study.spec.metric, decision), palette
+    )
+
+
+def _decay(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    metric = data.study.spec.metric
+    trials = {trial.id: trial for trial in [*data.start_of("decay_schedule"), *data.of("decay_schedule")]}
+    curves = data.curves(metric.name)
+    return decay_drawing(decay_data(list(trials.values()), curves, metric, data.decision("decay_schedule")), palette)
+
+
+def _live(data: StudyData, palette: Palette, look: CurveLook) -> Drawing:
+    return live_drawing(live_data(data.trials, data.curves(look.metric), data.study.spec.metric, look), palette)
+
+
+_FIGURES = {
+    "lr-curves": _lr_curves,
+    "lr-loss": _lr_loss,
+    "batch-momentum": _batch_momentum,
+    "decay": _decay,
+    "live": _live,
+}
+
+
+@router.get("/studies/{study_id}/figures/{name}.json", name="study_figure")
+def study_figure(store: StoreDep, study_id: StudyId, name: str, palette: PaletteDep, look: LookDep) -> Response:
+    """Answer with a `Drawing` as JSON."""
+    draw = _FIGURES.get(name)
+    if draw is None:
+        raise NotFound(f"There is no figure of this name: take one of {', '.join(_FIGURES)}.")
+    return _answer(draw(read_study(store, study_id), palette, look))
+
+
+@router.get("/trials/{trial_id}/figures/curve.json", name="trial_figure")
+def trial_figure(store: StoreDep, trial_id: TrialId, palette: PaletteDep, look: LookDep) -> Response:
+    trial = store.get_trial(trial_id)
+    return _answer(trial_curve_drawing(trial_curve_data(trial, store.curve(trial_id, look.metric), look), palette))
+
+
+def _answer(drawing: Drawing) -> Response:
+    return Response(to_json(drawing), media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,27 @@
+"""The pages for what is not there: each says what is wrong and where to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from service.pages.rendering import page
+
+
+@dataclass(frozen=True)
+class MissingContext:
+    title: str
+    detail: str
+
+
+def missing_page(request: Request, detail: str) -> HTMLResponse:
+    return page(request, "missing.html", MissingContext("There is nothing here", detail), status=404)
+
+
+def unavailable_page(request: Request, detail: str) -> HTMLResponse:
+    context = MissingContext("The database does not answer", detail)
+    answer = page(request, "missing.html", context, status=503)
+    answer.headers["Retry-After"] = "5"
+    return answer

@@ -1,0 +1,62 @@
+"""Templates: autoescaped, strict about unknown names, with links that keep to the root path of a reverse proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from service import format as people
+
+
+@cache
+def environment() -> Environment:
+    """Return the one Jinja environment; its filters are the functions of `service.format`."""
+    loader = PackageLoader("service", "templates")
+    env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    filters: tuple[Callable[..., str], ...] = (
+        people.number,
+        people.scalar,
+        people.params,
+        people.duration,
+        people.ago,
+        people.memory,
+        people.words,
+        people.sentence,
+        people.stage_title,
+    )
+    env.filters.update({function.__name__: function for function in filters})
+    env.globals["count"] = people.count
+    return env
+
+
+def base_path(request: Request) -> str:
+    """Return the path below which the application is mounted, without a slash at its end; usually empty."""
+    return request.base_url.path.rstrip("/")
+
+
+def href(request: Request, route: str, **parts: object) -> str:
+    """Return the path of a route of ours. A path and no origin: behind a proxy we cannot know the browser's."""
+    return request.url_for(route, **parts).path
+
+
+def page(request: Request, template: str, context: object, status: int = 200) -> HTMLResponse:
+    """Render `template` with `context` as its variable ``page``."""
+    from service.pages.assets import plotly_name, version
+
+    link = partial(href, request)
+    text = (
+        environment()
+        .get_template(template)
+        .render(
+            page=context,
+            href=link,
+            asset=lambda path: link("static_file", at_version=version(), path=path),
+            plotly_url=link("plotly", name=plotly_name()),
+            base=base_path(request),
+        )
+    )
+    return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,211 @@
+"""The story of a study in words: for each stage what was asked, what was found, how sure that is, what would flip it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from service.figures.evidence import evidence_number
+from service.format import count, number, params, scalar, sentence, stage_title, words
+from studies.contract.decision import Candidate, Decision
+from studies.contract.states import StageState
+from studies.contract.study_file import BatchMomentum, DecaySchedule, LrSweep, Metric, Stage, StageKind
+from studies.contract.views import StageView, StudyView, TrialView
+from studies.core.schedules import describe
+
+Tense = Literal["done", "now", "to come", "ended"]
+
+_TENSES: dict[StageState, Tense] = {
+    StageState.PENDING: "to come",
+    StageState.AWAITING_APPROVAL: "now",
+    StageState.RUNNING: "now",
+    StageState.COMPLETED: "done",
+    StageState.FAILED: "ended",
+    StageState.CANCELLED: "ended",
+}
+
+
+@dataclass(frozen=True)
+class FigureSlot:
+    """A place for a figure: its name in the address, and its title."""
+
+    name: str
+    title: str
+
+
+_FIGURES: dict[StageKind, tuple[FigureSlot, ...]] = {
+    "lr_sweep": (FigureSlot("lr-curves", "Loss of every rate"), FigureSlot("lr-loss", "Where each rate ended")),
+    "batch_momentum": (FigureSlot("batch-momentum", "Best score of each pair"),),
+    "decay_schedule": (FigureSlot("decay", "Schedules and the curves they gave"),),
+}
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A runner-up in words. ``number`` is its trial's, None where the trial is not among those known."""
+
+    trial_id: str
+    number: int | None
+    what: str
+    score: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """The lead of the choice against the noise, in the units of the metric that decided.
+
+    Attributes:
+        lead_share, noise_share: both as percentages of the wider, for a drawing.
+    """
+
+    text: str
+    lead_share: int
+    noise_share: int
+
+
+@dataclass(frozen=True)
+class StageCard:
+    """A stage as the study page tells it; ``choice`` as pairs of name and value, empty without a decision."""
+
+    kind: StageKind
+    title: str
+    state: StageState
+    tense: Tense
+    asked: str
+    standing: str
+    reason: str
+    rule: str
+    choice: tuple[tuple[str, str], ...]
+    gain: str
+    runners_up: tuple[Weighed, ...]
+    sureness: Sureness | None
+    flip: str
+    warnings: tuple[str, ...]
+    figures: tuple[FigureSlot, ...]
+
+
+def story(study: StudyView, trials: Sequence[TrialView]) -> tuple[StageCard, ...]:
+    """Return a card a stage, in the order of the study file."""
+    numbers = {trial.id: trial.number for trial in trials}
+    specs = {spec.kind: spec for spec in study.spec.stages}
+    return tuple(_card(stage, specs[stage.kind], study.spec.metric, numbers) for stage in study.stages)
+
+
+def tense(state: StageState) -> Tense:
+    return _TENSES[state]
+
+
+def _card(stage: StageView, spec: Stage, metric: Metric, numbers: Mapping[str, int]) -> StageCard:
+    decision = stage.decision
+    return StageCard(
+        kind=stage.kind,
+        title=stage_title(stage.kind),
+        state=stage.state,
+        tense=tense(stage.state),
+        asked=_asked(spec),
+        standing=standing(stage),
+        reason=sentence(decision.reason) if decision else "",
+        rule=decision.rule if decision else "",
+        choice=_choice(decision) if decision else (),
+        gain=_gain(decision, metric) if decision else "",
+        runners_up=tuple(_weighed(c, numbers) for c in decision.runners_up) if decision else (),
+        sureness=_sureness(decision) if decision else None,
+        flip=sentence(decision.what_would_flip_it) if decision else "",
+        warnings=tuple(sentence(warning) for warning in decision.warnings) if decision else (),
+        figures=_FIGURES[stage.kind] if stage.trials or decision else (),
+    )
+
+
+def _asked(spec: Stage) -> str:
+    match spec:
+        case LrSweep():
+            return _asked_lr(spec)
+        case BatchMomentum():
+            return _asked_batch(spec)
+        case DecaySchedule():
+            forms = ", ".join(spec.forms)
+            return f"Should the learning rate decay, from when on, and in which form? Forms to try: {forms}."
+
+
+def _asked_lr(spec: LrSweep) -> str:
+    rates = f"{count(len(spec.grid), 'rate')} from {number(min(spec.grid))} to {number(max(spec.grid))}"
+    refined = f", then {spec.refine} more around the winner" if spec.refine else ""
+    return f"Which learning rate falls fastest and deepest, and how many steps does it need? {rates}{refined}."
+
+
+def _asked_batch(spec: BatchMomentum) -> str:
+    batches = ", ".join(number(batch) for batch in spec.batch_sizes)
+    momenta = ", ".join(number(momentum) for momentum in spec.momenta)
+    return (
+        f"Which batch size and momentum, tuned together? Batch sizes {batches}; momenta {momenta}; "
+        f"{words(spec.search)} search, learning rate scaled {spec.lr_scaling} with a small bracket around it."
+    )
+
+
+def standing(stage: StageView) -> str:
+    """Return how far a stage is, in a sentence; empty for one that ended with a decision."""
+    match stage.state:
+        case StageState.PENDING:
+            return "To come: it starts from what the stage before it decides."
+        case StageState.AWAITING_APPROVAL:
+            return "Waits for your approval: approve to let it begin."
+        case StageState.RUNNING if not stage.trials:
+            return "Just opened: its first trials are being chosen."
+        case StageState.RUNNING:
+            return f"{stage.trials_ended} of {count(stage.trials, 'trial')} ended so far."
+        case StageState.FAILED:
+            return "Ended without a decision: the reason stands at the top of this page."
+        case StageState.CANCELLED:
+            return "Cancelled before it could decide."
+        case StageState.COMPLETED:
+            return "" if stage.decision else "Completed."
+
+
+def _choice(decision: Decision) -> tuple[tuple[str, str], ...]:
+    return tuple((words(name), _value(value)) for name, value in decision.choice.items() if value is not None)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{words(str(name))} {_value(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(part) for part in value)
+    return scalar(value)
+
+
+def _gain(decision: Decision, metric: Metric) -> str:
+    before, after = evidence_number(decision, "dev_before"), evidence_number(decision, "dev_after")
+    if after is None:
+        return ""
+    name = words(metric.name)
+    return f"{name} {number(after)}" if before is None else f"{name} {number(before)} → {number(after)}"
+
+
+def _weighed(candidate: Candidate, numbers: Mapping[str, int]) -> Weighed:
+    shape = "" if candidate.schedule.kind == "constant" else f" · {describe(candidate.schedule)}"
+    return Weighed(
+        trial_id=candidate.trial_id,
+        number=numbers.get(candidate.trial_id),
+        what=params(candidate.params) + shape,
+        score="" if candidate.score is None else number(candidate.score),
+        note=sentence(candidate.note),
+    )
+
+
+def _sureness(decision: Decision) -> Sureness | None:
+    lead, noise = evidence_number(decision, "lead"), evidence_number(decision, "noise")
+    if lead is None or noise is None:
+        return None
+    widest = max(abs(lead), abs(noise)) or 1.0
+    return Sureness(_sure_words(abs(lead), noise), round(100 * abs(lead) / widest), round(100 * abs(noise) / widest))
+
+
+def _sure_words(lead: float, noise: float) -> str:
+    said = f"Leads by {number(lead, 2)}; the noise (hatched) is {number(noise, 2)}"
+    if noise <= 0:
+        return f"{said}."
+    if lead <= noise:
+        return f"{said}, so this is a tie within the noise."
+    return f"{said}, a lead of {number(lead / noise, 2)} times the noise."

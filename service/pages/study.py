@@ -1,0 +1,175 @@
+"""``/studies/{id}``: the story first, then the curves as they come, then every trial."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from service.dependencies import StoreDep, StudyId
+from service.format import sentence
+from service.pages.page_route import PageRoute
+from service.pages.reading import all_trials, commands, metric_names
+from service.pages.rendering import page
+from service.pages.story import StageCard, story
+from service.pages.study_list import StageMark, best_values, stage_line
+from studies.contract.states import StudyCommand
+from studies.contract.views import StudyView, TrialView
+from studies.storage.port import StudyStore
+
+router = APIRouter(route_class=PageRoute)
+
+ROWS = 100
+MOST_ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class HeaderContext:
+    """The top of the page. ``percent`` is the share of the trials asked for that have ended."""
+
+    study: StudyView
+    reason: str
+    commands: tuple[StudyCommand, ...]
+    stages: tuple[StageMark, ...]
+    best: tuple[tuple[str, str], ...]
+    best_trial: TrialView | None
+    percent: int
+    now: float
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """A row of the trial table. ``score`` is the best value of the study's metric."""
+
+    trial: TrialView
+    score: float | None
+    steps: int
+
+
+@dataclass(frozen=True)
+class TrialsContext:
+    """A page of trials. ``param_names`` are the table's columns.
+
+    Attributes:
+        more: the query that shows more trials, empty on the last page.
+        back: whether there are trials before the first row.
+    """
+
+    metric: str
+    param_names: tuple[str, ...]
+    rows: tuple[TrialRow, ...]
+    more: str
+    back: bool
+
+
+@dataclass(frozen=True)
+class StoryContext:
+    study_id: str
+    cards: tuple[StageCard, ...]
+
+
+@dataclass(frozen=True)
+class ControlsContext:
+    """What can be chosen for the live curves: the metrics by name, the study's own first."""
+
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StudyContext:
+    study: StudyView
+    header: HeaderContext
+    story: StoryContext
+    controls: ControlsContext
+    trials: TrialsContext
+
+
+def header_context(study: StudyView, trials: list[TrialView]) -> HeaderContext:
+    progress = study.progress
+    best = study.best
+    return HeaderContext(
+        study=study,
+        reason=sentence(study.reason or study.waiting_because),
+        commands=tuple(commands(study.state)),
+        stages=stage_line(study.stages),
+        best=best_values(study),
+        best_trial=next((trial for trial in trials if best and trial.id == best.trial_id), None),
+        percent=round(100 * progress.trials_ended / progress.trials) if progress.trials else 0,
+        now=time.time(),
+    )
+
+
+def trials_context(store: StudyStore, study: StudyView, after: int | None, limit: int) -> TrialsContext:
+    found = store.list_trials(study.id, after, limit)
+    names = dict.fromkeys(name for trial in found.trials for name in trial.params)
+    return TrialsContext(
+        metric=study.spec.metric.name,
+        param_names=tuple(names),
+        rows=tuple(_row(trial, study) for trial in found.trials),
+        more="" if found.next_after is None else _more(after, found.next_after, limit),
+        back=after is not None,
+    )
+
+
+def _more(after: int | None, next_after: int, limit: int) -> str:
+    """Return the query for a longer table, or for the next one where this is as long as a table may get."""
+    if limit >= MOST_ROWS:
+        return f"?after={next_after}&limit={MOST_ROWS}"
+    grown = min(MOST_ROWS, limit + 2 * ROWS)
+    return f"?limit={grown}" if after is None else f"?after={after}&limit={grown}"
+
+
+def _row(trial: TrialView, study: StudyView) -> TrialRow:
+    own = trial.metrics.get(study.spec.metric.name)
+    maximize = study.spec.metric.direction == "maximize"
+    score = None if own is None else own.maximum if maximize else own.minimum
+    steps = max((summary.last_step for summary in trial.metrics.values()), default=0)
+    return TrialRow(trial, score, steps)
+
+
+@router.get("/studies/{study_id}", name="study")
+def study_page(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
+    study = store.get_study(study_id)
+    trials = all_trials(store, study_id)
+    context = StudyContext(
+        study=study,
+        header=header_context(study, trials),
+        story=StoryContext(study_id, story(study, trials)),
+        controls=ControlsContext(tuple(metric_names(trials, study))),
+        trials=trials_context(store, study, None, ROWS),
+    )
+    return page(request, "study.html", context)
+
+
+@router.get("/studies/{study_id}/parts/header", name="study_header")
+def study_header(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
+    study = store.get_study(study_id)
+    return page(request, "parts/study_header.html", header_context(study, all_trials(store, study_id)))
+
+
+@router.get("/studies/{study_id}/parts/story", name="study_story")
+def study_story(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
+    study = store.get_study(study_id)
+    return page(request, "parts/story.html", StoryContext(study_id, story(study, all_trials(store, study_id))))
+
+
+@router.get("/studies/{study_id}/parts/controls", name="study_controls")
+def study_controls(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
+    study = store.get_study(study_id)
+    context = ControlsContext(tuple(metric_names(all_trials(store, study_id), study)))
+    return page(request, "parts/controls.html", context)
+
+
+@router.get("/studies/{study_id}/parts/trials", name="study_trials")
+def study_trials(
+    request: Request,
+    store: StoreDep,
+    study_id: StudyId,
+    after: Annotated[int | None, Query(ge=-1)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = ROWS,
+) -> HTMLResponse:
+    study = store.get_study(study_id)
+    return page(request, "parts/trials.html", trials_context(store, study, after, limit))

@@ -1,0 +1,78 @@
+"""What happens, as server-sent events: ``id`` to resume from, ``event`` = its kind, ``data`` = the event as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from service.dependencies import StoreDep, StudyId
+from service.routes import PROBLEMS
+from studies.contract.views import Event
+from studies.storage.port import StudyStore
+
+POLL_SECONDS = 0.5
+PING_SECONDS = 15
+SEND_TIMEOUT_SECONDS = 30.0
+"""A browser that takes nothing for so long is dropped; it reconnects with Last-Event-ID and misses nothing."""
+
+MAX_EVENT_ID = 2**53
+
+router = APIRouter(prefix="/api/v1", tags=["events"], responses=PROBLEMS)
+
+LastEventId = Annotated[int | None, Header(ge=0, le=MAX_EVENT_ID)]
+After = Annotated[int | None, Query(ge=0, le=MAX_EVENT_ID, description="Begin behind this event; left out = now.")]
+
+
+@router.get("/studies/{study_id}/events", response_class=EventSourceResponse)
+def study_events(
+    request: Request, store: StoreDep, study_id: StudyId, after: After = None, last_event_id: LastEventId = None
+) -> EventSourceResponse:
+    """Stream what happens in a study, from now on or from where the client left off."""
+    store.get_study(study_id)
+    return _stream(request, store, study_id, last_event_id if last_event_id is not None else after)
+
+
+@router.get("/events", response_class=EventSourceResponse)
+def all_events(
+    request: Request, store: StoreDep, after: After = None, last_event_id: LastEventId = None
+) -> EventSourceResponse:
+    """Stream what happens in all studies."""
+    return _stream(request, store, None, last_event_id if last_event_id is not None else after)
+
+
+def _stream(request: Request, store: StudyStore, study_id: str | None, after: int | None) -> EventSourceResponse:
+    begin = store.last_event_id() if after is None else after
+    stopping: asyncio.Event = request.app.state.stopping
+    return EventSourceResponse(
+        follow(store, study_id, begin, stopping),
+        ping=PING_SECONDS,
+        send_timeout=SEND_TIMEOUT_SECONDS,
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def follow(
+    store: StudyStore, study_id: str | None, after: int, stopping: asyncio.Event
+) -> AsyncIterator[ServerSentEvent]:
+    """Yield the events behind `after` as they come, until the service stops."""
+    while not stopping.is_set():
+        for event in await run_in_threadpool(store.events, study_id, after):
+            after = event.id
+            yield _message(event)
+        await _pause(stopping)
+
+
+def _message(event: Event) -> ServerSentEvent:
+    return ServerSentEvent(data=event.model_dump_json(), event=event.kind, id=str(event.id))
+
+
+async def _pause(stopping: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stopping.wait(), POLL_SECONDS)
+    except TimeoutError:
+        return

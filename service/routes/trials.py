@@ -1,0 +1,67 @@
+"""Trials: a study's pages of them, one in full, its curves and its log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from service.dependencies import StoreDep, StudyId, TrialId
+from service.routes import PROBLEMS
+from studies.contract.views import CurveView, LogPage, TrialDetail, TrialPage
+from studies.contract.worker_protocol import MetricName
+from studies.core.curves import minmax_thin
+from studies.core.snapshot import LOSS, Curve
+
+MAX_OFFSET = 2**53
+MAX_NUMBER = 2**31 - 1
+
+router = APIRouter(prefix="/api/v1", tags=["trials"], responses=PROBLEMS)
+
+
+@router.get("/studies/{study_id}/trials")
+def list_trials(
+    store: StoreDep,
+    study_id: StudyId,
+    after: Annotated[int | None, Query(ge=-1, le=MAX_NUMBER, description="`next_after` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> TrialPage:
+    """Return a page of the study's trials in order of number."""
+    return store.list_trials(study_id, after, limit)
+
+
+@router.get("/trials/{trial_id}")
+def get_trial(store: StoreDep, trial_id: TrialId) -> TrialDetail:
+    return store.get_trial(trial_id)
+
+
+@router.get("/trials/{trial_id}/metrics")
+def get_curve(
+    store: StoreDep,
+    trial_id: TrialId,
+    name: MetricName = LOSS,
+    points: Annotated[int, Query(ge=2, le=100_000, description="At most this many.")] = 1000,
+) -> CurveView:
+    """Return a metric's curve, thinned so that its minima and maxima stay. NaN and infinities are strings."""
+    whole = store.curve(trial_id, name)
+    return _curve_view(trial_id, name, minmax_thin(whole, points), total=len(whole))
+
+
+@router.get("/trials/{trial_id}/log")
+def get_log(
+    store: StoreDep,
+    trial_id: TrialId,
+    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="`next_offset` of the page before.")] = 0,
+) -> LogPage:
+    """Return what the trial has printed, from a character on."""
+    return store.log(trial_id, offset)
+
+
+def _curve_view(trial_id: str, name: str, curve: Curve, total: int) -> CurveView:
+    return CurveView(
+        trial_id=trial_id,
+        name=name,
+        steps=tuple(curve.steps.tolist()),
+        values=tuple(curve.values.tolist()),
+        total_points=total,
+    )

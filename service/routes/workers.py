@@ -1,0 +1,50 @@
+"""Workers: who there is, and the two calls of the worker protocol."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+
+from service.dependencies import RawBody, SettingsDep, StoreDep, WorkerId
+from service.errors import refuse_invalid
+from service.openapi import body_of
+from service.routes import PROBLEMS
+from studies.contract.base import Message
+from studies.contract.views import WorkerView
+from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
+
+router = APIRouter(prefix="/api/v1/workers", tags=["workers"], responses=PROBLEMS)
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+
+@router.get("")
+def list_workers(store: StoreDep) -> list[WorkerView]:
+    """List workers, last seen first."""
+    return list(store.list_workers())
+
+
+@router.post("", status_code=201, openapi_extra=body_of(RegisterWorker, "application/json"))
+def register_worker(store: StoreDep, settings: SettingsDep, body: RawBody) -> WorkerRegistered:
+    """Introduce a worker; it gets a fresh id at every start."""
+    return WorkerRegistered(
+        worker_id=store.register_worker(_read(RegisterWorker, body)),
+        sync_seconds=settings.sync_seconds,
+        lease_seconds=settings.lease_seconds,
+    )
+
+
+@router.post("/{worker_id}/sync", openapi_extra=body_of(SyncRequest, "application/json"))
+def sync_worker(store: StoreDep, worker_id: WorkerId, body: RawBody) -> SyncAnswer:
+    """Take a worker's news; answer with renewals, stop orders and leases. Sent twice is as good as once."""
+    return store.sync(worker_id, _read(SyncRequest, body))
+
+
+def _read(message: type[AnyMessage], body: bytes) -> AnyMessage:
+    """Parse here, in the thread pool: a node's sync can hold a million points, and the event loop must not wait."""
+    try:
+        return message.model_validate_json(body)
+    except ValidationError as error:
+        raise refuse_invalid(error) from error

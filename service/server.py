@@ -1,0 +1,90 @@
+"""Runs the app under uvicorn: in the foreground (`serve`), or in a thread beside a study (`run`)."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from types import TracebackType
+
+import uvicorn
+from fastapi import FastAPI
+
+GRACE_SECONDS = 5
+"""Requests in flight get so long to end when the server stops."""
+
+START_SECONDS = 30.0
+
+
+class Server(uvicorn.Server):
+    """Tells the app that it stops *before* uvicorn waits for open streams, so that these end at once."""
+
+    def __init__(self, app: FastAPI, *, log_level: str = "info") -> None:
+        config = uvicorn.Config(
+            app,
+            log_level=log_level,
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            server_header=False,
+            proxy_headers=False,
+            root_path=app.state.settings.root_path,
+        )
+        super().__init__(config)
+        self.app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.app.state.stopping.set()
+        await super().shutdown(sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one.
+
+    Raises:
+        OSError: the port is taken or may not be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def url_of(listening: socket.socket) -> str:
+    """Return the address under which this machine reaches that socket."""
+    host, port = listening.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (read, not bound)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+class BackgroundServer:
+    """A server in a thread of its own, as a context manager; the socket is closed at its end.
+
+    Raises:
+        RuntimeError: the server did not start; its own error is in the log.
+    """
+
+    def __init__(self, app: FastAPI, listening: socket.socket) -> None:
+        self.url = url_of(listening)
+        self._listening = listening
+        self._server = Server(app, log_level="warning")
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listening]}, name="stagetune-server", daemon=True
+        )
+
+    def __enter__(self) -> BackgroundServer:
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                self._stop()
+                raise RuntimeError("The server did not start: see the lines above for why.")
+            time.sleep(0.02)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(GRACE_SECONDS + 15)
+        self._listening.close()

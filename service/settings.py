@@ -1,0 +1,78 @@
+"""The service's settings, read from the environment (``STAGETUNE_...``) when `Settings()` is called."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_DATABASE = "sqlite:///stagetune-data/stagetune.db"
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+MIN_TOKEN_LENGTH = 16
+
+
+class UnsafeSettings(Exception):
+    """The settings would put an open service on a network: the message says which command mends it."""
+
+
+class Settings(BaseSettings):
+    """How one server runs.
+
+    Attributes:
+        database_url: ``sqlite:///path``, ``postgresql://user:password@host/name`` or ``memory://`` (nothing kept).
+        token: when set, every route but the health checks asks for it.
+        tick_seconds: pause between two looks of the engine at the active studies.
+        sync_seconds: how often a worker should sync.
+        lease_seconds: how long an attempt stays a worker's without a sync.
+        max_body_bytes: longest request body, a worker's sync included.
+        read_seconds: how long a client may take to send a whole request body.
+        allowed_hosts: names under which the service may be addressed; empty = loopback names when bound to
+            loopback, any name otherwise (a token is required there). JSON list in the environment.
+        root_path: the path prefix that a reverse proxy strips.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="STAGETUNE_", frozen=True, extra="ignore")
+
+    database_url: str = DEFAULT_DATABASE
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+    token: SecretStr | None = Field(default=None, min_length=MIN_TOKEN_LENGTH)
+    tick_seconds: float = Field(default=0.3, gt=0)
+    sync_seconds: float = Field(default=1.0, gt=0)
+    lease_seconds: float = Field(default=30.0, gt=0)
+    max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
+    read_seconds: float = Field(default=20.0, gt=0)
+    allowed_hosts: tuple[str, ...] = ()
+    root_path: str = ""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names that a request's Host header may carry; empty where any will do."""
+        if self.allowed_hosts or not is_loopback(self.host):
+            return self.allowed_hosts
+        return LOOPBACK_NAMES
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a server bound to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_safe_bind(settings: Settings) -> None:
+    """Refuse to serve a network without a token.
+
+    Raises:
+        UnsafeSettings: the bind is not loopback and there is no token.
+    """
+    if settings.token is None and not is_loopback(settings.host):
+        raise UnsafeSettings(
+            f"{settings.host} can be reached from the network, so a token is needed. Start it again with one:\n"
+            f"  STAGETUNE_TOKEN=$(openssl rand -hex 24) stagetune serve --host {settings.host}\n"
+            "or leave --host out to serve this machine alone."
+        )

@@ -1,0 +1,127 @@
+// @ts-check
+import { loadPlotly } from "./plotly.js";
+import { tableOf } from "./numbers.js";
+
+/**
+ * @typedef {object} Drawing
+ * @property {string} sentence
+ * @property {{data: object[], layout: any} | null} figure
+ * @property {{columns: string[], rows: string[][]}} table
+ */
+
+const DARK = window.matchMedia("(prefers-color-scheme: dark)");
+const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+
+/** What each figure shows now, as text, to leave alone what has not changed. @type {WeakMap<Element, string>} */
+const drawn = new WeakMap();
+
+/**
+ * Draw the page's figures when they come into view, and again when asked.
+ *
+ * @param {Document} page
+ */
+export function startFigures(page) {
+  /** @type {Set<HTMLElement>} */
+  const visible = new Set();
+  const watcher = new IntersectionObserver((entries) => entries.forEach(({ target, isIntersecting }) => {
+    const figure = /** @type {HTMLElement} */ (target);
+    if (isIntersecting) {
+      visible.add(figure);
+      tryToDraw(figure);
+    } else {
+      visible.delete(figure);
+    }
+  }), { rootMargin: "200px" });
+
+  /** Watch figures that a refresh has brought, forget those that it took away. */
+  function adopt() {
+    page.querySelectorAll("[data-figure]").forEach((figure) => watcher.observe(figure));
+    for (const figure of visible) {
+      if (!figure.isConnected) {
+        visible.delete(figure);
+        watcher.unobserve(figure);
+      }
+    }
+  }
+
+  async function refresh() {
+    await Promise.all([...visible].map(draw));
+  }
+
+  adopt();
+  page.addEventListener("input", (event) => {
+    if (event.target instanceof Element && event.target.closest("[data-controls]")) {
+      visible.forEach(tryToDraw);
+    }
+  });
+  page.addEventListener("submit", (event) => event.preventDefault());
+  DARK.addEventListener("change", () => visible.forEach(tryToDraw));
+  return { adopt, refresh };
+}
+
+/** @param {HTMLElement} figure */
+function tryToDraw(figure) {
+  draw(figure).catch((error) => console.warn("A figure could not be drawn; it tries again with the next event.", error));
+}
+
+/** @param {HTMLElement} figure */
+async function draw(figure) {
+  const address = addressOf(figure);
+  const answer = await fetch(address);
+  const text = await answer.text();
+  const state = address + text;
+  if (!answer.ok || drawn.get(figure) === state || address !== addressOf(figure)) {
+    return;
+  }
+  drawn.set(figure, state);
+  await show(figure, JSON.parse(text));
+}
+
+/**
+ * The figure's address with the theme, and with the controls of its section if there are any.
+ *
+ * @param {HTMLElement} figure
+ */
+function addressOf(figure) {
+  const [path, own] = (figure.dataset.figure ?? "").split("?");
+  const form = /** @type {HTMLFormElement | null} */ (figure.closest("section")?.querySelector("[data-controls]"));
+  const query = new URLSearchParams(/** @type {any} */ (form ? new FormData(form) : undefined));
+  new URLSearchParams(own).forEach((value, name) => query.set(name, value));
+  query.set("theme", DARK.matches ? "dark" : "light");
+  return `${path}?${query}`;
+}
+
+/**
+ * @param {HTMLElement} figure
+ * @param {Drawing} drawing
+ */
+async function show(figure, drawing) {
+  const plot = /** @type {any} */ (figure.querySelector(".plot"));
+  const details = /** @type {HTMLElement} */ (figure.querySelector("details"));
+  /** @type {HTMLElement} */ (figure.querySelector("[data-sentence]")).textContent = drawing.sentence;
+  details.hidden = drawing.table.rows.length === 0;
+  /** @type {HTMLElement} */ (details.querySelector("[data-table]")).replaceChildren(tableOf(drawing.table));
+  plot.setAttribute("aria-label", drawing.sentence);
+  plot.hidden = !drawing.figure;
+  if (!drawing.figure) {
+    return;
+  }
+  const Plotly = await loadPlotly();
+  const first = !plot.on;
+  await Plotly.react(plot, drawing.figure.data, drawing.figure.layout, CONFIG);
+  if (first) {
+    plot.on("plotly_click", openTrial);
+  }
+}
+
+/**
+ * A click on a curve or a cell leads to its trial.
+ *
+ * @param {{points: {customdata?: string, data: {meta?: {trial?: string}}}[]}} event
+ */
+function openTrial({ points: [point] }) {
+  const trial = point?.customdata || point?.data.meta?.trial;
+  if (trial) {
+    window.location.assign(`${document.body.dataset.base}/trials/${encodeURIComponent(trial)}`);
+  }
+}

@@ -1,0 +1,32 @@
+// @ts-check
+/** Starts what a page asks for by its data attributes. There is no global state beyond the page itself. */
+
+import { startCommands } from "./commands.js";
+import { startFigures } from "./figures.js";
+import { followEvents } from "./live.js";
+import { startLog } from "./log.js";
+import { refreshParts } from "./parts.js";
+import { startTables } from "./tables.js";
+import { throttle } from "./throttle.js";
+
+const REDRAW_MS = 500;
+const IDLE_REFRESH_MS = 15_000;
+
+const figures = startFigures(document);
+const log = startLog(document);
+
+async function refresh() {
+  await refreshParts(document);
+  figures.adopt();
+  await Promise.all([figures.refresh(), log.refresh()]);
+}
+
+const redraw = throttle(refresh, REDRAW_MS);
+
+startCommands(document, redraw);
+startTables(document, redraw);
+const events = document.body.dataset.events;
+if (events) {
+  followEvents(events, redraw, document.getElementById("connection"));
+  setInterval(redraw, IDLE_REFRESH_MS);
+}

@@ -1,0 +1,89 @@
+// @ts-check
+/**
+ * Makes one element like another by changing only what differs, so that focus, scroll, open details and figures
+ * survive a refresh.
+ */
+
+/** Attributes that belong to the reader, not to the server. */
+const READERS_OWN = new Set(["open"]);
+
+/**
+ * @param {Element} old
+ * @param {Element} fresh
+ */
+export function morph(old, fresh) {
+  morphAttributes(old, fresh);
+  morphChildren(old, fresh);
+}
+
+/** @param {Node} node */
+function keyOf(node) {
+  return node instanceof HTMLElement ? node.dataset.keep ?? (node.id || null) : null;
+}
+
+/**
+ * @param {Element} old
+ * @param {Element} fresh
+ */
+function morphAttributes(old, fresh) {
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && !READERS_OWN.has(name)) {
+      old.removeAttribute(name);
+    }
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value && !READERS_OWN.has(name)) {
+      old.setAttribute(name, value);
+    }
+  }
+}
+
+/**
+ * @param {Element} old
+ * @param {Element} fresh
+ */
+function morphChildren(old, fresh) {
+  const keyed = new Map([...old.childNodes].flatMap((child) => (keyOf(child) ? [[keyOf(child), child]] : [])));
+  let at = old.firstChild;
+  for (const wanted of [...fresh.childNodes]) {
+    const key = keyOf(wanted);
+    const match = key ? keyed.get(key) : at && !keyOf(at) && alike(at, wanted) ? at : undefined;
+    if (!match) {
+      old.insertBefore(wanted, at);
+      continue;
+    }
+    if (match === at) {
+      at = at.nextSibling;
+    } else {
+      old.insertBefore(match, at);
+    }
+    morphNode(match, wanted);
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
+/**
+ * @param {Node} a
+ * @param {Node} b
+ */
+function alike(a, b) {
+  return a.nodeType === b.nodeType && a.nodeName === b.nodeName;
+}
+
+/**
+ * @param {Node} old
+ * @param {Node} fresh
+ */
+function morphNode(old, fresh) {
+  if (old instanceof Element && fresh instanceof Element) {
+    if (!(old instanceof HTMLElement && old.dataset.keep)) {
+      morph(old, fresh);
+    }
+  } else if (old.nodeValue !== fresh.nodeValue) {
+    old.nodeValue = fresh.nodeValue;
+  }
+}

@@ -1,0 +1,25 @@
+// @ts-check
+/** Loads Plotly when the first figure needs it, from our own server. */
+
+/**
+ * @typedef {object} Plotly
+ * @property {(node: HTMLElement, data: object[], layout: object, config: object) => Promise<unknown>} react
+ */
+
+/** @type {Promise<Plotly> | undefined} */
+let loading;
+
+/** @returns {Promise<Plotly>} */
+export function loadPlotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = document.body.dataset.plotly ?? "";
+    script.addEventListener("load", () => resolve(/** @type {any} */ (window).Plotly));
+    script.addEventListener("error", () => {
+      loading = undefined;
+      reject(new Error("Plotly could not be loaded; reload the page."));
+    });
+    document.head.append(script);
+  });
+  return loading;
+}

@@ -1,0 +1,47 @@
+"""From settings to an open, up-to-date store, and the engine that works on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from service.settings import Settings
+from studies.engine import Engine
+from studies.errors import StorageUnavailable
+from studies.storage import open_store, upgrade_database
+from studies.storage.optuna_bridge.mirror import OptunaMirror
+from studies.storage.optuna_bridge.sampler import OptunaSampler
+from studies.storage.port import StudyStore
+
+_SQLITE = "sqlite:///"
+
+
+def open_database(settings: Settings) -> StudyStore:
+    """Create or upgrade the database of the settings and open it.
+
+    Raises:
+        StagetuneError: it cannot be used; the message says what to do.
+    """
+    upgrade(settings.database_url)
+    return open_store(settings.database_url, lease_seconds=settings.lease_seconds)
+
+
+def upgrade(database_url: str) -> None:
+    """Bring a database's schema up to date; a SQLite file and its folder are created.
+
+    Raises:
+        StagetuneError: it cannot be used; the message says what to do.
+    """
+    if database_url.startswith(_SQLITE):
+        _make_folder(Path(database_url.removeprefix(_SQLITE)).parent)
+    upgrade_database(database_url)
+
+
+def build_engine(settings: Settings, store: StudyStore) -> Engine:
+    return Engine(store, OptunaSampler(), OptunaMirror(settings.database_url))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnavailable(f"{folder} cannot be created ({error.strerror}): choose another place.") from error

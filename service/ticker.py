@@ -1,0 +1,67 @@
+"""The engine's heartbeat: a named thread that asks every active study what to do next, and is watched."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from studies.errors import StorageUnavailable
+
+logger = logging.getLogger(__name__)
+
+MAX_BACKOFF_SECONDS = 5.0
+
+
+class Ticker:
+    """Calls `tick` every `seconds` in a background thread until stopped.
+
+    A tick that raises is logged and tried again, ever more slowly; until one succeeds `trouble` says what is wrong,
+    and the service reports itself as not ready.
+    """
+
+    def __init__(self, tick: Callable[[], None], seconds: float) -> None:
+        self._tick = tick
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._failure: str | None = None
+        self._thread = threading.Thread(target=self._run, name="stagetune-engine", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Let the tick that runs now end, and no other begin; wait for that at most `timeout` seconds."""
+        self._stop.set()
+        self._thread.join(timeout)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why studies do not move at the moment; None when all is well."""
+        if self._failure is not None:
+            return self._failure
+        if not self._thread.is_alive():
+            return "the engine's thread has ended: restart the service"
+        return None
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.wait(self._pause(failures)):
+            failures = 0 if self._try_once() else failures + 1
+        logger.info("the engine has stopped")
+
+    def _pause(self, failures: int) -> float:
+        return self._seconds if not failures else min(self._seconds * 2.0**failures, MAX_BACKOFF_SECONDS)
+
+    def _try_once(self) -> bool:
+        try:
+            self._tick()
+        except StorageUnavailable as error:
+            self._failure = f"the engine cannot reach the database: {error}"
+            logger.warning("%s", self._failure)
+        except Exception as error:
+            self._failure = f"the engine's last tick failed: {type(error).__name__}: {error}"
+            logger.critical("studies do not move: the engine's tick failed", exc_info=True)
+        else:
+            self._failure = None
+        return self._failure is None

@@ -1,0 +1,171 @@
+"""What goes on record: candidates, evidence as plain JSON, and the sentences that every stage's decision shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from studies.contract.decision import Candidate
+from studies.contract.states import TrialState
+from studies.core import curves
+from studies.core.actions import Action, EndTrial, Fail
+from studies.core.context import Context, StageT
+from studies.core.judging import Contender, dev_peak
+from studies.core.remembering import once_per_curve
+from studies.core.snapshot import LOSS, Trial
+from studies.core.space import lr_label
+
+diverged = once_per_curve(curves.diverged)
+
+
+def end_diverged(context: Context[StageT]) -> tuple[Action, ...]:
+    """End the stage's trials whose loss has diverged: a result, which takes no part in the choice (guide, stage 1)."""
+    alive = (TrialState.RUNNING, TrialState.COMPLETED)
+    reasons = ((trial, diverged(trial.curve(LOSS))) for trial in context.trials if trial.state in alive)
+    return tuple(EndTrial(trial.id, "diverged", f"Diverged: {reason}.") for trial, reason in reasons if reason)
+
+
+def plain(value: float | None) -> float | None:
+    """Return a number that JSON can carry: None for NaN and the infinities."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def dev_score(context: Context[StageT], trials: Iterable[Trial]) -> float | None:
+    """Return the mean dev peak of some runs in the metric's own direction, None where it was not measured."""
+    read = dev_peak(context.spec.metric.name, maximize=context.maximize)
+    values = [reading.value for reading in map(read, trials) if reading is not None]
+    return (1 if context.maximize else -1) * sum(values) / len(values) if values else None
+
+
+def candidate(context: Context[StageT], contender: Contender, num_steps: int, note: str) -> Candidate:
+    return Candidate(
+        trial_id=contender.best_trial.id,
+        params=contender.params,
+        schedule=contender.schedule,
+        num_steps=num_steps,
+        score=dev_score(context, contender.trials),
+        note=note,
+    )
+
+
+def number(value: float | None) -> str:
+    return "unknown" if plain(value) is None else f"{value:.4g}"
+
+
+def named(contender: Contender) -> str:
+    """Name a configuration to people: ``lr 0.01, batch size 64, momentum 0.9``."""
+    params = contender.params
+    words = [f"lr {lr_label(float(params['lr']))}", f"batch size {params['batch_size']}"]
+    return ", ".join(words + [f"momentum {params['momentum']:g}"] * ("momentum" in params))
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def trouble(context: Context[StageT]) -> tuple[str, ...]:
+    """Say which trials took no part in the choice because they failed."""
+    failed = context.ended_as(TrialState.FAILED)
+    if not failed:
+        return ()
+    return (f"{plural(len(failed), 'trial')} failed and took no part: {reasons(failed)}.",)
+
+
+def reasons(trials: Iterable[Trial]) -> str:
+    """Say of each trial why it ended."""
+    return "; ".join(f"{trial.key} ({_clause(trial.ended_because) or 'see its log'})" for trial in trials)
+
+
+def _clause(sentence: str) -> str:
+    return sentence.strip().rstrip(".")
+
+
+def nothing_to_judge(context: Context[StageT]) -> Fail | None:
+    """Return why the study cannot go on, where a stage has no run to judge.
+
+    None if it can: the stage before has a result that stands, and it was not by errors alone that this one has none.
+    """
+    failed = context.ended_as(TrialState.FAILED)
+    if failed and len(failed) == len(context.trials):
+        why = f"every trial failed: {reasons(failed)}. Mend what failed"
+    elif context.incoming:
+        return None
+    elif context.completed:
+        why = f"no trial reported a finite {context.spec.metric.name} or training loss. Let the objective report them"
+    else:
+        why = f"no trial completed: {reasons(context.trials)}. Try smaller learning rates, begin with a lr_sweep"
+    return Fail(f"{context.stage.kind} has nothing to judge: {why}, then submit the study again.")
+
+
+def cut_short(context: Context[StageT], dropped: int) -> tuple[str, ...]:
+    """Say that the trial budget ended the stage before it had all the trials that it wanted."""
+    if dropped <= 0:
+        return ()
+    wish = context.spec.budget.trials + dropped
+    return (
+        f"Cut short by the budget: {plural(dropped, 'trial')} that this stage wanted did not fit into its share of "
+        f"{context.limit}; budget.trials: {wish} would have had room for all of it.",
+    )
+
+
+def seeds_of(contender: Contender) -> list[int]:
+    return [trial.seed for trial in contender.trials]
+
+
+def evidence_of_trials(context: Context[StageT]) -> dict[str, Any]:
+    """Return how the stage's trials ended, by state."""
+    states = [trial.state.value for trial in context.trials]
+    return {state: states.count(state) for state in sorted(set(states))}
+
+
+# --- contests on the dev set -------------------------------------------------------------------------------------
+
+
+def shown(context: Context[StageT], judged_by: str, contender: Contender) -> str:
+    """Say what a contender was judged by, in the metric's own direction."""
+    sign = 1 if judged_by != LOSS and context.maximize else -1
+    return number(sign * contender.mean)
+
+
+def runs_of(contender: Contender) -> str:
+    return f" (mean of {len(contender.trials)} seeds)" if len(contender.trials) > 1 else ""
+
+
+def note(best: Contender, other: Contender) -> str:
+    """Say where a runner-up stands against the winner."""
+    lead = best.leads(other)
+    if lead.value < 0:
+        return f"Ahead by {number(-lead.value)}, within noise or unrepeated: dearer, or known from fewer seeds."
+    how = "Behind" if lead.clear else "Within noise, behind"
+    return f"{how} by {number(lead.value)}, standard error {number(lead.standard_error)}."
+
+
+def certainty(best: Contender, other: Contender) -> str:
+    """Say how sure the order of two contenders is."""
+    lead = best.leads(other)
+    if lead.clear:
+        return f"a lead of {number(lead.value)}, beyond the noise of {number(lead.standard_error)}"
+    if lead.value < 0 or best.samples < other.samples:
+        return f"a tie within the noise of {number(lead.standard_error)}, and the cheaper in samples"
+    return f"a lead of {number(lead.value)}, not surely beyond the noise of {number(lead.standard_error)}"
+
+
+def judge_warning(context: Context[StageT], judged_by: str) -> tuple[str, ...]:
+    """Say that the metric could not decide, where the training loss had to."""
+    if judged_by != LOSS:
+        return ()
+    metric = context.spec.metric.name
+    return (f"{metric} was never reported as a number, so the training loss decided instead.",)
+
+
+def flagged_warning(context: Context[StageT], flagged: Iterable[Trial], best: Contender) -> tuple[str, ...]:
+    """Flag runs with a bad loss curve and a wonderful dev metric, which nobody expects (guide, stage 2)."""
+    read = dev_peak(context.spec.metric.name, maximize=context.maximize)
+    wonders = [trial.key for trial in flagged if (reading := read(trial)) and reading.value >= best.mean]
+    return tuple(
+        f"{key} has a loss that does not fall, and yet the best {context.spec.metric.name}: look at it before trusting "
+        "the metric."
+        for key in wonders
+        if key not in {trial.key for trial in best.trials}
+    )

@@ -1,0 +1,57 @@
+"""The number of steps refit to the winner of stage 2: idle tails are cut, runs that still gain are lengthened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from studies.contract.study_file import BatchMomentum
+from studies.core import curves
+from studies.core.context import Context
+from studies.core.judging import Contender, has_values
+from studies.core.snapshot import LOSS
+
+IDLE = 0.75
+"""A run is cut where 1.5x of what it needed is less than this share of its length: less is not worth a new baseline."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """The steps that further runs should take, and why."""
+
+    num_steps: int
+    why: str
+    warnings: tuple[str, ...] = ()
+
+
+def refit(context: Context[BatchMomentum], winner: Contender) -> Length:
+    """Return the winner's length by the rule of stage 1 and the check on finished runs (guide, stage 2; T).
+
+    A dev metric that is best in the last quarter wants a longer run; a run whose loss has long converged and whose
+    dev peak is long past is cut to 1.5x the later of the two.
+    """
+    trial, steps, cap = winner.trials[0], winner.num_steps, context.spec.budget.steps
+    dev = trial.curve(context.spec.metric.name)
+    if has_values(dev) and curves.length_verdict(dev, steps, maximize=context.maximize) == "too_short":
+        return _lengthened(steps, cap)
+    needed = _needed(context, winner)
+    if needed is None or needed >= IDLE * steps:
+        return Length(steps, f"Its {steps:,} steps fit and stay.")
+    return Length(needed, f"Its tail is idle, so {steps:,} steps are cut to {needed:,}, 1.5x what it needed.")
+
+
+def _lengthened(steps: int, cap: int) -> Length:
+    longer = curves.num_steps_after(steps, cap)
+    if longer > steps:
+        return Length(longer, f"It is best in its last quarter, so {steps:,} steps are lengthened to {longer:,}.")
+    warning = f"The winner is at its best in the last quarter of {steps:,} steps: a larger budget.steps may pay."
+    return Length(steps, f"It is best in its last quarter, but budget.steps keeps it at {steps:,}.", (warning,))
+
+
+def _needed(context: Context[BatchMomentum], winner: Contender) -> int | None:
+    trial = winner.trials[0]
+    converged = curves.convergence_step(trial.curve(LOSS))
+    if converged is None:
+        return None
+    peak_step, _ = curves.peak(trial.curve(context.spec.metric.name), maximize=context.maximize)
+    needed = curves.num_steps_after(max(converged, peak_step), context.spec.budget.steps)
+    return max(context.spec.evaluate_every, needed)

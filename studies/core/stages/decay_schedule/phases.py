@@ -1,0 +1,216 @@
+"""The trials of stage 3: linear decay against the undecayed run, then the classic forms (guide, stage 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from studies.contract.schedule import Schedule
+from studies.contract.study_file import DecaySchedule, StudySpec
+from studies.core import curves, schedules
+from studies.core.actions import Proposal
+from studies.core.contest import Contest, contest, finalists, settled
+from studies.core.context import Context, Phase
+from studies.core.judging import Contender, has_values, pooled
+from studies.core.plan import Demand
+from studies.core.repeating import again, repeats
+from studies.core.snapshot import LOSS
+from studies.core.stages.decay_schedule.forms import late
+from studies.core.starting import reusable, start
+
+MUCH_LATER = 1.25
+"""A decayed run whose dev peak comes this many times later than the old one decays too fast."""
+
+Verdict = Literal["gain", "loss", "unclear", "unknown"]
+"""What a decay did against no decay: beyond noise better, worse, neither; or one of the two gave no result."""
+
+
+def demand(spec: StudySpec, stage: DecaySchedule) -> Demand:
+    """Return what the stage asks for: baseline, linear, three repeats in doubt, every form, two more repeats."""
+    del spec
+    return Demand(minimum=2, wanted=2 + 3 + len(stage.forms) + 2)
+
+
+# --- the phases --------------------------------------------------------------------------------------------------
+
+
+def first_comparison(context: Context[DecaySchedule]) -> Sequence[Proposal]:
+    """Lazy linear decay from step 0, against the undecayed winner, which is reused where it was run already."""
+    reused = reusable(context, {_configuration(context)})
+    baseline = _proposal(context, "undecayed", start(context).schedule, "Baseline: no decay, at the length chosen.")
+    linear = _proposal(
+        context,
+        _key(from_the_start(context)),
+        from_the_start(context),
+        "Lazy linear decay to zero from step 0, the first form to try (guide, stage 3).",
+    )
+    return [linear] if reused else [baseline, linear]
+
+
+def doubt(context: Context[DecaySchedule]) -> Sequence[Proposal]:
+    """One more seed of the linear decay and of the baseline where the lead is within noise."""
+    pair = [each for each in (linear_of(context), baseline_of(context)) if each]
+    why = "whether decay helps at all is within noise (guide, stage 3; T)."
+    return repeats(pair, lambda done: settled(pair, done), why, rounds=1)
+
+
+def later_start(context: Context[DecaySchedule]) -> Sequence[Proposal]:
+    """Linear decay from just before the old dev peak, unless decay from step 0 made no difference of any kind."""
+    if not decay_may_pay(context):
+        return ()
+    return [_late(context, "linear", "Linear decay from just before the old dev peak (guide, stage 3).")]
+
+
+def later_doubt(context: Context[DecaySchedule]) -> Sequence[Proposal]:
+    """One more seed of the later decay, where it is the only one that may be better than none."""
+    late_linear = late_linear_of(context)
+    if late_linear is None or linear_verdict(context) == "gain" or late_verdict(context, 0) != "unclear":
+        return ()
+    return [again(late_linear.after(0), 0, "whether a later decay helps is within noise (guide, stage 3; T).")]
+
+
+def classic_forms(context: Context[DecaySchedule]) -> Sequence[Proposal]:
+    """The other forms, once a linear decay has shown a clear gain."""
+    if not decay_pays(context):
+        return ()
+    reason = "Refine with the classic forms: decay has shown a clear gain (guide, stage 3)."
+    return [_late(context, form, reason) for form in context.stage.forms]
+
+
+def repetition(context: Context[DecaySchedule]) -> Sequence[Proposal]:
+    """Further seeds of the best two while their order is within noise (T)."""
+    if not decay_pays(context):
+        return ()
+    pair = finalists(standing(context).contenders)
+    return repeats(pair, lambda done: settled(pair, done), "the lead of the best schedule is within noise (T).")
+
+
+PHASES: tuple[Phase[DecaySchedule], ...] = (
+    first_comparison,
+    doubt,
+    later_start,
+    later_doubt,
+    classic_forms,
+    repetition,
+)
+
+
+# --- what they stand on ------------------------------------------------------------------------------------------
+
+
+def standing(context: Context[DecaySchedule]) -> Contest:
+    """Return the contest among the decayed runs and the undecayed ones, of whatever stage."""
+    return contest(context, reusable(context, {_configuration(context)}))
+
+
+def _configuration(context: Context[DecaySchedule]) -> object:
+    origin = start(context)
+    return tuple(sorted(origin.params.items())), origin.schedule, origin.num_steps
+
+
+def baseline_of(context: Context[DecaySchedule]) -> Contender | None:
+    return _with_schedule(context, start(context).schedule)
+
+
+def linear_of(context: Context[DecaySchedule]) -> Contender | None:
+    return _with_schedule(context, from_the_start(context))
+
+
+def late_linear_of(context: Context[DecaySchedule]) -> Contender | None:
+    return _with_schedule(context, late("linear", old_peak(context), start(context).num_steps))
+
+
+def _with_schedule(context: Context[DecaySchedule], schedule: Schedule) -> Contender | None:
+    return next((each for each in standing(context).contenders if each.schedule == schedule), None)
+
+
+def from_the_start(context: Context[DecaySchedule]) -> Schedule:
+    return schedules.linear_to_zero(start(context).num_steps)
+
+
+def verdict(decayed: Contender | None, baseline: Contender | None) -> Verdict:
+    """Return what a decay did, by all the runs of both."""
+    if decayed is None or baseline is None:
+        return "unknown"
+    first, second = pooled([decayed, baseline])
+    lead = first.leads(second)
+    if not lead.clear:
+        return "unclear"
+    return "gain" if lead.value > 0 else "loss"
+
+
+def linear_verdict(context: Context[DecaySchedule]) -> Verdict:
+    """Return what linear decay from step 0 did: at first sight, or after a repeat of both where that was unclear."""
+    linear, baseline = linear_of(context), baseline_of(context)
+    if linear is None or baseline is None:
+        return "unknown"
+    rounds = _rounds_of_doubt(linear, baseline)
+    return verdict(linear.after(rounds), baseline.after(rounds))
+
+
+def late_verdict(context: Context[DecaySchedule], rounds: int) -> Verdict:
+    """Return what linear decay from the old peak did, by its runs of so many rounds and the baseline's by then."""
+    late_linear, linear, baseline = late_linear_of(context), linear_of(context), baseline_of(context)
+    if late_linear is None or linear is None or baseline is None:
+        return "unknown"
+    return verdict(late_linear.after(rounds), baseline.after(_rounds_of_doubt(linear, baseline)))
+
+
+def _rounds_of_doubt(linear: Contender, baseline: Contender) -> int:
+    return 0 if settled([linear, baseline], 0) else 1
+
+
+def decay_pays(context: Context[DecaySchedule]) -> bool:
+    """Return whether a linear decay, from step 0 or from the old peak, was clearly better than none."""
+    if linear_verdict(context) == "gain":
+        return True
+    at_first_sight = late_verdict(context, 0)
+    return "gain" in (at_first_sight, late_verdict(context, 1) if at_first_sight == "unclear" else at_first_sight)
+
+
+def decay_may_pay(context: Context[DecaySchedule]) -> bool:
+    """Return whether decay does something: it gains, or it is only too fast.
+
+    Too fast is a decay that makes things worse, or whose dev peak comes much later than the old one (guide, stage 3).
+    """
+    found, linear = linear_verdict(context), linear_of(context)
+    if found == "unclear" and linear is not None:
+        return peak_step(context, linear) > MUCH_LATER * old_peak(context)
+    return found in ("gain", "loss")
+
+
+def old_peak(context: Context[DecaySchedule]) -> int:
+    """Return the step of the undecayed run's dev peak; without that run or its metric, the last step."""
+    baseline = baseline_of(context)
+    return peak_step(context, baseline) if baseline else start(context).num_steps - 1
+
+
+def peak_step(context: Context[DecaySchedule], contender: Contender) -> int:
+    """Return the step of a contender's dev peak in its first run; where the metric is missing, of its lowest loss."""
+    trial = contender.trials[0]
+    dev = trial.curve(context.spec.metric.name)
+    if has_values(dev):
+        return curves.peak(dev, maximize=context.maximize)[0]
+    return curves.peak(trial.curve(LOSS), maximize=False)[0]
+
+
+def _late(context: Context[DecaySchedule], form: str, reason: str) -> Proposal:
+    schedule = late(form, old_peak(context), start(context).num_steps)
+    return _proposal(context, _key(schedule), schedule, reason)
+
+
+def _key(schedule: Schedule) -> str:
+    return f"{schedule.kind}/start={schedule.start}"
+
+
+def _proposal(context: Context[DecaySchedule], key: str, schedule: Schedule, reason: str) -> Proposal:
+    origin = start(context)
+    return Proposal(
+        key=key,
+        params=origin.params,
+        schedule=schedule,
+        num_steps=origin.num_steps,
+        seed=context.spec.seed,
+        reason=reason,
+        parent_id=origin.trial_id or None,
+    )

@@ -1,0 +1,57 @@
+"""Curves from their pieces: chunks of an attempt, then attempts of a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from studies.contract.worker_protocol import MetricChunk
+from studies.core.snapshot import Curve
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one attempt contributes: the steps it resumed from and its own points."""
+
+    started_from: int
+    curve: Curve
+
+
+def points(chunk: MetricChunk) -> Curve:
+    """Return the points of a chunk in the order of steps, each step once."""
+    return joined([Curve(np.array(chunk.steps, np.int64), np.array(chunk.values, np.float64))])
+
+
+def joined(pieces: Sequence[Curve]) -> Curve:
+    """Return one read-only curve of `pieces` in the order of steps; where a step comes twice, the last one counts."""
+    if not pieces:
+        return Curve.empty()
+    steps = np.concatenate([piece.steps for piece in pieces])
+    values = np.concatenate([piece.values for piece in pieces])
+    if steps.size > 1 and not bool(np.all(steps[1:] > steps[:-1])):
+        order = np.argsort(steps, kind="stable")
+        steps, values = steps[order], values[order]
+        last = np.append(steps[1:] != steps[:-1], True)
+        steps, values = steps[last], values[last]
+    return _sealed(Curve(steps, values))
+
+
+def merged(parts: Iterable[Part]) -> Curve:
+    """Return the curve of a trial from the parts of its attempts, oldest first.
+
+    An attempt that resumed after s complete updates supersedes earlier points at steps > s; at a step that both
+    have, the later attempt's point counts.
+    """
+    whole = Curve.empty()
+    for part in parts:
+        kept = int(np.searchsorted(whole.steps, part.started_from, side="right"))
+        whole = joined([Curve(whole.steps[:kept], whole.values[:kept]), part.curve])
+    return whole
+
+
+def _sealed(curve: Curve) -> Curve:
+    curve.steps.setflags(write=False)
+    curve.values.setflags(write=False)
+    return curve

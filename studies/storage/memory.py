@@ -1,0 +1,478 @@
+"""The store in memory: the model that the SQL store is held to, and the fast one for tests and simulations."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from studies.contract.ids import new_id
+from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
+from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.views import (
+    BestTrial,
+    DecisionRecord,
+    Event,
+    LogPage,
+    StudySummary,
+    StudyView,
+    TrialDetail,
+    TrialPage,
+    WorkerView,
+)
+from studies.contract.worker_protocol import (
+    AttemptReport,
+    Lease,
+    RegisterWorker,
+    StopOrder,
+    SyncAnswer,
+    SyncRequest,
+)
+from studies.core.actions import Action
+from studies.core.lifecycle import is_active
+from studies.core.snapshot import Curve, Snapshot, Trial
+from studies.errors import IdempotencyConflict, NameTaken, NotFound
+from studies.storage import leasing, presenting, reporting
+from studies.storage.applying import apply_actions
+from studies.storage.assembly import Part, joined, merged, points
+from studies.storage.commanding import apply_command
+from studies.storage.copies import copy_of, storable
+from studies.storage.documents import document_hash
+from studies.storage.memory_tables import Tables
+from studies.storage.picture import Picture
+from studies.storage.port import Created, Known, SettledTrial
+from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
+from studies.storage.registration import worker_record
+from studies.storage.summaries import extended, score
+from studies.storage.waiting import waiting_because
+
+Record = TypeVar("Record")
+
+
+class MemoryStore:
+    """A `StudyStore` of dictionaries under one lock.
+
+    Args:
+        clock: seconds since 1970 UTC; a test may pass one that it moves by hand.
+        lease_seconds: for how long a lease holds without a sync.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time, lease_seconds: float = 30.0) -> None:
+        self._clock = clock
+        self._lease_seconds = lease_seconds
+        self._lock = threading.RLock()
+        self._tables = Tables()
+
+    # --- studies -------------------------------------------------------------------------------------------------
+
+    def create_study(self, spec: StudySpec, idempotency_key: str | None = None) -> Created:
+        with self._lock:
+            tables, fingerprint = self._tables, document_hash(spec)
+            if idempotency_key is not None and idempotency_key in tables.idempotency:
+                return _seen_before(tables.idempotency[idempotency_key], fingerprint)
+            if self.find_study(spec.name) is not None:
+                raise NameTaken(f"a study named {spec.name} exists: choose another name, or resume that study.")
+            now = self._clock()
+            study = StudyRecord(new_id("study"), spec.name, copy_of(spec), StudyState.QUEUED, now, now)
+            tables.studies[study.id] = study
+            tables.stages[study.id] = {
+                stage.kind: StageRecord(study.id, stage.kind, position) for position, stage in enumerate(spec.stages)
+            }
+            if idempotency_key is not None:
+                tables.idempotency[idempotency_key] = (study.id, fingerprint)
+            self._publish([News(study.id, "study", "queued")], now)
+            return Created(study.id, fresh=True)
+
+    def list_studies(self) -> Sequence[StudySummary]:
+        with self._lock:
+            newest_first = sorted(self._tables.studies.values(), key=_age, reverse=True)
+            return [presenting.study_summary(self._study_picture(study)) for study in newest_first]
+
+    def get_study(self, study_id: str) -> StudyView:
+        with self._lock:
+            study = self._study(study_id)
+            waiting = sum(trial.state is TrialState.WAITING for trial in self._tables.trials_of(study_id))
+            because = waiting_because(study, waiting, self._alive_workers(), self._tables.live_attempts())
+            return presenting.study_view(self._study_picture(study), because)
+
+    def find_study(self, name: str) -> str | None:
+        with self._lock:
+            return next((study.id for study in self._tables.studies.values() if study.name == name), None)
+
+    def command(self, study_id: str, command: StudyCommand) -> StudyView:
+        with self._lock:
+            picture = self._picture(study_id)
+            apply_command(picture, command)
+            self._write(picture)
+            return self.get_study(study_id)
+
+    # --- the engine's side ---------------------------------------------------------------------------------------
+
+    def active_studies(self) -> Sequence[str]:
+        with self._lock:
+            return [study.id for study in sorted(self._tables.studies.values(), key=_age) if is_active(study.state)]
+
+    def load(self, study_id: str) -> Known:
+        with self._lock:
+            study = self._study(study_id)
+            snapshot = Snapshot(
+                study_id=study.id,
+                spec=copy_of(study.spec),
+                state=study.state,
+                stages=tuple(presenting.core_stage(stage) for stage in self._stages(study_id)),
+                trials=tuple(self._core_trial(trial) for trial in self._tables.trials_of(study_id)),
+            )
+            return Known(snapshot, study.version)
+
+    def apply(self, study_id: str, version: int, actions: Sequence[Action]) -> bool:
+        with self._lock:
+            picture = self._picture(study_id)
+            if picture.study.version != version or not is_active(picture.study.state):
+                return False
+            if actions:
+                apply_actions(picture, actions)
+                self._write(picture)
+            return True
+
+    def settled_trials(self, study_id: str) -> Sequence[SettledTrial]:
+        with self._lock:
+            study = self._study(study_id)
+            stages = self._tables.stages[study_id]
+            trials = [
+                trial
+                for trial in self._tables.trials_of(study_id)
+                if trial.id not in self._tables.mirrored
+                and presenting.is_settled(trial.state, stages[trial.stage].state, study.state)
+            ]
+            metric = study.spec.metric
+            return [
+                presenting.settled_trial(trial, self._summaries(trial.id), self.curve(trial.id, metric.name), metric)
+                for trial in trials
+            ]
+
+    def mark_mirrored(self, numbers: Mapping[str, int]) -> None:
+        with self._lock:
+            self._tables.mirrored.update(numbers)
+
+    def expire_leases(self) -> int:
+        with self._lock:
+            now = self._clock()
+            overdue = [attempt for attempt in self._tables.live_attempts() if attempt.lease_expires_at < now]
+            ending = reporting.Ending(AttemptState.EXPIRED, reporting.GONE_SILENT)
+            for attempt in overdue:
+                self._end(attempt, ending, now)
+            return len(overdue)
+
+    # --- trials --------------------------------------------------------------------------------------------------
+
+    def list_trials(self, study_id: str, after: int | None = None, limit: int = 100) -> TrialPage:
+        with self._lock:
+            self._study(study_id)
+            first = -1 if after is None else after
+            later = [trial for trial in self._tables.trials_of(study_id) if trial.number > first]
+            views = tuple(presenting.trial_view(trial, self._summaries(trial.id)) for trial in later[:limit])
+            return TrialPage(trials=views, next_after=views[-1].number if len(later) > limit else None)
+
+    def get_trial(self, trial_id: str) -> TrialDetail:
+        with self._lock:
+            names = {worker.id: worker.name for worker in self._tables.workers.values()}
+            trial = self._trial(trial_id)
+            return presenting.trial_detail(trial, self._summaries(trial_id), self._tables.attempts_of(trial_id), names)
+
+    def curve(self, trial_id: str, name: str) -> Curve:
+        with self._lock:
+            self._trial(trial_id)
+            reporters = [attempt for attempt in self._tables.attempts_of(trial_id) if attempt.chunks]
+            return merged(Part(attempt.started_from, self._piece(attempt.id, name)) for attempt in reporters)
+
+    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
+        with self._lock:
+            self._study(study_id)
+            found = {trial.id: self.curve(trial.id, name) for trial in self._tables.trials_of(study_id)}
+            return {trial_id: curve for trial_id, curve in found.items() if len(curve)}
+
+    def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
+        with self._lock:
+            self._trial(trial_id)
+            pieces = [self._tables.logs.get(attempt.id, {}) for attempt in self._tables.attempts_of(trial_id)]
+            whole = "".join(chunks[sequence] for chunks in pieces for sequence in sorted(chunks))
+            text = whole[offset : offset + limit]
+            return LogPage(text=text, next_offset=offset + len(text))
+
+    def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
+        with self._lock:
+            self._study(study_id)
+            return [copy_of(record) for record in self._tables.decisions if record.study_id == study_id]
+
+    # --- workers -------------------------------------------------------------------------------------------------
+
+    def register_worker(self, worker: RegisterWorker) -> str:
+        with self._lock:
+            record = worker_record(worker, self._clock())
+            self._tables.workers[record.id] = record
+            return record.id
+
+    def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        with self._lock:
+            now = self._clock()
+            worker = self._heard_of(worker_id, request, now)
+            acknowledged, lost = self._take_reports(worker, request, now)
+            again = self._unheard(worker, {report.attempt_id for report in request.attempts}, now)
+            return SyncAnswer(
+                acknowledged=acknowledged,
+                lost=lost,
+                stop=tuple(
+                    StopOrder(attempt_id=attempt.id, reason=attempt.stop)
+                    for attempt in self._tables.live_attempts(worker.id)
+                    if attempt.stop
+                ),
+                leases=(*again, *self._grant(worker, now)),
+                server_time=now,
+            )
+
+    def list_workers(self) -> Sequence[WorkerView]:
+        with self._lock:
+            last_seen_first = sorted(self._tables.workers.values(), key=_last_seen, reverse=True)
+            now, live = self._clock(), self._tables.live_attempts()
+            return [
+                presenting.worker_view(
+                    worker, [attempt for attempt in live if attempt.worker_id == worker.id], now, self._lease_seconds
+                )
+                for worker in last_seen_first
+            ]
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    def events(self, study_id: str | None, after: int, limit: int = 500) -> Sequence[Event]:
+        with self._lock:
+            later = self._tables.events[max(after, 0) :]
+            return [event for event in later if study_id in (None, event.study_id)][:limit]
+
+    def last_event_id(self) -> int:
+        with self._lock:
+            return len(self._tables.events)
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Memory can always be used."""
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def _study(self, study_id: str) -> StudyRecord:
+        return _found(self._tables.studies, study_id, "study")
+
+    def _trial(self, trial_id: str) -> TrialRecord:
+        return _found(self._tables.trials, trial_id, "trial")
+
+    def _stages(self, study_id: str) -> list[StageRecord]:
+        stages = self._tables.stages[study_id].values()
+        return [replace(stage, decision=stage.decision and copy_of(stage.decision)) for stage in stages]
+
+    def _summaries(self, trial_id: str) -> presenting.Summaries:
+        return self._tables.summaries.get(trial_id, {})
+
+    def _piece(self, attempt_id: str, name: str) -> Curve:
+        chunks = self._tables.chunks.get((attempt_id, name), {})
+        return joined([chunks[sequence] for sequence in sorted(chunks)])
+
+    def _core_trial(self, trial: TrialRecord) -> Trial:
+        names = self._summaries(trial.id)
+        return presenting.core_trial(trial, {name: self.curve(trial.id, name) for name in names})
+
+    def _study_picture(self, study: StudyRecord) -> presenting.StudyPicture:
+        trials = self._tables.trials_of(study.id)
+        tallies = {kind: _tally(trials, kind) for kind in self._tables.stages[study.id]}
+        study = replace(study, spec=copy_of(study.spec))
+        return presenting.StudyPicture(study, self._stages(study.id), tallies, self._best(study, trials))
+
+    def _best(self, study: StudyRecord, trials: Sequence[TrialRecord]) -> BestTrial | None:
+        scores = {
+            trial.id: score(self._summaries(trial.id).get(study.spec.metric.name), study.spec.metric.direction)
+            for trial in trials
+            if trial.state is TrialState.COMPLETED
+        }
+        best = study.best_trial_id or presenting.leader(scores, study.spec.metric.direction)
+        if best is None:
+            return None
+        return presenting.best_trial(self._trial(best), self._summaries(best), study.spec.metric)
+
+    def _alive_workers(self) -> list[WorkerRecord]:
+        now = self._clock()
+        workers = self._tables.workers.values()
+        return [worker for worker in workers if presenting.is_alive(worker, now, self._lease_seconds)]
+
+    def _picture(self, study_id: str) -> Picture:
+        trials = self._tables.trials_of(study_id)
+        return Picture(
+            study=self._study(study_id),
+            now=self._clock(),
+            stages=dict(self._tables.stages[study_id]),
+            trials={trial.id: trial for trial in trials},
+            live={attempt.trial_id: attempt for attempt in self._tables.live_attempts_of(study_id)},
+            next_number=len(trials),
+            next_decision=sum(record.study_id == study_id for record in self._tables.decisions),
+        )
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def _write(self, picture: Picture) -> None:
+        tables, study_id = self._tables, picture.study.id
+        tables.studies[study_id] = picture.study
+        tables.stages[study_id] = picture.stages
+        tables.trials.update(picture.trials)
+        tables.attempts.update(picture.changed_attempts)
+        tables.decisions.extend(picture.decisions)
+        self._publish(picture.news, picture.now)
+
+    def _publish(self, news: Iterable[News], now: float) -> None:
+        for item in news:
+            self._tables.publish(item, now)
+
+    def _heard_of(self, worker_id: str, request: SyncRequest, now: float) -> WorkerRecord:
+        worker = _found(self._tables.workers, worker_id, "worker")
+        devices = leasing.updated_devices(worker.devices, request.devices)
+        worker = replace(worker, last_sync_at=now, devices=devices)
+        self._tables.workers[worker_id] = worker
+        return worker
+
+    def _take_reports(
+        self, worker: WorkerRecord, request: SyncRequest, now: float
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Store what counts; return the acknowledged and the lost attempts."""
+        acknowledged: list[str] = []
+        lost: list[str] = []
+        for report in request.attempts:
+            attempt = self._tables.attempts.get(report.attempt_id)
+            standing = reporting.standing(report, attempt, worker.id)
+            (lost if standing is reporting.Standing.LOST else acknowledged).append(report.attempt_id)
+            if attempt is not None and standing is reporting.Standing.LIVE:
+                self._take(attempt, report, now)
+        return tuple(acknowledged), tuple(lost)
+
+    def _take(self, attempt: AttemptRecord, report: AttemptReport, now: float) -> None:
+        fresh = self._store_points(attempt.id, report)
+        self._store_log(attempt.id, report)
+        after = reporting.resumed(attempt, report, len(fresh))
+        after = replace(after, lease_expires_at=now + self._lease_seconds)
+        self._tables.attempts[attempt.id] = after
+        self._summarise(after, fresh, anew=reporting.supersedes_anew(attempt, after))
+        if fresh:
+            self._tell_points(after.trial_id, max(int(piece.steps[-1]) for _, piece in fresh), now)
+        ending = reporting.ending_of(report, after)
+        if ending is not None:
+            self._end(after, ending, now)
+
+    def _store_points(self, attempt_id: str, report: AttemptReport) -> list[tuple[str, Curve]]:
+        fresh = []
+        for chunk in report.metrics:
+            chunks = self._tables.chunks.setdefault((attempt_id, chunk.name), {})
+            if chunk.sequence not in chunks:
+                chunks[chunk.sequence] = points(chunk)
+                fresh.append((chunk.name, chunks[chunk.sequence]))
+        return fresh
+
+    def _store_log(self, attempt_id: str, report: AttemptReport) -> None:
+        pieces = self._tables.logs.setdefault(attempt_id, {})
+        for chunk in report.logs:
+            pieces.setdefault(chunk.sequence, storable(chunk.text))
+
+    def _summarise(self, attempt: AttemptRecord, fresh: Sequence[tuple[str, Curve]], *, anew: bool) -> None:
+        summaries = self._tables.summaries.setdefault(attempt.trial_id, {})
+        if anew:
+            names = {*summaries, *(name for name, _ in fresh)}
+            curves = {name: self.curve(attempt.trial_id, name) for name in names}
+            self._tables.summaries[attempt.trial_id] = {
+                name: extended(None, curve) for name, curve in curves.items() if len(curve)
+            }
+            return
+        for name, piece in fresh:
+            summaries[name] = extended(summaries.get(name), piece)
+
+    def _tell_points(self, trial_id: str, last_step: int, now: float) -> None:
+        trial = self._trial(trial_id)
+        trial = replace(trial, last_step=max(trial.last_step, last_step))
+        if reporting.metrics_event_due(trial, now):
+            trial = replace(trial, told_at=now)
+            self._publish([reporting.metrics_news(trial)], now)
+        self._tables.trials[trial_id] = trial
+
+    def _end(self, attempt: AttemptRecord, ending: reporting.Ending, now: float) -> None:
+        metric = self._study(attempt.study_id).spec.metric.name
+        measured = reporting.is_measured(self._summaries(attempt.trial_id), metric)
+        ended = reporting.end_attempt(self._trial(attempt.trial_id), attempt, ending, now, measured=measured)
+        self._tables.attempts[attempt.id] = ended.attempt
+        self._tables.trials[attempt.trial_id] = ended.trial
+        if ended.news is not None:
+            self._publish([ended.news], now)
+
+    def _unheard(self, worker: WorkerRecord, listed: set[str], now: float) -> list[Lease]:
+        """Grant leases again that the worker did not list; those that were to stop anyway end at once."""
+        again = []
+        for attempt in self._tables.live_attempts(worker.id):
+            if attempt.id in listed:
+                continue
+            if attempt.stop:
+                self._end(attempt, reporting.Ending(AttemptState.STOPPED, reporting.NEVER_STARTED), now)
+                continue
+            self._tables.attempts[attempt.id] = replace(attempt, lease_expires_at=now + self._lease_seconds)
+            again.append(self._lease(attempt))
+        return again
+
+    def _grant(self, worker: WorkerRecord, now: float) -> list[Lease]:
+        places = leasing.free_places(worker.devices, self._tables.live_attempts(worker.id))
+        leases = []
+        for device, trial in zip(places, self._candidates(worker), strict=False):
+            given = leasing.grant(trial, worker, device, now, self._lease_seconds)
+            self._tables.trials[trial.id] = given.trial
+            self._tables.attempts[given.attempt.id] = given.attempt
+            self._publish([given.news], now)
+            leases.append(self._lease(given.attempt))
+        return leases
+
+    def _candidates(self, worker: WorkerRecord) -> list[TrialRecord]:
+        return [
+            trial
+            for study in sorted(self._tables.studies.values(), key=_age)
+            if study.state is StudyState.RUNNING and leasing.can_run(worker, study.spec.objective)
+            for trial in self._tables.trials_of(study.id)
+            if trial.state is TrialState.WAITING
+        ]
+
+    def _lease(self, attempt: AttemptRecord) -> Lease:
+        return leasing.lease(attempt, self._trial(attempt.trial_id), copy_of(self._study(attempt.study_id).spec))
+
+
+def _found(table: Mapping[str, Record], key: str, what: str) -> Record:
+    if key not in table:
+        raise NotFound(f"there is no {what} {key}: list what there is and try again.")
+    return table[key]
+
+
+def _seen_before(seen: tuple[str, str], fingerprint: str) -> Created:
+    study_id, earlier = seen
+    if earlier != fingerprint:
+        raise IdempotencyConflict
+    return Created(study_id, fresh=False)
+
+
+def _age(study: StudyRecord) -> tuple[float, str]:
+    return study.created_at, study.id
+
+
+def _last_seen(worker: WorkerRecord) -> tuple[float, str]:
+    return worker.last_sync_at, worker.id
+
+
+def _tally(trials: Sequence[TrialRecord], kind: StageKind) -> presenting.Tally:
+    own = [trial for trial in trials if trial.stage == kind]
+    return presenting.Tally(
+        trials=len(own),
+        ended=sum(trial.state.ended for trial in own),
+        steps=sum(trial.last_step for trial in own),
+    )

@@ -1,0 +1,62 @@
+"""The tables of the memory store: dictionaries by id, in the order of insertion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from studies.contract.states import AttemptState
+from studies.contract.study_file import StageKind
+from studies.contract.views import DecisionRecord, Event, MetricSummary
+from studies.core.snapshot import Curve
+from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
+
+
+@dataclass
+class Tables:
+    """What the memory store holds. ``chunks`` by (attempt, metric) and sequence, ``logs`` by attempt and sequence."""
+
+    studies: dict[str, StudyRecord] = field(default_factory=dict)
+    stages: dict[str, dict[StageKind, StageRecord]] = field(default_factory=dict)
+    trials: dict[str, TrialRecord] = field(default_factory=dict)
+    attempts: dict[str, AttemptRecord] = field(default_factory=dict)
+    decisions: list[DecisionRecord] = field(default_factory=list)
+    workers: dict[str, WorkerRecord] = field(default_factory=dict)
+    chunks: dict[tuple[str, str], dict[int, Curve]] = field(default_factory=dict)
+    logs: dict[str, dict[int, str]] = field(default_factory=dict)
+    summaries: dict[str, dict[str, MetricSummary]] = field(default_factory=dict)
+    mirrored: dict[str, int] = field(default_factory=dict)
+    idempotency: dict[str, tuple[str, str]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+    def trials_of(self, study_id: str) -> list[TrialRecord]:
+        """Return a study's trials, by number."""
+        return [trial for trial in self.trials.values() if trial.study_id == study_id]
+
+    def attempts_of(self, trial_id: str) -> list[AttemptRecord]:
+        """Return a trial's attempts, oldest first."""
+        return [attempt for attempt in self.attempts.values() if attempt.trial_id == trial_id]
+
+    def live_attempts(self, worker_id: str | None = None) -> list[AttemptRecord]:
+        """Return the running attempts, of one worker where it is named."""
+        return [
+            attempt
+            for attempt in self.attempts.values()
+            if attempt.state is AttemptState.RUNNING and worker_id in (None, attempt.worker_id)
+        ]
+
+    def live_attempts_of(self, study_id: str) -> list[AttemptRecord]:
+        return [attempt for attempt in self.live_attempts() if attempt.study_id == study_id]
+
+    def publish(self, news: News, now: float) -> None:
+        """Number an event and keep it."""
+        number = len(self.events) + 1
+        self.events.append(
+            Event(
+                id=number,
+                study_id=news.study_id,
+                kind=news.kind,
+                trial_id=news.trial_id,
+                message=news.message,
+                at=now,
+            )
+        )

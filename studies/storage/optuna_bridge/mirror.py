@@ -1,0 +1,134 @@
+"""Optuna's record of a study, written behind: one Optuna study a stage, in the same database as ours.
+
+`optuna.load_study(study_name="<study>/<stage>", storage=url)` and optuna-dashboard read it. Nothing here reads it
+back to decide anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any, Literal
+
+import optuna
+import sqlalchemy
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
+from sqlalchemy import URL, make_url
+from sqlalchemy.pool import NullPool
+
+from studies.storage.optuna_bridge.record import TRIAL_ID, Distributions, distributions_for, optuna_trial
+from studies.storage.port import SettledTrial
+
+Direction = Literal["maximize", "minimize"]
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another on SQLite."""
+
+_LOCK_KEY = 0x57A6E70E
+"""PostgreSQL advisory lock that one writer of Optuna's record holds at a time, whichever server it is on."""
+
+
+class OptunaMirror:
+    """Writes settled trials to Optuna's tables, each once.
+
+    A trial carries its id as a user attribute, by which it is found again: a crash between the write here and the
+    note of it in our own tables, or two servers with the same trials at hand, leave no second copy. Connects at the
+    first write.
+
+    Args:
+        url: the store's own address: ``sqlite:///path``, ``postgresql://...``, or ``memory://`` for a record that ends
+            with this object.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = _driven(make_url(url))
+        self._storage: BaseStorage | None = None
+        self._lock = threading.Lock()
+
+    def write(self, study_name: str, direction: Direction, trials: Sequence[SettledTrial]) -> Mapping[str, int]:
+        """Record `trials` and return the Optuna trial number of each by its id.
+
+        Raises:
+            optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError: the database refused; what was
+                written stays, and writing the same trials again completes the rest.
+        """
+        if not trials:
+            return {}
+        numbers: dict[str, int] = {}
+        with self._alone():
+            for stage, settled in groupby(sorted(trials, key=_stage), key=_stage):
+                numbers |= _record(self._study(f"{study_name}/{stage}", direction), list(settled))
+        return numbers
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if isinstance(self._storage, RDBStorage):
+            self._storage.remove_session()
+            self._storage.engine.dispose()
+            self._storage = None
+
+    def _study(self, name: str, direction: Direction) -> optuna.Study:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        if self._storage is None:
+            self._storage = _opened(self._url)
+        return optuna.create_study(study_name=name, storage=self._storage, direction=direction, load_if_exists=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep every other writer of Optuna's record out: threads by a lock, other servers by PostgreSQL's."""
+        with self._lock:
+            if self._url.get_backend_name() != "postgresql":
+                yield
+                return
+            engine = sqlalchemy.create_engine(self._url, poolclass=NullPool)
+            with engine.connect() as connection:
+                connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_LOCK_KEY)))
+                yield
+
+
+def _stage(trial: SettledTrial) -> str:
+    return trial.stage
+
+
+def _record(study: optuna.Study, trials: Sequence[SettledTrial]) -> dict[str, int]:
+    """Add the trials that the study lacks; return the numbers of all."""
+    earlier = study.get_trials(deepcopy=False)
+    numbers = {str(trial.user_attrs.get(TRIAL_ID)): trial.number for trial in earlier}
+    recorded: Distributions = {name: kind for trial in earlier for name, kind in trial.distributions.items()}
+    lacking = [trial for trial in trials if trial.trial_id not in numbers]
+    distributions = distributions_for(lacking, recorded)
+    for trial in lacking:
+        study.add_trial(optuna_trial(trial, distributions))
+    if lacking:
+        numbers |= {str(trial.user_attrs.get(TRIAL_ID)): trial.number for trial in study.get_trials(deepcopy=False)}
+    return {trial.trial_id: numbers[trial.trial_id] for trial in trials}
+
+
+# --- connections -------------------------------------------------------------------------------------------------
+
+
+def _opened(url: URL) -> BaseStorage:
+    if url.get_backend_name() == "memory":
+        return InMemoryStorage()
+    return RDBStorage(_literal(url), engine_kwargs=_engine_arguments(url))
+
+
+def _driven(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg") if url.get_backend_name() == "postgresql" else url
+
+
+def _literal(url: URL) -> str:
+    """Return the address as Optuna takes it: it formats the text, so braces are doubled."""
+    return url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+
+
+def _engine_arguments(url: URL) -> dict[str, Any]:
+    """Return how to connect: on SQLite a writer begins as a writer and waits its turn, as ours do.
+
+    A transaction that begins as a reader fails at once where another one writes, whatever the timeout.
+    """
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": BUSY_SECONDS, "isolation_level": "IMMEDIATE"}}
+    return {"pool_pre_ping": True, "pool_size": 1, "max_overflow": 4}

@@ -1,0 +1,219 @@
+"""Views from records: what the API answers with, built in one place for both stores. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from studies.contract.base import Timestamp
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.study_file import Metric, StageKind
+from studies.contract.views import (
+    AttemptView,
+    BestTrial,
+    DeviceView,
+    MetricSummary,
+    Progress,
+    StageView,
+    StudySummary,
+    StudyView,
+    TrialDetail,
+    TrialView,
+    WorkerView,
+)
+from studies.core.snapshot import Curve, Stage, Trial
+from studies.storage.port import SettledTrial
+from studies.storage.records import AttemptRecord, StageRecord, StudyRecord, TrialRecord, WorkerRecord
+from studies.storage.summaries import score
+
+Summaries = Mapping[str, MetricSummary]
+
+OPEN_STAGES = (StageState.PENDING, StageState.AWAITING_APPROVAL, StageState.RUNNING)
+"""States of a stage that may still continue its trials."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many trials a stage has asked for, how many ended, and how many steps they trained."""
+
+    trials: int = 0
+    ended: int = 0
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class StudyPicture:
+    """All that a study's view is made of."""
+
+    study: StudyRecord
+    stages: Sequence[StageRecord]
+    tallies: Mapping[StageKind, Tally]
+    best: BestTrial | None
+
+
+def study_summary(picture: StudyPicture) -> StudySummary:
+    study = picture.study
+    return StudySummary(
+        id=study.id,
+        name=study.name,
+        state=study.state,
+        reason=study.reason,
+        stages=tuple(_stage_view(study, stage, picture.tallies.get(stage.kind, Tally())) for stage in picture.stages),
+        best=picture.best,
+        progress=_progress(study, picture.tallies.values()),
+        created_at=study.created_at,
+        updated_at=study.updated_at,
+    )
+
+
+def study_view(picture: StudyPicture, waiting_because: str) -> StudyView:
+    summary = study_summary(picture)
+    fields = {name: getattr(summary, name) for name in StudySummary.model_fields}
+    return StudyView(**fields, spec=picture.study.spec, waiting_because=waiting_because)
+
+
+def optuna_name(study_name: str, stage: str) -> str:
+    """Return the name of a stage's study in Optuna's record."""
+    return f"{study_name}/{stage}"
+
+
+def _stage_view(study: StudyRecord, stage: StageRecord, tally: Tally) -> StageView:
+    return StageView(
+        kind=stage.kind,
+        state=stage.state,
+        decision=stage.decision,
+        trials=tally.trials,
+        trials_ended=tally.ended,
+        optuna_study=optuna_name(study.name, stage.kind),
+        opened_at=stage.opened_at,
+        closed_at=stage.closed_at,
+    )
+
+
+def _progress(study: StudyRecord, tallies: Iterable[Tally]) -> Progress:
+    counted = tuple(tallies)
+    return Progress(
+        trials=sum(tally.trials for tally in counted),
+        trials_ended=sum(tally.ended for tally in counted),
+        trials_budget=study.spec.budget.trials,
+        steps=sum(tally.steps for tally in counted),
+    )
+
+
+def best_trial(trial: TrialRecord, summaries: Summaries, metric: Metric) -> BestTrial:
+    """Return the trial with each metric's last value; the study's own metric comes first, with its best."""
+    best = score(summaries.get(metric.name), metric.direction)
+    own = {} if best is None else {metric.name: best}
+    others = {name: summary.last for name, summary in summaries.items() if name not in own}
+    return BestTrial(trial_id=trial.id, params=dict(trial.params), metrics=own | others)
+
+
+def leader(scores: Mapping[str, float | None], direction: Literal["maximize", "minimize"]) -> str | None:
+    """Return the trial with the best score, the earliest where they tie; None where nothing was scored."""
+    scored = {trial_id: value for trial_id, value in scores.items() if value is not None}
+    choose = max if direction == "maximize" else min
+    return choose(scored, key=lambda trial_id: scored[trial_id], default=None)
+
+
+def trial_view(trial: TrialRecord, summaries: Summaries) -> TrialView:
+    return TrialView(**_trial_fields(trial, summaries))
+
+
+def trial_detail(
+    trial: TrialRecord, summaries: Summaries, attempts: Iterable[AttemptRecord], worker_names: Mapping[str, str]
+) -> TrialDetail:
+    views = tuple(_attempt_view(attempt, worker_names.get(attempt.worker_id, "")) for attempt in attempts)
+    return TrialDetail(**_trial_fields(trial, summaries), attempts=views)
+
+
+def _trial_fields(trial: TrialRecord, summaries: Summaries) -> dict[str, Any]:
+    shared = TrialView.model_fields.keys() - {"metrics", "params"}
+    fields: dict[str, Any] = {name: getattr(trial, name) for name in shared}
+    return fields | {"params": dict(trial.params), "metrics": dict(summaries)}
+
+
+def _attempt_view(attempt: AttemptRecord, worker_name: str) -> AttemptView:
+    return AttemptView(
+        id=attempt.id,
+        worker_id=attempt.worker_id,
+        worker_name=worker_name,
+        device=attempt.device,
+        state=attempt.state,
+        reason=attempt.reason or attempt.stop,
+        error=None if attempt.error is None else dict(attempt.error),
+        started_from=attempt.started_from,
+        started_at=attempt.started_at,
+        ended_at=attempt.ended_at,
+    )
+
+
+def is_alive(worker: WorkerRecord, now: Timestamp, lease_seconds: float) -> bool:
+    return now - worker.last_sync_at <= lease_seconds
+
+
+def worker_view(
+    worker: WorkerRecord, attempts: Iterable[AttemptRecord], now: Timestamp, lease_seconds: float
+) -> WorkerView:
+    live = [attempt for attempt in attempts if attempt.state is AttemptState.RUNNING]
+    devices = tuple(
+        DeviceView(
+            name=device.name,
+            model=device.model,
+            memory_bytes=device.memory_bytes,
+            memory_used_bytes=device.memory_used_bytes,
+            capacity=device.capacity,
+            running=tuple(sorted(attempt.trial_id for attempt in live if attempt.device == device.name)),
+        )
+        for device in worker.devices
+    )
+    shared = WorkerView.model_fields.keys() - {"devices", "alive"}
+    fields = {name: getattr(worker, name) for name in shared}
+    return WorkerView(**fields, devices=devices, alive=is_alive(worker, now, lease_seconds))
+
+
+def core_stage(stage: StageRecord) -> Stage:
+    return Stage(stage.kind, stage.state, stage.decision, stage.approved)
+
+
+def core_trial(trial: TrialRecord, curves: Mapping[str, Curve]) -> Trial:
+    return Trial(
+        id=trial.id,
+        number=trial.number,
+        key=trial.key,
+        stage=trial.stage,
+        params=dict(trial.params),
+        schedule=trial.schedule,
+        num_steps=trial.num_steps,
+        seed=trial.seed,
+        state=trial.state,
+        parent_id=trial.parent_id,
+        curves=curves,
+    )
+
+
+def is_settled(trial: TrialState, stage: StageState, study: StudyState) -> bool:
+    """Return whether a trial's result will not change any more: it has ended, and so has its stage or its study."""
+    return trial.ended and (study.ended or stage not in OPEN_STAGES)
+
+
+def settled_trial(trial: TrialRecord, summaries: Summaries, curve: Curve, metric: Metric) -> SettledTrial:
+    """Return what Optuna's record is told; ``curve`` and score are of the study's metric."""
+    attributes = {
+        "number": trial.number,
+        "key": trial.key,
+        "seed": trial.seed,
+        "num_steps": trial.num_steps,
+        "schedule": trial.schedule.model_dump(mode="json"),
+        "reason": trial.reason,
+        "ended_because": trial.ended_because,
+    }
+    return SettledTrial(
+        trial_id=trial.id,
+        stage=trial.stage,
+        params=dict(trial.params),
+        state=trial.state,
+        score=score(summaries.get(metric.name), metric.direction),
+        curve=curve,
+        attributes=attributes,
+    )

@@ -1,0 +1,133 @@
+"""What both stores hold: one frozen record a row, without behaviour. A change is a new record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from studies.contract.base import Params, Timestamp
+from studies.contract.decision import Decision
+from studies.contract.schedule import Schedule
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.study_file import StageKind, StudySpec
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study. ``version`` moves with every change that the engine or a person makes."""
+
+    id: str
+    name: str
+    spec: StudySpec
+    state: StudyState
+    created_at: Timestamp
+    updated_at: Timestamp
+    reason: str = ""
+    version: int = 0
+    best_trial_id: str | None = None
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """A stage of a study, named by its kind (each kind stands once in a study)."""
+
+    study_id: str
+    kind: StageKind
+    position: int
+    state: StageState = StageState.PENDING
+    approved: bool = False
+    decision: Decision | None = None
+    opened_at: Timestamp | None = None
+    closed_at: Timestamp | None = None
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial. ``last_step`` is the largest step reported; ``told_at`` when its last ``metrics`` event was written."""
+
+    id: str
+    study_id: str
+    number: int
+    key: str
+    stage: StageKind
+    params: Params
+    schedule: Schedule
+    num_steps: int
+    seed: int
+    created_at: Timestamp
+    state: TrialState = TrialState.WAITING
+    reason: str = ""
+    ended_because: str = ""
+    parent_id: str | None = None
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
+    attempts: int = 0
+    failures: int = 0
+    expiries: int = 0
+    last_step: int = 0
+    told_at: Timestamp | None = None
+
+
+@dataclass(frozen=True)
+class AttemptRecord:
+    """An attempt. ``ordinal`` counts the attempts of its trial from 0.
+
+    Attributes:
+        chunks: metric chunks stored; 0 says that nothing was reported yet, so that it supersedes nothing.
+        stop: why it should stop; empty while it may run.
+        lease_expires_at: until when its worker must have been heard of.
+    """
+
+    id: str
+    trial_id: str
+    study_id: str
+    ordinal: int
+    worker_id: str
+    device: str
+    token: str
+    started_at: Timestamp
+    lease_expires_at: Timestamp
+    state: AttemptState = AttemptState.RUNNING
+    reason: str = ""
+    error: Mapping[str, Any] | None = None
+    started_from: int = 0
+    chunks: int = 0
+    stop: str = ""
+    ended_at: Timestamp | None = None
+
+
+@dataclass(frozen=True)
+class DeviceRecord:
+    """A device of a worker. ``capacity`` is how many attempts it may hold at once."""
+
+    name: str
+    model: str = ""
+    memory_bytes: int | None = None
+    memory_used_bytes: int | None = None
+    capacity: int = 1
+
+
+@dataclass(frozen=True)
+class WorkerRecord:
+    """A worker as it introduced itself, with its devices in the order in which it named them."""
+
+    id: str
+    name: str
+    hostname: str
+    version: str
+    objectives: tuple[str, ...]
+    allow: tuple[str, ...]
+    registered_at: Timestamp
+    last_sync_at: Timestamp
+    devices: tuple[DeviceRecord, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class News:
+    """An event before the store has numbered it."""
+
+    study_id: str
+    kind: str
+    message: str
+    trial_id: str | None = None

@@ -1,0 +1,123 @@
+"""What a worker's news does to an attempt and its trial: pure rules, used by both stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from studies.contract.base import Timestamp
+from studies.contract.states import AttemptState, TrialState
+from studies.contract.worker_protocol import AttemptReport
+from studies.core.lifecycle import after_attempt
+from studies.core.snapshot import LOSS
+from studies.storage.copies import storable
+from studies.storage.records import AttemptRecord, News, TrialRecord
+
+METRICS_EVENT_SECONDS = 1.0
+"""Least time between two ``metrics`` events of one trial."""
+
+GONE_SILENT = "its worker was not heard of for a whole lease"
+NEVER_STARTED = "it was to stop before its worker had heard of it"
+
+
+class Standing(Enum):
+    """What a report is to its attempt."""
+
+    LIVE = "live"
+    REPEATED = "repeated"
+    LOST = "lost"
+
+
+def standing(report: AttemptReport, attempt: AttemptRecord | None, worker_id: str) -> Standing:
+    """Say whether `report` counts: the fence is (attempt, token, worker) of a running attempt.
+
+    The repetition of an outcome that the attempt did end with is acknowledged; anything else is lost.
+    """
+    if attempt is None or attempt.token != report.token or attempt.worker_id != worker_id:
+        return Standing.LOST
+    if attempt.state is AttemptState.RUNNING:
+        return Standing.LIVE
+    repeated = report.outcome is not None and AttemptState(report.outcome.state) is attempt.state
+    return Standing.REPEATED if repeated else Standing.LOST
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended, by its worker's word or by the clock."""
+
+    state: AttemptState
+    reason: str = ""
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An attempt and its trial afterwards; ``news`` is None where the trial had ended before."""
+
+    trial: TrialRecord
+    attempt: AttemptRecord
+    news: News | None
+
+
+def ending_of(report: AttemptReport, attempt: AttemptRecord) -> Ending | None:
+    """Return how `report` says that the attempt ended, None while it runs."""
+    if report.outcome is None:
+        return None
+    error = None if report.outcome.error is None else dict(report.outcome.error)
+    return Ending(AttemptState(report.outcome.state), storable(report.outcome.reason) or attempt.stop, error)
+
+
+def end_attempt(
+    trial: TrialRecord, attempt: AttemptRecord, ending: Ending, now: Timestamp, *, measured: bool = True
+) -> Ended:
+    """End a running attempt and decide what becomes of its trial; a trial that has ended meanwhile stays as it is."""
+    attempt = replace(attempt, state=ending.state, reason=ending.reason, error=ending.error, ended_at=now)
+    if trial.state is not TrialState.RUNNING:
+        return Ended(trial, attempt, None)
+    failures = trial.failures + (ending.state is AttemptState.FAILED)
+    expiries = trial.expiries + (ending.state is AttemptState.EXPIRED)
+    fate = after_attempt(ending.state, ending.reason, failures, expiries, measured=measured)
+    trial = replace(
+        trial,
+        state=fate.state,
+        ended_because=fate.reason,
+        ended_at=now if fate.state.ended else None,
+        failures=failures,
+        expiries=expiries,
+    )
+    return Ended(trial, attempt, _news(trial, ending))
+
+
+def resumed(attempt: AttemptRecord, report: AttemptReport, fresh_chunks: int) -> AttemptRecord:
+    """Return the attempt after the progress of `report`: where it began is the largest step ever reported for it."""
+    began = max(attempt.started_from, report.started_from)
+    return replace(attempt, started_from=began, chunks=attempt.chunks + fresh_chunks)
+
+
+def supersedes_anew(before: AttemptRecord, after: AttemptRecord) -> bool:
+    """Return whether the attempt just began to replace points of earlier ones, so that summaries must be redone."""
+    if after.ordinal == 0 or after.chunks == 0:
+        return False
+    return before.chunks == 0 or before.started_from != after.started_from
+
+
+def is_measured(names: Mapping[str, object], metric: str) -> bool:
+    """Return whether a trial with points under these names can be judged."""
+    return metric in names or LOSS in names
+
+
+def metrics_event_due(trial: TrialRecord, now: Timestamp) -> bool:
+    return trial.told_at is None or now - trial.told_at >= METRICS_EVENT_SECONDS
+
+
+def metrics_news(trial: TrialRecord) -> News:
+    return News(trial.study_id, "metrics", f"trial {trial.number} ({trial.key}) at step {trial.last_step}", trial.id)
+
+
+def _news(trial: TrialRecord, ending: Ending) -> News:
+    what = str(trial.state) if trial.state.ended else f"waits again, its attempt was {ending.state}"
+    why = trial.ended_because or ending.reason
+    message = f"trial {trial.number} ({trial.key}) {what}" + (f": {why}" if why else "")
+    return News(trial.study_id, "trial", message, trial.id)

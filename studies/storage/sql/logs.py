@@ -1,0 +1,51 @@
+"""The output of runs, in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import accumulate
+
+from sqlalchemy import Connection, select, tuple_
+
+from studies.contract.views import LogPage
+from studies.contract.worker_protocol import AttemptReport
+from studies.storage.copies import storable
+from studies.storage.sql import tables
+from studies.storage.sql.metrics import upsert
+
+
+def store(connection: Connection, reports: Iterable[AttemptReport]) -> None:
+    """Store the pieces of `reports` that are not stored yet."""
+    rows = [
+        {"attempt_id": report.attempt_id, "sequence": chunk.sequence, "text": text, "length": len(text)}
+        for report in reports
+        for chunk in report.logs
+        for text in (storable(chunk.text),)
+    ]
+    if rows:
+        connection.execute(upsert(connection, tables.log_chunk).on_conflict_do_nothing(), rows)
+
+
+def page(connection: Connection, trial_id: str, offset: int, limit: int) -> LogPage:
+    """Return up to `limit` characters from `offset` on; reads only the pieces that they are in."""
+    log, attempt = tables.log_chunk.c, tables.attempt.c
+    lengths = connection.execute(
+        select(log.attempt_id, log.sequence, log.length)
+        .join(tables.attempt, attempt.id == log.attempt_id)
+        .where(attempt.trial_id == trial_id)
+        .order_by(attempt.ordinal, log.sequence)
+    ).all()
+    ends = list(accumulate(row.length for row in lengths))
+    wanted = [
+        ((row.attempt_id, row.sequence), end - row.length)
+        for row, end in zip(lengths, ends, strict=True)
+        if end > offset and end - row.length < offset + limit
+    ]
+    if not wanted:
+        return LogPage(text="", next_offset=offset)
+    keys = [key for key, _ in wanted]
+    first = wanted[0][1]
+    query = select(log.attempt_id, log.sequence, log.text).where(tuple_(log.attempt_id, log.sequence).in_(keys))
+    texts = {(row.attempt_id, row.sequence): row.text for row in connection.execute(query)}
+    text = "".join(texts[key] for key in keys)[offset - first :][:limit]
+    return LogPage(text=text, next_offset=offset + len(text))

@@ -1,0 +1,206 @@
+"""The store on SQLite or PostgreSQL: each method one transaction, its work in the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from studies.contract.states import StudyCommand, StudyState, TrialState
+from studies.contract.study_file import StudySpec
+from studies.contract.views import (
+    DecisionRecord,
+    Event,
+    LogPage,
+    StudySummary,
+    StudyView,
+    TrialDetail,
+    TrialPage,
+    WorkerView,
+)
+from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest
+from studies.core.actions import Action
+from studies.core.snapshot import Curve, Snapshot
+from studies.storage import presenting
+from studies.storage.port import Created, Known, SettledTrial
+from studies.storage.records import StudyRecord
+from studies.storage.sql import changes, decisions, events, leases, logs, metrics, studies, trials, workers
+from studies.storage.sql.curve_cache import CurveCache
+from studies.storage.sql.engine import make_engine, now, reading, writing
+from studies.storage.sql.sync import sync
+from studies.storage.sql.upgrade import check_schema
+from studies.storage.waiting import waiting_because
+
+
+class SqlStore:
+    """A `StudyStore` on a database whose schema `upgrade_database` has brought up to date.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql://user@host/database``.
+        lease_seconds: for how long a lease holds without a sync, by the database's clock.
+    """
+
+    def __init__(self, url: str, lease_seconds: float = 30.0) -> None:
+        self._engine = make_engine(url)
+        self._lease_seconds = lease_seconds
+        self._cache = CurveCache()
+
+    # --- studies -------------------------------------------------------------------------------------------------
+
+    def create_study(self, spec: StudySpec, idempotency_key: str | None = None) -> Created:
+        try:
+            with writing(self._engine) as connection:
+                return studies.create(connection, spec, idempotency_key)
+        except IntegrityError:
+            return self._created_meanwhile(spec, idempotency_key)
+
+    def _created_meanwhile(self, spec: StudySpec, idempotency_key: str | None) -> Created:
+        """Another server was faster with this name or key: answer as if it had been there all along."""
+        with reading(self._engine) as connection:
+            seen = studies.known(connection, spec, idempotency_key)
+        if seen is None:
+            raise RuntimeError(f"study {spec.name} could be neither created nor found")
+        return seen
+
+    def list_studies(self) -> Sequence[StudySummary]:
+        with reading(self._engine) as connection:
+            found = studies.pictures(connection, studies.newest_first(connection))
+            return [presenting.study_summary(picture) for picture in found]
+
+    def get_study(self, study_id: str) -> StudyView:
+        with reading(self._engine) as connection:
+            return self._view(connection, studies.get(connection, study_id))
+
+    def _view(self, connection: Connection, study: StudyRecord) -> StudyView:
+        (picture,) = studies.pictures(connection, [study])
+        return presenting.study_view(picture, self._waiting_because(connection, study))
+
+    def _waiting_because(self, connection: Connection, study: StudyRecord) -> str:
+        waiting = trials.count(connection, study.id, TrialState.WAITING)
+        if not waiting or study.state is not StudyState.RUNNING:
+            return waiting_because(study, waiting, (), ())
+        alive = workers.last_seen_first(connection, now(connection) - self._lease_seconds)
+        return waiting_because(study, waiting, alive, workers.live_attempts(connection))
+
+    def find_study(self, name: str) -> str | None:
+        with reading(self._engine) as connection:
+            return studies.find(connection, name)
+
+    def command(self, study_id: str, command: StudyCommand) -> StudyView:
+        with writing(self._engine) as connection:
+            changes.command(connection, study_id, command)
+        return self.get_study(study_id)
+
+    # --- the engine's side ---------------------------------------------------------------------------------------
+
+    def active_studies(self) -> Sequence[str]:
+        with reading(self._engine) as connection:
+            return studies.active(connection)
+
+    def load(self, study_id: str) -> Known:
+        with reading(self._engine) as connection:
+            study = studies.get(connection, study_id)
+            stages = studies.stages(connection, study_id)
+            all_trials = trials.of_study(connection, study_id)
+            attempts = trials.attempts_of_study(connection, study_id)
+            pieces = self._cache.curves(connection, attempts)
+        reporters: dict[str, list[tuple[int, Mapping[str, Curve]]]] = {}
+        for attempt in attempts:
+            reporters.setdefault(attempt.trial_id, []).append((attempt.started_from, pieces[attempt.id]))
+        snapshot = Snapshot(
+            study_id=study.id,
+            spec=study.spec,
+            state=study.state,
+            stages=tuple(presenting.core_stage(stage) for stage in stages),
+            trials=tuple(
+                presenting.core_trial(trial, metrics.whole_curves(reporters.get(trial.id, ()))) for trial in all_trials
+            ),
+        )
+        return Known(snapshot, study.version)
+
+    def apply(self, study_id: str, version: int, actions: Sequence[Action]) -> bool:
+        with writing(self._engine) as connection:
+            return changes.apply(connection, study_id, version, actions)
+
+    def settled_trials(self, study_id: str) -> Sequence[SettledTrial]:
+        with reading(self._engine) as connection:
+            return trials.settled(connection, studies.get(connection, study_id))
+
+    def mark_mirrored(self, numbers: Mapping[str, int]) -> None:
+        with writing(self._engine) as connection:
+            trials.mark_mirrored(connection, numbers)
+
+    def expire_leases(self) -> int:
+        with reading(self._engine) as connection:
+            if not leases.any_overdue(connection):
+                return 0
+        with writing(self._engine) as connection:
+            return leases.expire(connection)
+
+    # --- trials --------------------------------------------------------------------------------------------------
+
+    def list_trials(self, study_id: str, after: int | None = None, limit: int = 100) -> TrialPage:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return trials.page(connection, study_id, after, limit)
+
+    def get_trial(self, trial_id: str) -> TrialDetail:
+        with reading(self._engine) as connection:
+            return trials.detail(connection, trial_id)
+
+    def curve(self, trial_id: str, name: str) -> Curve:
+        with reading(self._engine) as connection:
+            trials.get(connection, trial_id)
+            found = metrics.curves(connection, [trial_id], name)
+            return found.get(trial_id, {}).get(name, Curve.empty())
+
+    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            ids = [trial.id for trial in trials.of_study(connection, study_id)]
+            found = metrics.curves(connection, ids, name)
+            return {trial_id: found[trial_id][name] for trial_id in ids if name in found.get(trial_id, {})}
+
+    def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
+        with reading(self._engine) as connection:
+            trials.get(connection, trial_id)
+            return logs.page(connection, trial_id, offset, limit)
+
+    def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return decisions.of_study(connection, study_id)
+
+    # --- workers -------------------------------------------------------------------------------------------------
+
+    def register_worker(self, worker: RegisterWorker) -> str:
+        with writing(self._engine) as connection:
+            return workers.register(connection, worker)
+
+    def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        with writing(self._engine) as connection:
+            return sync(connection, worker_id, request, self._lease_seconds)
+
+    def list_workers(self) -> Sequence[WorkerView]:
+        with reading(self._engine) as connection:
+            return workers.views(connection, self._lease_seconds)
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    def events(self, study_id: str | None, after: int, limit: int = 500) -> Sequence[Event]:
+        with events.settled(self._engine) as connection:
+            return events.later_than(connection, study_id, after, limit)
+
+    def last_event_id(self) -> int:
+        with events.settled(self._engine) as connection:
+            return events.last_id(connection)
+
+    # --- operations ----------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        with reading(self._engine) as connection:
+            check_schema(connection)
+
+    def close(self) -> None:
+        self._engine.dispose()

@@ -1,0 +1,167 @@
+"""Studies and stages: storing them, and reading the pictures that views are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from sqlalchemy import Connection, and_, case, func, insert, or_, select
+
+from studies.contract.ids import new_id
+from studies.contract.states import StudyState, TrialState
+from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.views import BestTrial
+from studies.errors import IdempotencyConflict, NameTaken, NotFound
+from studies.storage import presenting
+from studies.storage.documents import document_hash
+from studies.storage.port import Created
+from studies.storage.records import News, StageRecord, StudyRecord, TrialRecord
+from studies.storage.sql import events, metrics, tables
+from studies.storage.sql.engine import now
+from studies.storage.sql.rows import columns, grouped, insert_all, record, records
+
+
+def create(connection: Connection, spec: StudySpec, idempotency_key: str | None) -> Created:
+    """Store a study; see `studies.storage.port.StudyStore.create_study`."""
+    seen = known(connection, spec, idempotency_key)
+    if seen is not None:
+        return seen
+    time = now(connection)
+    study = StudyRecord(new_id("study"), spec.name, spec, StudyState.QUEUED, time, time)
+    extra = {"idempotency_key": idempotency_key, "document_hash": document_hash(spec)}
+    connection.execute(insert(tables.study).values(columns(study) | extra))
+    stages = [StageRecord(study.id, stage.kind, position) for position, stage in enumerate(spec.stages)]
+    insert_all(connection, tables.stage, stages)
+    events.publish(connection, [News(study.id, "study", "queued")], time)
+    return Created(study.id, fresh=True)
+
+
+def known(connection: Connection, spec: StudySpec, idempotency_key: str | None) -> Created | None:
+    """Return the study that was created under this key before, None where there is none.
+
+    Raises:
+        IdempotencyConflict: the key was used for another document.
+        NameTaken: another study has this name.
+    """
+    c = tables.study.c
+    query = select(c.id, c.idempotency_key, c.document_hash)
+    for row in connection.execute(query.where(c.idempotency_key == idempotency_key)):
+        if row.document_hash != document_hash(spec):
+            raise IdempotencyConflict
+        return Created(row.id, fresh=False)
+    if find(connection, spec.name) is not None:
+        raise NameTaken(f"a study named {spec.name} exists: choose another name, or resume that study.")
+    return None
+
+
+def find(connection: Connection, name: str) -> str | None:
+    return connection.execute(select(tables.study.c.id).where(tables.study.c.name == name)).scalar()
+
+
+def get(connection: Connection, study_id: str, *, lock: bool = False) -> StudyRecord:
+    """Return a study; ``lock`` holds it against other writers until the transaction ends.
+
+    Raises:
+        NotFound
+    """
+    query = select(tables.study).where(tables.study.c.id == study_id)
+    row = connection.execute(query.with_for_update(key_share=True) if lock else query).mappings().first()
+    if row is None:
+        raise NotFound(f"there is no study {study_id}: list the studies and try again.")
+    return record(StudyRecord, row)
+
+
+def active(connection: Connection) -> list[str]:
+    c = tables.study.c
+    is_active = c.state.in_([StudyState.QUEUED, StudyState.RUNNING])
+    return list(connection.execute(select(c.id).where(is_active).order_by(c.created_at, c.id)).scalars())
+
+
+def newest_first(connection: Connection) -> list[StudyRecord]:
+    c = tables.study.c
+    return records(connection, StudyRecord, select(tables.study).order_by(c.created_at.desc(), c.id.desc()))
+
+
+def stages(connection: Connection, study_id: str) -> list[StageRecord]:
+    c = tables.stage.c
+    query = select(tables.stage).where(c.study_id == study_id).order_by(c.position)
+    return records(connection, StageRecord, query)
+
+
+def pictures(connection: Connection, studies: Sequence[StudyRecord]) -> list[presenting.StudyPicture]:
+    """Return what the views of `studies` are made of, in a number of statements that does not grow with them."""
+    ids = [study.id for study in studies]
+    c = tables.stage.c
+    stage_rows = grouped(connection, select(tables.stage).where(c.study_id.in_(ids)).order_by(c.position), "study_id")
+    tallies = _tallies(connection, ids)
+    best = _best(connection, studies)
+    return [
+        presenting.StudyPicture(
+            study,
+            [record(StageRecord, row) for row in stage_rows.get(study.id, [])],
+            tallies.get(study.id, {}),
+            best.get(study.id),
+        )
+        for study in studies
+    ]
+
+
+def _tallies(connection: Connection, ids: Sequence[str]) -> dict[str, dict[StageKind, presenting.Tally]]:
+    c = tables.trial.c
+    unfinished = c.state.in_([TrialState.WAITING, TrialState.RUNNING])
+    query = (
+        select(
+            c.study_id,
+            c.stage,
+            func.count().label("trials"),
+            func.sum(case((unfinished, 0), else_=1)).label("ended"),
+            func.sum(c.last_step).label("steps"),
+        )
+        .where(c.study_id.in_(ids))
+        .group_by(c.study_id, c.stage)
+    )
+    found = grouped(connection, query, "study_id")
+    return {
+        study_id: {
+            row["stage"]: presenting.Tally(int(row["trials"]), int(row["ended"]), int(row["steps"])) for row in rows
+        }
+        for study_id, rows in found.items()
+    }
+
+
+def _best(connection: Connection, studies: Sequence[StudyRecord]) -> dict[str, BestTrial]:
+    chosen = {study.id: study.best_trial_id for study in studies if study.best_trial_id is not None}
+    open_ones = [study for study in studies if study.id not in chosen]
+    leaders = chosen | _leaders(connection, open_ones, "maximize") | _leaders(connection, open_ones, "minimize")
+    trials = select(tables.trial).where(tables.trial.c.id.in_(leaders.values()))
+    by_id = {trial.id: trial for trial in records(connection, TrialRecord, trials)} if leaders else {}
+    summaries = metrics.summaries(connection, by_id)
+    return {
+        study.id: presenting.best_trial(
+            by_id[leaders[study.id]], summaries.get(leaders[study.id], {}), study.spec.metric
+        )
+        for study in studies
+        if study.id in leaders
+    }
+
+
+def _leaders(
+    connection: Connection, studies: Sequence[StudyRecord], direction: Literal["maximize", "minimize"]
+) -> dict[str, str]:
+    """Return the completed trial with the best value of each study's metric, by study; ties go to the earliest."""
+    wanted = [study for study in studies if study.spec.metric.direction == direction]
+    if not wanted:
+        return {}
+    trial, summary = tables.trial.c, tables.metric_summary.c
+    value = summary.maximum if direction == "maximize" else summary.minimum
+    order = value.desc() if direction == "maximize" else value
+    rank = func.row_number().over(partition_by=trial.study_id, order_by=(order, trial.number)).label("rank")
+    own_metric = or_(*[and_(trial.study_id == study.id, summary.name == study.spec.metric.name) for study in wanted])
+    ranked = (
+        select(trial.study_id, trial.id, rank)
+        .join(tables.metric_summary, summary.trial_id == trial.id)
+        .where(trial.state == TrialState.COMPLETED, value.is_not(None), own_metric)
+        .subquery()
+    )
+    rows = connection.execute(select(ranked.c.study_id, ranked.c.id).where(ranked.c.rank == 1))
+    return {row.study_id: row.id for row in rows}

@@ -1,0 +1,238 @@
+"""The tables. What must never be broken is broken here first: unique keys, checks, one running attempt per trial.
+
+All names begin with ``stagetune_``: Optuna keeps its own tables in the same database. Column names are the fields of
+`studies.storage.records`, so that a row is a record.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from studies.contract.decision import Decision
+from studies.contract.schedule import Schedule
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.study_file import StudySpec
+from studies.storage.sql.types import Count, Document, Json, Names, Real, StateOf
+
+PREFIX = "stagetune_"
+VERSION_TABLE = f"{PREFIX}alembic_version"
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
+    names = ", ".join(f"'{state.value}'" for state in states)
+    return CheckConstraint(f"{column} IN ({names})", name=column)
+
+
+study = Table(
+    f"{PREFIX}study",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("spec", Document(StudySpec), nullable=False),
+    Column("state", StateOf(StudyState), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("version", Count, nullable=False),
+    Column("best_trial_id", Text),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("idempotency_key", Text, unique=True),
+    Column("document_hash", Text, nullable=False),
+    _one_of("state", StudyState),
+)
+
+stage = Table(
+    f"{PREFIX}stage",
+    metadata,
+    Column("study_id", Text, ForeignKey(study.c.id), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("state", StateOf(StageState), nullable=False),
+    Column("approved", Boolean, nullable=False),
+    Column("decision", Document(Decision)),
+    Column("opened_at", Double),
+    Column("closed_at", Double),
+    UniqueConstraint("study_id", "position"),
+    _one_of("state", StageState),
+)
+
+decision = Table(
+    f"{PREFIX}decision",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("study_id", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("decided_at", Double, nullable=False),
+    Column("decision", Document(Decision), nullable=False),
+    UniqueConstraint("study_id", "sequence"),
+    ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
+)
+
+trial = Table(
+    f"{PREFIX}trial",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("study_id", Text, ForeignKey(study.c.id), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("params", Json, nullable=False),
+    Column("schedule", Document(Schedule), nullable=False),
+    Column("num_steps", Count, nullable=False),
+    Column("seed", Count, nullable=False),
+    Column("state", StateOf(TrialState), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ended_because", Text, nullable=False),
+    Column("parent_id", Text),
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("expiries", Integer, nullable=False),
+    Column("last_step", Count, nullable=False),
+    Column("told_at", Double),
+    Column("optuna_number", Integer),
+    UniqueConstraint("study_id", "number"),
+    UniqueConstraint("study_id", "stage", "key"),
+    ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
+    _one_of("state", TrialState),
+    Index("ix_stagetune_trial_study_id_state", "study_id", "state"),
+)
+
+worker = Table(
+    f"{PREFIX}worker",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hostname", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("objectives", Names, nullable=False),
+    Column("allow", Names, nullable=False),
+    Column("registered_at", Double, nullable=False),
+    Column("last_sync_at", Double, nullable=False, index=True),
+)
+
+device = Table(
+    f"{PREFIX}device",
+    metadata,
+    Column("worker_id", Text, ForeignKey(worker.c.id), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("memory_bytes", Count),
+    Column("memory_used_bytes", Count),
+    Column("capacity", Integer, nullable=False),
+    CheckConstraint("capacity >= 0", name="capacity"),
+)
+
+_RUNNING = text("state = 'running'")
+
+attempt = Table(
+    f"{PREFIX}attempt",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("trial_id", Text, ForeignKey(trial.c.id), nullable=False),
+    Column("study_id", Text, ForeignKey(study.c.id), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("worker_id", Text, ForeignKey(worker.c.id), nullable=False),
+    Column("device", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("state", StateOf(AttemptState), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("error", Json),
+    Column("started_from", Count, nullable=False),
+    Column("chunks", Count, nullable=False),
+    Column("stop", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("lease_expires_at", Double, nullable=False),
+    UniqueConstraint("trial_id", "ordinal"),
+    _one_of("state", AttemptState),
+    Index(
+        "uq_stagetune_attempt_one_running_per_trial",
+        "trial_id",
+        unique=True,
+        sqlite_where=_RUNNING,
+        postgresql_where=_RUNNING,
+    ),
+    Index("ix_stagetune_attempt_running_worker", "worker_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+    Index("ix_stagetune_attempt_running_lease", "lease_expires_at", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+)
+
+metric_chunk = Table(
+    f"{PREFIX}metric_chunk",
+    metadata,
+    Column("id", Count, primary_key=True),
+    Column("attempt_id", Text, ForeignKey(attempt.c.id), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first_step", Count, nullable=False),
+    Column("stride", Count),
+    Column("steps", LargeBinary),
+    Column("values", LargeBinary, nullable=False),
+    UniqueConstraint("attempt_id", "name", "sequence"),
+    CheckConstraint("(stride IS NULL) <> (steps IS NULL)", name="regular_or_listed"),
+)
+
+metric_summary = Table(
+    f"{PREFIX}metric_summary",
+    metadata,
+    Column("trial_id", Text, ForeignKey(trial.c.id), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("last_step", Count, nullable=False),
+    Column("last", Real),
+    Column("minimum", Real),
+    Column("maximum", Real),
+    Column("count", Count, nullable=False),
+)
+
+log_chunk = Table(
+    f"{PREFIX}log_chunk",
+    metadata,
+    Column("attempt_id", Text, ForeignKey(attempt.c.id), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("length", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+event = Table(
+    f"{PREFIX}event",
+    metadata,
+    Column("id", Count, primary_key=True),
+    Column("study_id", Text, ForeignKey(study.c.id), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("trial_id", Text),
+    Column("message", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("ix_stagetune_event_study_id_id", "study_id", "id"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,100 @@
+"""Trials and their attempts as views, and what Optuna's record is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from studies.contract.states import StageState, TrialState
+from studies.contract.views import TrialDetail, TrialPage
+from studies.core.snapshot import Curve
+from studies.errors import NotFound
+from studies.storage import presenting
+from studies.storage.port import SettledTrial
+from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
+from studies.storage.sql import metrics, tables
+from studies.storage.sql.rows import record, records
+
+ENDED = [state for state in TrialState if state.ended]
+
+
+def get(connection: Connection, trial_id: str) -> TrialRecord:
+    """Return a trial.
+
+    Raises:
+        NotFound
+    """
+    row = connection.execute(select(tables.trial).where(tables.trial.c.id == trial_id)).mappings().first()
+    if row is None:
+        raise NotFound(f"there is no trial {trial_id}: list the study's trials and try again.")
+    return record(TrialRecord, row)
+
+
+def count(connection: Connection, study_id: str, state: TrialState) -> int:
+    c = tables.trial.c
+    query = select(func.count()).select_from(tables.trial).where(c.study_id == study_id, c.state == state)
+    return connection.execute(query).scalar_one()
+
+
+def of_study(connection: Connection, study_id: str) -> list[TrialRecord]:
+    c = tables.trial.c
+    return records(connection, TrialRecord, select(tables.trial).where(c.study_id == study_id).order_by(c.number))
+
+
+def attempts_of_study(connection: Connection, study_id: str) -> list[AttemptRecord]:
+    """Return the attempts that have reported points, by trial the oldest first."""
+    c = tables.attempt.c
+    query = select(tables.attempt).where(c.study_id == study_id, c.chunks > 0).order_by(c.ordinal)
+    return records(connection, AttemptRecord, query)
+
+
+def page(connection: Connection, study_id: str, after: int | None, limit: int) -> TrialPage:
+    c = tables.trial.c
+    query = select(tables.trial).where(c.study_id == study_id, c.number > (-1 if after is None else after))
+    later = records(connection, TrialRecord, query.order_by(c.number).limit(limit + 1))
+    shown = later[:limit]
+    summaries = metrics.summaries(connection, [trial.id for trial in shown])
+    views = tuple(presenting.trial_view(trial, summaries.get(trial.id, {})) for trial in shown)
+    return TrialPage(trials=views, next_after=views[-1].number if len(later) > limit else None)
+
+
+def detail(connection: Connection, trial_id: str) -> TrialDetail:
+    trial = get(connection, trial_id)
+    c, worker = tables.attempt.c, tables.worker.c
+    query = select(tables.attempt).where(c.trial_id == trial_id).order_by(c.ordinal)
+    attempts = records(connection, AttemptRecord, query)
+    workers = select(worker.id, worker.name).where(worker.id.in_([attempt.worker_id for attempt in attempts]))
+    names = {row.id: row.name for row in connection.execute(workers)}
+    summaries = metrics.summaries(connection, [trial_id]).get(trial_id, {})
+    return presenting.trial_detail(trial, summaries, attempts, names)
+
+
+def settled(connection: Connection, study: StudyRecord) -> list[SettledTrial]:
+    """Return the trials that Optuna's record lacks and whose result stands, by number."""
+    trial, stage = tables.trial.c, tables.stage.c
+    query = select(tables.trial).where(
+        trial.study_id == study.id, trial.optuna_number.is_(None), trial.state.in_(ENDED)
+    )
+    if not study.state.ended:
+        closed = [state for state in StageState if state not in presenting.OPEN_STAGES]
+        kinds = select(stage.kind).where(stage.study_id == study.id, stage.state.in_(closed))
+        query = query.where(trial.stage.in_(kinds))
+    found = records(connection, TrialRecord, query.order_by(trial.number))
+    ids = [item.id for item in found]
+    metric = study.spec.metric
+    summaries, curves = metrics.summaries(connection, ids), metrics.curves(connection, ids, metric.name)
+    return [
+        presenting.settled_trial(
+            item, summaries.get(item.id, {}), curves.get(item.id, {}).get(metric.name, Curve.empty()), metric
+        )
+        for item in found
+    ]
+
+
+def mark_mirrored(connection: Connection, numbers: Mapping[str, int]) -> None:
+    if not numbers:
+        return
+    statement = update(tables.trial).where(tables.trial.c.id == bindparam("trial_id"))
+    rows = [{"trial_id": trial_id, "mirrored": number} for trial_id, number in numbers.items()]
+    connection.execute(statement.values(optuna_number=bindparam("mirrored")), rows)

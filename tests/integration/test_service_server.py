@@ -1,0 +1,162 @@
+"""The service on a real socket: streams, slow and hostile clients, and a prompt end."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from service.app import create_app
+from service.server import BackgroundServer, listen, url_of
+from service.settings import Settings
+from studies.contract.states import StudyCommand
+from studies.storage.memory import MemoryStore
+from tests.builders import spec
+
+DEADLINE = 10.0
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def server(store: MemoryStore) -> Iterator[BackgroundServer]:
+    with serving(store) as found:
+        yield found
+
+
+def serving(store: MemoryStore, **fields: object) -> BackgroundServer:
+    settings = Settings.model_validate({"database_url": "memory://", "read_seconds": 0.5} | fields)
+    return BackgroundServer(create_app(settings, store, tick=lambda: None), listen("127.0.0.1", 0))
+
+
+def events(lines: Iterator[str], count: int) -> list[dict[str, str]]:
+    """Read `count` server-sent events."""
+    found: list[dict[str, str]] = [{}]
+    for line in lines:
+        if not line and found[-1]:
+            if len(found) == count:
+                return found
+            found.append({})
+        elif line and not line.startswith(":"):
+            name, _, value = line.partition(": ")
+            found[-1][name] = value
+    raise AssertionError(f"the stream ended after {len(found) - 1} events")
+
+
+# --- the event stream ------------------------------------------------------------------------------------------------
+
+
+def test_a_study_is_followed_as_it_changes(server: BackgroundServer, store: MemoryStore) -> None:
+    study_id = store.create_study(spec()).study_id
+    with httpx.stream("GET", f"{server.url}/api/v1/studies/{study_id}/events", timeout=DEADLINE) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        store.command(study_id, StudyCommand.PAUSE)
+        (event,) = events(answer.iter_lines(), 1)
+    told = json.loads(event["data"])
+    assert (event["event"], told["study_id"], event["id"]) == ("study", study_id, str(told["id"]))
+
+
+def test_a_stream_goes_on_behind_the_last_event_that_was_seen(server: BackgroundServer, store: MemoryStore) -> None:
+    study_id = store.create_study(spec()).study_id
+    store.command(study_id, StudyCommand.PAUSE)
+    store.command(study_id, StudyCommand.RESUME)
+    known = [event.id for event in store.events(study_id, 0)]
+    url = f"{server.url}/api/v1/studies/{study_id}/events"
+    with httpx.stream("GET", url, headers={"Last-Event-ID": str(known[0])}, timeout=DEADLINE) as answer:
+        seen = events(answer.iter_lines(), len(known) - 1)
+    assert [int(event["id"]) for event in seen] == known[1:]
+
+
+def test_one_stream_tells_of_all_studies(server: BackgroundServer, store: MemoryStore) -> None:
+    ids = [store.create_study(spec(name)).study_id for name in ("a", "b")]
+    with httpx.stream("GET", f"{server.url}/api/v1/events?after=0", timeout=DEADLINE) as answer:
+        seen = events(answer.iter_lines(), 2)
+    assert [json.loads(event["data"])["study_id"] for event in seen] == ids
+
+
+def test_an_open_stream_does_not_hold_up_the_end(store: MemoryStore) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def follow(url: str) -> None:
+        with httpx.stream("GET", f"{url}/api/v1/events?after=0", timeout=DEADLINE) as answer:
+            for _ in answer.iter_raw():
+                begun.set()
+        ended.set()
+
+    store.create_study(spec())
+    with serving(store) as server:
+        reader = threading.Thread(target=follow, args=[server.url])
+        reader.start()
+        assert begun.wait(DEADLINE)
+        asked = time.monotonic()
+    assert time.monotonic() - asked < 4
+    assert ended.wait(DEADLINE), "the stream was cut off rather than ended"
+    reader.join(DEADLINE)
+
+
+# --- slow and hostile clients ----------------------------------------------------------------------------------------
+
+
+def raw(server: BackgroundServer, *pieces: bytes) -> bytes:
+    """Send the pieces as they are and return all that is answered."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=DEADLINE) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+HEAD = b"POST /api/v1/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+
+def test_a_body_that_never_ends_is_given_up_while_others_are_served(server: BackgroundServer) -> None:
+    answers: list[bytes] = []
+    slow = threading.Thread(target=lambda: answers.append(raw(server, HEAD + b"Content-Length: 100\r\n\r\n{")))
+    slow.start()
+    assert httpx.get(f"{server.url}/healthz", timeout=DEADLINE).status_code == 200
+    slow.join(DEADLINE)
+    assert answers[0].startswith(b"HTTP/1.1 408")
+
+
+def test_64_mebibytes_are_refused_before_they_are_sent(server: BackgroundServer) -> None:
+    answer = raw(server, HEAD + b"Content-Length: 67108864\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"/problems/body-too-large" in answer
+
+
+def test_chunks_without_end_are_refused_at_the_limit(store: MemoryStore) -> None:
+    with serving(store, max_body_bytes=2048) as server:
+        answer = raw(
+            server,
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+            b"400\r\n" + b" " * 1024 + b"\r\n",
+            b"401\r\n" + b" " * 1025 + b"\r\n",
+        )
+    assert answer.startswith(b"HTTP/1.1 413")
+
+
+def test_a_foreign_host_is_refused(server: BackgroundServer) -> None:
+    answer = raw(server, b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
+# --- starting --------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_cannot_open_its_database_does_not_start() -> None:
+    app = create_app(Settings(database_url="sqlite:////proc/none/stagetune.db"))
+    with pytest.raises(RuntimeError, match="did not start"), BackgroundServer(app, listen("127.0.0.1", 0)):
+        raise AssertionError("it must not get this far")
+
+
+def test_the_address_of_a_socket_can_be_called() -> None:
+    with listen("0.0.0.0", 0) as everywhere:
+        assert url_of(everywhere).startswith("http://127.0.0.1:")

@@ -1,0 +1,74 @@
+"""Means, standard errors and leads."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studies.core.stats import Estimate, difference_is_noise, lead, mean_and_standard_error, pooled_deviation
+
+FLOATS = st.floats(-1e6, 1e6)
+
+
+@pytest.mark.parametrize(
+    ("values", "noise", "expected"),
+    [
+        pytest.param([0.9], 0.01, Estimate(0.9, 0.01, 1), id="one replicate: the curve's own noise"),
+        pytest.param([0.9], math.inf, Estimate(0.9, math.inf, 1), id="one replicate, noise unknown"),
+        pytest.param([1.0, 3.0], math.inf, Estimate(2.0, 1.0, 2), id="replicates speak for themselves"),
+        pytest.param([2.0, 2.0], 0.5, Estimate(2.0, 0.5 / math.sqrt(2), 2), id="agreement by chance is no proof"),
+        pytest.param([math.nan, 0.9, math.inf], 0.01, Estimate(0.9, 0.01, 1), id="only finite values count"),
+    ],
+)
+def test_mean_and_standard_error(values: list[float], noise: float, expected: Estimate) -> None:
+    assert mean_and_standard_error(values, noise) == expected
+
+
+def test_nothing_finite_is_nothing_known() -> None:
+    estimate = mean_and_standard_error([math.nan], 0.1)
+    assert math.isnan(estimate.mean)
+    assert (estimate.standard_error, estimate.count) == (math.inf, 0)
+
+
+def test_pooled_deviation_weighs_groups_by_their_freedom() -> None:
+    assert pooled_deviation([[1.0, 3.0], [10.0, 10.0, 10.0], [5.0]]) == pytest.approx(math.sqrt(2 / 3))
+    assert pooled_deviation([[1.0], []]) == math.inf
+
+
+def test_a_lead_adds_variances_and_is_clear_beyond_two_standard_errors() -> None:
+    a, b = Estimate(0.93, 0.003, 2), Estimate(0.92, 0.004, 1)
+    assert lead(a, b).value == pytest.approx(0.01)
+    assert lead(a, b).standard_error == pytest.approx(0.005)
+    assert not lead(a, b, z=2.1).clear
+    assert lead(a, b, z=1.9).clear
+
+
+@pytest.mark.parametrize(
+    ("a", "a_se", "b", "b_se", "noise"),
+    [
+        (1.0, 0.0, 1.0, 0.0, True),
+        (1.0, 0.0, 2.0, 0.0, False),
+        (1.0, 1.0, 2.0, 1.0, True),
+        (1.0, math.inf, 2e9, 0.0, True),
+        (math.nan, 0.0, 1.0, 0.0, True),
+    ],
+)
+def test_difference_is_noise(a: float, a_se: float, b: float, b_se: float, *, noise: bool) -> None:
+    assert difference_is_noise(a, a_se, b, b_se) is noise
+
+
+@given(st.lists(FLOATS, min_size=1, max_size=6), st.lists(FLOATS, min_size=1, max_size=6), st.floats(0, 1e3))
+def test_a_lead_is_antisymmetric(a: list[float], b: list[float], noise: float) -> None:
+    one, other = mean_and_standard_error(a, noise), mean_and_standard_error(b, noise)
+    there, back = lead(one, other), lead(other, one)
+    assert (there.value, there.standard_error, there.clear) == (-back.value, back.standard_error, back.clear)
+
+
+def test_a_false_lead_is_called_in_about_one_of_twenty_fair_comparisons() -> None:
+    draws = np.random.default_rng(0).normal(size=(2_000, 2))
+    clear = [lead(Estimate(a, 1.0, 1), Estimate(b, 1.0, 1)).clear for a, b in draws]
+    assert 0.03 < np.mean(clear) < 0.06

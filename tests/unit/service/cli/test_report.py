@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+import yaml
+from rich.console import Console
+
+from service.cli.render import best_yaml, number, report_panel, study_table
+from service.cli.report import build_report, exit_code
+from service.cli.watching import news
+from studies.contract.base import Params
+from studies.contract.decision import Candidate, Decision
+from studies.contract.schedule import Schedule
+from studies.contract.states import StageState, StudyState
+from studies.contract.views import BestTrial, Progress, StageView, StudyView
+from tests.builders import spec
+
+CHOSEN: Params = {"lr": 0.03, "batch_size": 64, "momentum": 0.9}
+
+
+def decided(kind: str, choice: dict[str, object], **evidence: object) -> StageView:
+    candidate = Candidate(trial_id="tr_1", params=CHOSEN, schedule=Schedule(), num_steps=450)
+    decision = Decision(
+        rule="fastest and deepest curve (guide, stage 1)",
+        choice=choice,
+        reason="lr 0.03 ends at a loss of 0.12, 0.3 below the next [best]",
+        evidence=evidence,
+        what_would_flip_it="a loss below 0.12 at lr 0.1",
+        candidates=(candidate,),
+        warnings=("the winner was at the edge",),
+    )
+    return StageView.model_validate(
+        {"kind": kind, "state": StageState.COMPLETED, "decision": decision, "trials": 6, "trials_ended": 6}
+    )
+
+
+def study(*stages: StageView, state: StudyState = StudyState.RUNNING, **fields: object) -> StudyView:
+    rest = tuple(StageView(kind=stage.kind, state=StageState.PENDING) for stage in spec().stages[len(stages) :])
+    return StudyView.model_validate(
+        {
+            "id": "st_1",
+            "name": "digits-cnn",
+            "state": state,
+            "stages": (*stages, *rest),
+            "progress": Progress(trials=8, trials_ended=6, trials_budget=60, steps=12_345),
+            "created_at": 0.0,
+            "updated_at": 0.0,
+            "spec": spec(),
+        }
+        | fields
+    )
+
+
+SWEPT = decided("lr_sweep", {"lr": 0.03, "num_steps": 450}, dev_before=0.9, dev_after=0.95)
+BEST = BestTrial(trial_id="tr_1", params=CHOSEN, metrics={"dev_accuracy": 0.9512345})
+
+
+def printed(renderable: object) -> str:
+    text = io.StringIO()
+    Console(file=text, width=200, no_color=True).print(renderable)
+    return text.getvalue()
+
+
+def test_the_report_says_what_was_chosen_and_what_it_brought() -> None:
+    report = build_report(study(SWEPT, best=BEST), dashboard="http://here/studies/st_1")
+    assert report.chosen == {**CHOSEN, "num_steps": 450, "schedule": report.chosen["schedule"]}
+    first = report.stages[0]
+    assert (first.before, first.after, first.warnings) == (0.9, 0.95, ("the winner was at the edge",))
+    assert (report.best_trial_id, report.metrics) == ("tr_1", {"dev_accuracy": 0.9512345})
+
+
+def test_without_a_decision_the_best_trial_stands_for_what_was_chosen() -> None:
+    assert build_report(study(best=BEST)).chosen == CHOSEN
+    assert build_report(study()).chosen == {}
+
+
+@pytest.mark.parametrize("value", [None, "n/a", float("nan"), True])
+def test_what_is_no_number_is_not_measured(value: object) -> None:
+    stage = decided("lr_sweep", {"lr": 0.1}, dev_before=value, dev_after=0.5)
+    before = build_report(study(stage)).stages[0].before
+    assert before is None
+
+
+def test_the_printed_report_has_every_stage_in_words() -> None:
+    text = printed(report_panel(build_report(study(SWEPT, best=BEST), dashboard="http://here/studies/st_1")))
+    for expected in (
+        "running after 6 trials, 12,345 steps.",
+        "learning rate and number of steps: lr 0.03, num_steps 450",
+        "0.3 below the next [best]",
+        "dev_accuracy before 0.9, after 0.95",
+        "What would change it: a loss below 0.12 at lr 0.1",
+        "Mind: the winner was at the edge",
+        "batch size and momentum: pending",
+        "http://here/studies/st_1",
+    ):
+        assert expected in text
+
+
+def test_markup_in_a_reason_stays_text() -> None:
+    text = printed(report_panel(build_report(study(state=StudyState.FAILED, reason="[red]all[/] [link=x]diverged"))))
+    assert "[red]all[/] [link=x]diverged" in text
+
+
+def test_the_best_configuration_as_yaml_reads_back() -> None:
+    document = yaml.safe_load(best_yaml(build_report(study(SWEPT, best=BEST))))
+    assert document["params"]["lr"] == 0.03
+    assert document["params"]["num_steps"] == 450
+    assert document["metrics"] == {"dev_accuracy": 0.9512345}
+
+
+def test_the_table_names_state_and_stage() -> None:
+    text = printed(study_table([study(SWEPT, best=BEST)]))
+    assert "1/3 batch_momentum" in text
+    assert "6/8" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0312345, "0.03123"), (12_345, "12,345"), (1e-5, "1e-05"), (True, "True"), ("[b]", r"\[b]")]
+)
+def test_numbers_are_for_people(value: object, shown: str) -> None:
+    assert number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [(StudyState.COMPLETED, 0), (StudyState.FAILED, 1), (StudyState.CANCELLED, 1)]
+)
+def test_exit_codes(state: StudyState, code: int) -> None:
+    assert exit_code(state) == code
+
+
+# --- what is told while it runs --------------------------------------------------------------------------------------
+
+OPENED = StageView(kind="lr_sweep", state=StageState.RUNNING)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        pytest.param(None, study(), (), id="nothing yet"),
+        pytest.param(study(), study(OPENED), ("stage opened: learning rate",), id="stage opened"),
+        pytest.param(None, study(SWEPT), ("num_steps", "0.3 below the next", "Mind: the winner"), id="decided"),
+        pytest.param(study(SWEPT), study(SWEPT), (), id="nothing new"),
+        pytest.param(study(), study(state=StudyState.PAUSED), ("stagetune resume digits-cnn",), id="paused"),
+        pytest.param(
+            study(), study(state=StudyState.AWAITING_APPROVAL), ("stagetune approve digits-cnn",), id="awaits approval"
+        ),
+        pytest.param(study(), study(waiting_because="no worker: start one"), ("no worker: start one",), id="waits"),
+    ],
+)
+def test_news_are_what_has_changed(before: StudyView | None, now: StudyView, told: tuple[str, ...]) -> None:
+    lines = list(news(before, now))
+    assert len(lines) == len(told)
+    for line, words in zip(lines, told, strict=True):
+        assert words in line

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from service.ticker import Ticker
+from studies.errors import StorageUnavailable
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        threading.Event().wait(0.002)
+
+
+@contextmanager
+def ticking(tick: Callable[[], None]) -> Iterator[Ticker]:
+    ticker = Ticker(tick, 0.001)
+    ticker.start()
+    try:
+        yield ticker
+    finally:
+        ticker.stop()
+
+
+class Scripted:
+    """Raises the errors given, one a call, then succeeds."""
+
+    def __init__(self, *errors: BaseException) -> None:
+        self.errors = list(errors)
+        self.calls = 0
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+def test_it_ticks_again_and_again_in_a_named_thread() -> None:
+    names: list[str] = []
+    with ticking(lambda: names.append(threading.current_thread().name)) as ticker:
+        wait_until(lambda: len(names) > 2)
+        assert ticker.trouble is None
+    assert set(names) == {"stagetune-engine"}
+
+
+def test_after_stop_nothing_ticks() -> None:
+    tick = Scripted()
+    with ticking(tick) as ticker:
+        wait_until(lambda: tick.calls > 0)
+    calls = tick.calls
+    assert ticker.trouble == "the engine's thread has ended: restart the service"
+    threading.Event().wait(0.02)
+    assert tick.calls == calls
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (StorageUnavailable("the disk is full"), "cannot reach the database: the disk is full"),
+        (ValueError("a bug"), "the engine's last tick failed: ValueError: a bug"),
+    ],
+)
+def test_a_failed_tick_is_trouble_until_one_succeeds(error: Exception, says: str) -> None:
+    hold = threading.Event()
+    failures = Scripted(error)
+
+    def tick() -> None:
+        if failures.calls:
+            hold.wait(5)
+        failures()
+
+    with ticking(tick) as ticker:
+        wait_until(lambda: ticker.trouble is not None)
+        assert says in (ticker.trouble or "")
+        hold.set()
+        wait_until(lambda: ticker.trouble is None)
+
+
+def test_pauses_grow_with_failures_up_to_a_bound() -> None:
+    ticker = Ticker(Scripted(), 0.3)
+    assert [ticker._pause(failures) for failures in (0, 1, 2, 3, 100)] == [0.3, 0.6, 1.2, 2.4, 5.0]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # dying is the point here
+def test_a_dead_thread_is_trouble() -> None:
+    with ticking(Scripted(SystemExit())) as ticker:
+        wait_until(lambda: ticker.trouble is not None)
+        assert "restart the service" in (ticker.trouble or "")

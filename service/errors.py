@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service import problems
+from service.pages.missing import missing_page, wants_page
 from service.problems import ProblemKind, respond
 from studies import errors
 
@@ -85,6 +86,8 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # registered for this type alone
+    if error.status_code == problems.NOT_FOUND.status and wants_page(request):
+        return missing_page(request, "Nothing stands under this address: it may be mistyped.")
     kind, detail = _http_problem(request, error)
     return respond(kind, detail, instance=request.url.path, headers=error.headers)
 

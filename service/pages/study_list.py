@@ -52,7 +52,7 @@ def stage_line(stages: Sequence[StageView]) -> tuple[StageMark, ...]:
 
 
 def best_values(study: StudySummary) -> tuple[tuple[str, str], ...]:
-    """Return the best trial's metrics as pairs of name and value, the study's own first; empty before the first result."""
+    """Return the best trial's metrics as pairs of name and value, the study's own first; empty before any result."""
     metrics = study.best.metrics if study.best else {}
     return tuple((words(name), number(value)) for name, value in metrics.items())
 

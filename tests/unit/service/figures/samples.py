@@ -15,7 +15,9 @@ from studies.core.snapshot import Curve
 HOSTILE = '<a href="javascript:alert(1)">x</a>&<b>'
 
 
-def trial(number: int, state: TrialState = TrialState.COMPLETED, stage: StageKind = "lr_sweep", **fields: Any) -> TrialView:
+def trial(
+    number: int, state: TrialState = TrialState.COMPLETED, stage: StageKind = "lr_sweep", **fields: Any
+) -> TrialView:
     defaults: dict[str, Any] = {
         "params": {"lr": 0.1, "batch_size": 64, "momentum": 0.9},
         "schedule": Schedule(),

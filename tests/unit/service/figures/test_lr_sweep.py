@@ -24,7 +24,8 @@ def sweep(*, decided: bool = True, exploding: bool = True) -> SweepData:
     rates = [0.001, 0.01, 0.1] + [1.0] * exploding
     states = [TrialState.COMPLETED] * 3 + [TrialState.DIVERGED]
     trials = [
-        trial(i, state, params={"lr": lr, "batch_size": 64}) for i, (lr, state) in enumerate(zip(rates, states))
+        trial(i, state, params={"lr": lr, "batch_size": 64})
+        for i, (lr, state) in enumerate(zip(rates, states, strict=False))
     ]
     losses = {"tr_0": falling(0.9), "tr_1": falling(0.05), "tr_2": falling(0.2), "tr_3": EXPLODING}
     return lr_sweep_data(trials, losses, _decision() if decided else None)

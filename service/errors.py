@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service import problems
+from service.pages.missing import missing_page, wants_page
 from service.problems import ProblemKind, respond
 from studies import errors
 
@@ -86,6 +87,8 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
 def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # registered for this type alone
     kind, detail = _http_problem(request, error)
+    if kind is problems.NOT_FOUND and wants_page(request):
+        return missing_page(request, f"Nothing stands at {request.url.path}: begin at the list of studies.")
     return respond(kind, detail, instance=request.url.path, headers=error.headers)
 
 

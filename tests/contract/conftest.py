@@ -1,4 +1,4 @@
-"""The stores that the contract suite holds to the port: memory, SQLite, PostgreSQL."""
+"""The stores that the contract suite holds to the port: memory, SQLite, PostgreSQL, and memory through the REST API."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 
 from studies.storage import MemoryStore, StudyStore, open_store
 from studies.storage.sql.engine import database_url
+from tests.contract.http_store import http_store
 
 LEASE_SECONDS = 30.0
 Advance = Callable[[float], None]
@@ -39,12 +40,17 @@ def age_database(url: str, seconds: float) -> None:
     engine.dispose()
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "http"])
 def opened(request: pytest.FixtureRequest) -> Iterator[tuple[StudyStore, Advance]]:
     """An empty store, and the function that lets time pass for it."""
     if request.param == "memory":
         clock = HandClock()
         yield MemoryStore(clock, LEASE_SECONDS), clock.advance
+        return
+    if request.param == "http":
+        clock = HandClock()
+        with http_store(MemoryStore(clock, LEASE_SECONDS)) as over_http:
+            yield over_http, clock.advance
         return
     url = request.getfixturevalue(f"{request.param}_store_url")
     store = open_store(url, LEASE_SECONDS)

@@ -87,8 +87,8 @@ class MemoryStore:
 
     def list_studies(self) -> Sequence[StudySummary]:
         with self._lock:
-            newest_first = reversed(sorted(self._tables.studies.values(), key=_age))
-            return [presenting.study_summary(self._study_picture(study)) for study in newest_first]
+            oldest_first = sorted(self._tables.studies.values(), key=_age)
+            return [presenting.study_summary(self._study_picture(study)) for study in oldest_first[::-1]]
 
     def get_study(self, study_id: str) -> StudyView:
         with self._lock:

@@ -1,0 +1,157 @@
+"""Two stores on one database, as two servers are: what they race for is won once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from studies.contract.states import StudyCommand, TrialState
+from studies.contract.worker_protocol import Lease
+from studies.core.actions import CloseStage
+from studies.errors import NameTaken, StagetuneError
+from studies.storage import StudyStore, open_store
+from tests import builders as build
+from tests.contract.conftest import LEASE_SECONDS, age_database
+from tests.contract.scenes import running_study, take, trials
+
+RACERS = 6
+TRIALS = 20
+
+
+@pytest.fixture
+def servers(database: str) -> Iterator[tuple[StudyStore, StudyStore]]:
+    both = open_store(database, LEASE_SECONDS), open_store(database, LEASE_SECONDS)
+    yield both
+    for store in both:
+        store.close()
+
+
+def _race(*calls: Callable[[], object]) -> list[object]:
+    """Start all calls at the same moment and return what they returned, or the error that says no."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> object:
+        start.wait(timeout=30)
+        try:
+            return call()
+        except StagetuneError as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def test_each_trial_is_leased_once(servers: tuple[StudyStore, StudyStore]) -> None:
+    study_id = running_study(servers[0], *(f"t{number}" for number in range(TRIALS)))
+    workers = [servers[0].register_worker(build.worker(f"w{number}", capacity=2)) for number in range(RACERS)]
+    leased: list[Lease] = []
+
+    def work(number: int) -> None:
+        store, held = servers[number % 2], list[Lease]()
+        deadline = time.monotonic() + 60
+        while (held or len(leased) < TRIALS) and time.monotonic() < deadline:
+            reports = [build.report(lease, build.chunk("loss", {1: 1.0}), outcome="completed") for lease in held]
+            held = list(store.sync(workers[number], build.sync(*reports)).leases)
+            leased.extend(held)
+
+    _race(*[lambda number=number: work(number) for number in range(RACERS)])  # type: ignore[misc]
+    assert Counter(lease.run.trial_number for lease in leased) == Counter(range(TRIALS))
+    assert {trial.state for trial in trials(servers[0], study_id)} == {TrialState.COMPLETED}
+
+
+def test_a_decision_is_applied_once(servers: tuple[StudyStore, StudyStore]) -> None:
+    study_id = running_study(servers[0])
+    version = servers[0].load(study_id).version
+    close = [CloseStage("lr_sweep", build.decision()), build.add_trials("next", stage="batch_momentum")]
+    won = _race(*[lambda store=store: store.apply(study_id, version, close) for store in servers * 3])  # type: ignore[misc]
+    assert sorted(map(bool, won)) == [False] * 5 + [True]
+    assert len(servers[1].decisions(study_id)) == 1
+    assert [trial.key for trial in trials(servers[1], study_id)] == ["lr=0.1", "next"]
+
+
+def test_a_name_is_won_once_and_a_key_answered_alike(servers: tuple[StudyStore, StudyStore]) -> None:
+    answers = _race(*[lambda store=store: store.create_study(build.spec("wanted")) for store in servers * 2])  # type: ignore[misc]
+    assert sum(isinstance(answer, NameTaken) for answer in answers) == 3
+    spec = build.spec("keyed")
+    created = _race(*[lambda store=store: store.create_study(spec, "key") for store in servers * 2])  # type: ignore[misc]
+    assert len({answer.study_id for answer in created}) == 1  # type: ignore[attr-defined]
+    assert sum(answer.fresh for answer in created) == 1  # type: ignore[attr-defined]
+
+
+def test_a_request_that_arrives_twice_at_once_counts_once(servers: tuple[StudyStore, StudyStore]) -> None:
+    study_id = running_study(servers[0])
+    worker_id = servers[0].register_worker(build.worker())
+    lease = take(servers[0], worker_id)
+    chunks = [build.chunk("loss", {n: 1.0}, sequence=n) for n in range(5)]
+    news = build.sync(build.report(lease, *chunks, outcome="failed", log="once"))
+    answers = _race(*[lambda store=store: store.sync(worker_id, news) for store in servers * 2])  # type: ignore[misc]
+    assert {answer.acknowledged for answer in answers} == {(lease.attempt_id,)}  # type: ignore[attr-defined]
+    view = servers[1].get_trial(lease.run.trial_id)
+    assert (view.metrics["loss"].count, len(view.attempts)) == (5, 2)
+    assert servers[0].log(view.id).text == "once"
+    assert trials(servers[0], study_id)[0].state is TrialState.RUNNING
+
+
+def test_expiring_and_syncing_at_once_ends_an_attempt_one_way(
+    database: str, servers: tuple[StudyStore, StudyStore]
+) -> None:
+    study_id = running_study(servers[0])
+    worker_id = servers[0].register_worker(build.worker())
+    lease = take(servers[0], worker_id)
+    age_database(database, LEASE_SECONDS + 1)
+    done = build.sync(build.report(lease, build.chunk("loss", {1: 1.0}), outcome="completed"), capacity=0)
+    answer, *expired = _race(
+        lambda: servers[0].sync(worker_id, done), servers[1].expire_leases, servers[0].expire_leases
+    )
+    (trial,) = trials(servers[0], study_id)
+    landed = answer.acknowledged == (lease.attempt_id,)  # type: ignore[attr-defined]
+    assert sum(expired) == (0 if landed else 1)  # type: ignore[arg-type]
+    assert trial.state is (TrialState.COMPLETED if landed else TrialState.WAITING)
+    assert len(trial.curve("loss")) == landed
+
+
+def test_no_lease_escapes_a_pause(servers: tuple[StudyStore, StudyStore]) -> None:
+    study_id = running_study(servers[0], *(f"t{number}" for number in range(8)))
+    workers = [servers[0].register_worker(build.worker(f"w{number}")) for number in range(4)]
+    syncs = [
+        lambda worker=worker, store=store: store.sync(worker, build.sync())  # type: ignore[misc]
+        for worker, store in zip(workers, servers * 2, strict=True)
+    ]
+    _race(*syncs, lambda: servers[1].command(study_id, StudyCommand.PAUSE))
+    for worker in workers:
+        servers[0].sync(worker, build.sync())
+    assert {trial.state for trial in trials(servers[0], study_id)} == {TrialState.WAITING}
+
+
+def test_a_reader_of_events_misses_none(servers: tuple[StudyStore, StudyStore]) -> None:
+    study_ids = [running_study(servers[0], spec=build.spec(f"s{number}")) for number in range(4)]
+    seen: list[int] = []
+    finished = threading.Event()
+
+    def read() -> None:
+        last = 0
+        while not finished.is_set() or servers[0].last_event_id() > last:
+            for event in servers[1].events(None, last):
+                last = event.id
+                seen.append(event.id)
+
+    def write(number: int) -> None:
+        store, study_id = servers[number % 2], study_ids[number]
+        for turn in range(8):
+            store.command(study_id, StudyCommand.PAUSE if turn % 2 == 0 else StudyCommand.RESUME)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        _race(*[lambda number=number: write(number) for number in range(4)])  # type: ignore[misc]
+    finally:
+        finished.set()
+        reader.join(timeout=60)
+    stored = [event.id for event in servers[0].events(None, 0)]
+    assert seen == stored
+    assert len(stored) >= 4 * (4 + 8)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service import problems
-from service.pages.missing import missing_page
+from service.pages.missing import missing_page, wants_page
 from service.problems import ProblemKind, respond
 from studies import errors
 
@@ -87,14 +87,9 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
 def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # registered for this type alone
     kind, detail = _http_problem(request, error)
-    if kind is problems.NOT_FOUND and _is_for_a_person(request):
+    if kind is problems.NOT_FOUND and wants_page(request):
         return missing_page(request, f"Nothing stands at {request.url.path}: begin at the list of studies.")
     return respond(kind, detail, instance=request.url.path, headers=error.headers)
-
-
-def _is_for_a_person(request: Request) -> bool:
-    """Return whether a browser asks, outside the API: it gets a page rather than JSON."""
-    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
 
 
 def _http_problem(request: Request, error: HTTPException) -> tuple[ProblemKind, str]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from studies.contract.study_file import StageKind
 
-MISSING: Final = "–"
+MISSING: Final = "—"
 """Stands where there is nothing to say."""
 
 _STAGE_TITLES: Final[dict[StageKind, str]] = {

@@ -50,11 +50,7 @@ def series(curve: Curve, points: int) -> Series:
 
 
 def smoothed(curve: Curve, strength: int, points: int) -> Series:
-    """Return `curve` smoothed, then thinned.
-
-    Args:
-        strength: 0 (as it is) to 100 (a window of a third of the curve).
-    """
+    """Return `curve` smoothed, then thinned; `strength` from 0 (as it is) to 100 (a window of a third of the curve)."""
     window = max(1, round(len(curve) * strength / 300))
     return series(smooth(curve, window) if window > 1 else curve, points)
 

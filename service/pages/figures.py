@@ -34,10 +34,11 @@ def get_palette(theme: Theme = "light") -> Palette:
 
 
 def get_look(
+    *,
     metric: MetricName = LOSS,
     smooth: Annotated[int, Query(ge=0, le=100)] = 0,
-    logx: bool = False,  # noqa: FBT001 - names of the query
-    logy: bool = False,  # noqa: FBT001
+    logx: bool = False,
+    logy: bool = False,
 ) -> CurveLook:
     return CurveLook(metric, smooth, logx, logy)
 

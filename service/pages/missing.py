@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from service.pages.rendering import page
+from service.pages.rendering import base_path, page
 
 
 @dataclass(frozen=True)
 class MissingContext:
     title: str
     detail: str
+
+
+def wants_page(request: Request) -> bool:
+    """Return whether a person in a browser asked, and not for the API."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(
+        (f"{base_path(request)}/api/", f"{base_path(request)}/static/")
+    )
 
 
 def missing_page(request: Request, detail: str) -> HTMLResponse:

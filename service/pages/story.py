@@ -1,4 +1,4 @@
-"""The story of a study in words: for each stage what was asked, what was found, how sure that is, what would flip it."""
+"""The story of a study in words: for each stage what was asked, what was found, how sure, what would flip it."""
 
 from __future__ import annotations
 

@@ -44,6 +44,7 @@ class StudyRow:
 @dataclass(frozen=True)
 class StudyListContext:
     studies: tuple[StudyRow, ...]
+    base_url: str
     now: float
 
 
@@ -52,7 +53,7 @@ def stage_line(stages: Sequence[StageView]) -> tuple[StageMark, ...]:
 
 
 def best_values(study: StudySummary) -> tuple[tuple[str, str], ...]:
-    """Return the best trial's metrics as pairs of name and value, the study's own first; empty before the first result."""
+    """Return the best trial's metrics as pairs of name and value, the study's own first; empty before any result."""
     metrics = study.best.metrics if study.best else {}
     return tuple((words(name), number(value)) for name, value in metrics.items())
 
@@ -70,15 +71,16 @@ def _row(study: StudySummary) -> StudyRow:
     )
 
 
-def _context(store: StoreDep) -> StudyListContext:
-    return StudyListContext(tuple(_row(study) for study in store.list_studies()), time.time())
+def _context(request: Request, store: StoreDep) -> StudyListContext:
+    rows = tuple(_row(study) for study in store.list_studies())
+    return StudyListContext(rows, str(request.base_url).rstrip("/"), time.time())
 
 
 @router.get("/", name="study_list")
 def study_list(request: Request, store: StoreDep) -> HTMLResponse:
-    return page(request, "study_list.html", _context(store))
+    return page(request, "study_list.html", _context(request, store))
 
 
 @router.get("/parts/studies", name="study_list_part")
 def study_list_part(request: Request, store: StoreDep) -> HTMLResponse:
-    return page(request, "parts/study_list.html", _context(store))
+    return page(request, "parts/study_list.html", _context(request, store))

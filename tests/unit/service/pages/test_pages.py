@@ -1,0 +1,267 @@
+"""Every page, on every shape of study."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from fastapi import Request, Response
+from httpx import Client
+
+from service.pages import assets
+from service.pages.trial import param_rows
+from service.pages.workers import device_row
+from studies.contract.states import StudyCommand
+from studies.contract.views import DeviceView
+from studies.core.actions import AddTrials, OpenStage
+from studies.errors import StorageUnavailable
+from studies.storage.memory import MemoryStore
+from tests import histories
+from tests.builders import add_trials, proposal
+from tests.histories import HOSTILE, History
+from tests.unit.service.figures.samples import trial
+from tests.unit.service.pages.conftest import browser
+
+FIGURES = ("lr-curves", "lr-loss", "batch-momentum", "decay", "live")
+
+
+def empty(store: MemoryStore) -> History:
+    return History(store, "empty")
+
+
+def one_trial(store: MemoryStore) -> History:
+    history = History(store, "one-trial")
+    history.act(OpenStage("lr_sweep"), add_trials("lr=0.1"))
+    return history
+
+
+def paused(store: MemoryStore) -> History:
+    history = histories.running(store, "paused")
+    store.command(history.study_id, StudyCommand.PAUSE)
+    return history
+
+
+SHAPES: list[Callable[[MemoryStore], History]] = [
+    empty,
+    one_trial,
+    paused,
+    histories.running,
+    histories.finished,
+    histories.all_diverged,
+    histories.with_gaps,
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_page_part_and_figure_opens(store: MemoryStore, client: Client, shape) -> None:
+    study = shape(store).study_id
+    paths = ["/", "/workers", "/parts/studies", "/parts/workers", f"/studies/{study}"]
+    paths += [f"/studies/{study}/parts/{part}" for part in ("header", "story", "controls", "trials")]
+    for view in store.list_trials(study, limit=3).trials:
+        paths += [f"/trials/{view.id}", f"/trials/{view.id}/parts/summary"]
+    for path in paths:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    for name in FIGURES:
+        for theme in ("light", "dark"):
+            drawing = client.get(f"/studies/{study}/figures/{name}.json?theme={theme}&smooth=20&logy=1").json()
+            assert drawing["sentence"], name
+
+
+@pytest.mark.parametrize("shape", [empty, one_trial])
+def test_where_there_is_nothing_to_draw_a_sentence_says_so(store: MemoryStore, client: Client, shape) -> None:
+    study = shape(store).study_id
+    for name in ("lr-curves", "decay", "live"):
+        drawing = client.get(f"/studies/{study}/figures/{name}.json").json()
+        assert drawing["figure"] is None
+        assert drawing["sentence"].endswith((".", "one does."))
+
+
+def test_the_empty_list_tells_how_to_submit_a_study(client: Client) -> None:
+    page = client.get("/").text
+    assert "stagetune submit study.yaml --watch" in page
+    assert "stagetune-worker --server http://127.0.0.1:8080" in page
+
+
+def test_the_list_shows_state_stages_best_and_progress(store: MemoryStore, client: Client) -> None:
+    histories.finished(store)
+    page = client.get("/").text
+    for text in ("digits-cnn", "state-completed", "Decay schedule", "29 of 29", "dev accuracy", "just now"):
+        assert text in page
+
+
+@pytest.mark.parametrize(
+    ("shape", "buttons"),
+    [(histories.running, ["pause", "cancel"]), (paused, ["resume", "cancel"]), (histories.finished, [])],
+)
+def test_only_commands_that_make_sense_have_a_button(store, client: Client, shape, buttons: list[str]) -> None:
+    history = shape(store)
+    page = client.get(f"/studies/{history.study_id}/parts/header").text
+    found = [c for c in ("approve", "resume", "pause", "cancel") if f'/{c}"' in page]
+    assert sorted(found) == sorted(buttons)
+
+
+def test_what_a_users_code_says_is_never_markup(store: MemoryStore, client: Client) -> None:
+    history = histories.with_gaps(store)
+    for view in store.list_trials(history.study_id).trials:
+        page = client.get(f"/trials/{view.id}").text
+        assert "<b>bold</b>" not in page
+        assert '<a href="javascript' not in page
+    assert "&lt;b&gt;bold&lt;/b&gt;" in client.get(f"/trials/{history.trial('lr=0.01').id}").text
+
+
+def test_pages_have_no_inline_script_or_handler(store: MemoryStore, client: Client) -> None:
+    study = histories.running(store).study_id
+    for path in ("/", "/workers", f"/studies/{study}"):
+        page = client.get(path).text
+        assert page.count("<script") == 1
+        assert '<script type="module" src="/static/' in page
+        assert " onclick" not in page
+
+
+def test_nothing_comes_from_another_host(store: MemoryStore, client: Client) -> None:
+    page = client.get(f"/studies/{histories.finished(store).study_id}").text
+    assert "//" not in page.replace("http://127.0.0.1:8080", "").replace("http://www.w3.org", "")
+
+
+def test_under_a_sub_path_every_link_keeps_to_it(store: MemoryStore) -> None:
+    study = histories.finished(store).study_id
+    with browser(store, root_path="/tune") as client:
+        page = client.get(f"/studies/{study}").text
+        links = re.findall(r'(?:href|src|data-part|data-figure)="([^"]*)"', page)
+        assert all(link.startswith(("/tune/", "#")) for link in links), links
+        assert 'data-base="/tune"' in page
+        script = next(link for link in links if link.endswith("main.js"))
+        assert client.get(script.removeprefix("/tune")).status_code == 200
+
+
+def test_trials_come_in_pages(store: MemoryStore, client: Client) -> None:
+    history = History(store, budget={"steps": 600, "trials": 500})
+    proposals = tuple(proposal(f"k{number}") for number in range(250))
+    history.act(OpenStage("lr_sweep"), AddTrials("lr_sweep", proposals))
+    path = f"/studies/{history.study_id}/parts/trials"
+    first = client.get(path).text
+    assert first.count("<tr id=") == 100
+    assert 'data-query="?limit=300"' in first
+    assert client.get(f"{path}?limit=300").text.count("<tr id=") == 250
+    last = client.get(f"{path}?after=199&limit=1000").text
+    assert last.count("<tr id=") == 50
+    assert "Back to the first trials" in last
+    assert "Show more trials" not in last
+
+
+def test_a_parameter_is_shown_beside_its_parents() -> None:
+    child = trial(1, params={"lr": 0.05, "batch_size": 64, "momentum": 0.9})
+    parent = trial(0, params={"lr": 0.1, "batch_size": 64})
+    assert [(row.name, row.value, row.was) for row in param_rows(child, parent)] == [
+        ("lr", "0.05", "0.1"),
+        ("batch size", "64", None),
+        ("momentum", "0.9", "not set"),
+    ]
+    assert all(row.was is None for row in param_rows(child, None))
+
+
+def test_a_trial_tells_parent_schedule_attempts_and_diagnosis(store: MemoryStore, client: Client) -> None:
+    history = histories.finished(store)
+    late = client.get(f"/trials/{history.trial('linear-late').id}").text
+    for text in ("Varies trial", "linear to zero", "completed", "digits-cnn-node"):
+        assert text in late
+    hot = client.get(f"/trials/{history.trial('lr=1').id}").text
+    assert "Usual causes" in hot
+
+
+@pytest.mark.parametrize(
+    ("total", "used", "words", "percent"),
+    [(None, None, "", None), (2**34, None, "16.0 GiB", None), (2**34, 2**33, "8.0 GiB of 16.0 GiB", 50)],
+)
+def test_device_memory_in_words(total, used, words: str, percent) -> None:
+    device = DeviceView(name="cuda:0", model="", memory_bytes=total, memory_used_bytes=used, capacity=1)
+    row = device_row(device, ())
+    assert (row.memory, row.percent) == (words, percent)
+
+
+def test_workers_show_what_runs(store: MemoryStore, client: Client) -> None:
+    histories.running(store)
+    page = client.get("/workers").text
+    assert "in-progress-node" in page
+    assert "of 64 slots in use" in page
+    assert "lr " in page
+
+
+@pytest.mark.parametrize("path", ["/studies/st_none", "/trials/tr_none", "/no/such/page", "/studies/%3Cscript%3E"])
+def test_a_stale_link_gets_a_page_that_helps(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+    assert "all studies" in answer.text
+    assert "<script>" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/static/nothing/at/all.js"])
+def test_programs_get_problems_not_pages(client: Client, path: str) -> None:
+    answer = client.get(path, headers={"Accept": "*/*"})
+    assert answer.status_code == 404
+
+
+def test_an_unknown_figure_is_a_problem(store: MemoryStore, client: Client) -> None:
+    answer = client.get(f"/studies/{empty(store).study_id}/figures/pie.json")
+    assert answer.status_code == 404
+    assert "lr-curves" in answer.json()["detail"]
+
+
+def test_when_the_database_is_away_the_page_says_so() -> None:
+    class Away:
+        def list_studies(self) -> None:
+            raise StorageUnavailable
+
+    with browser(Away()) as client:
+        answer = client.get("/")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert "database does not answer" in answer.text
+
+
+def test_static_files_are_cached_for_good_under_their_version(client: Client) -> None:
+    path = f"/static/{assets.version()}/js/main.js"
+    answer = client.get(path)
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in answer.headers["cache-control"]
+    assert client.get(path, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    assert client.get("/static/older/js/main.js").headers["cache-control"] == "no-cache"
+
+
+def test_plotly_comes_from_the_package_compressed_for_whoever_takes_that() -> None:
+    def ask(encoding: bytes) -> Response:
+        request = Request({"type": "http", "headers": [(b"accept-encoding", encoding)]})
+        return assets.plotly_file(request, assets.plotly_name())
+
+    small, plain = ask(b"gzip, br"), ask(b"identity")
+    assert small.headers["content-encoding"] == "gzip"
+    assert "immutable" in small.headers["cache-control"]
+    assert gzip.decompress(small.body) == plain.body
+    assert b"plotly.js v" in plain.body[:200]
+    assert "content-encoding" not in plain.headers
+
+
+@pytest.mark.parametrize("path", ["../app.py", "%2e%2e/app.py", "..%2fapp.py", "js/none.js", ""])
+def test_no_path_leads_out_of_the_static_folder(client: Client, path: str) -> None:
+    assert client.get(f"/static/{assets.version()}/{path}").status_code == 404
+
+
+def test_nan_never_reaches_a_figures_json(store: MemoryStore, client: Client) -> None:
+    study = histories.with_gaps(store).study_id
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    for name in FIGURES:
+        json.loads(client.get(f"/studies/{study}/figures/{name}.json").text, parse_constant=refuse)
+
+
+def test_hostile_words_reach_no_figure_as_markup(store: MemoryStore, client: Client) -> None:
+    study = histories.with_gaps(store).study_id
+    assert all(HOSTILE not in client.get(f"/studies/{study}/figures/{name}.json").text for name in FIGURES)

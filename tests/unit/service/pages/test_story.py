@@ -1,0 +1,83 @@
+"""The story of a study in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.pages.reading import all_trials
+from service.pages.story import StageCard, story
+from studies.contract.states import StageState, StudyCommand
+from studies.core.actions import AwaitApproval, CloseStage
+from studies.storage.memory import MemoryStore
+from tests import histories
+from tests.builders import decision
+from tests.histories import History
+
+
+def cards(history: History) -> tuple[StageCard, ...]:
+    store = history.store
+    return story(store.get_study(history.study_id), all_trials(store, history.study_id))
+
+
+def test_a_finished_study_tells_three_decisions(store: MemoryStore) -> None:
+    sweep, batch, decay = cards(histories.finished(store))
+    assert [card.tense for card in (sweep, batch, decay)] == ["done"] * 3
+    assert sweep.choice == (("lr", "0.03"), ("num steps", "570"))
+    assert sweep.reason.startswith("lr 0.03 falls fastest")
+    assert sweep.reason.endswith(".")
+    assert sweep.gain == "dev accuracy 0.951 → 0.972"
+    assert batch.warnings == ("The lead is smaller than the noise: a tie, the cheaper one was taken.",)
+    assert decay.flip == "A cosine run that gains 0.003."
+    assert decay.runners_up[0].what.endswith("cosine to zero from step 0 to 600")
+
+
+def test_how_sure_is_the_lead_against_the_noise(store: MemoryStore) -> None:
+    sweep, batch, _ = cards(histories.finished(store))
+    assert sweep.sureness.text == "Leads by 0.012; the noise (hatched) is 0.004, a lead of 3 times the noise."
+    assert (sweep.sureness.lead_share, sweep.sureness.noise_share) == (100, 33)
+    assert batch.sureness.text.endswith("so this is a tie within the noise.")
+
+
+def test_runners_up_know_their_trials_number(store: MemoryStore) -> None:
+    history = histories.finished(store)
+    assert cards(history)[0].runners_up[0].number == history.trial("lr=0.01").number
+
+
+def test_a_running_stage_says_how_far_it_is_and_the_next_what_it_will_ask(store: MemoryStore) -> None:
+    _, batch, decay = cards(histories.running(store))
+    assert (batch.tense, decay.tense) == ("now", "to come")
+    assert batch.standing == "4 of 18 trials ended so far."
+    assert "Forms to try: linear, exponential, cosine" in decay.asked
+    assert decay.figures == ()
+
+
+def test_a_study_that_has_not_begun_is_all_to_come(store: MemoryStore) -> None:
+    assert {card.tense for card in cards(History(store))} == {"to come"}
+
+
+def test_a_gate_asks_for_approval(store: MemoryStore) -> None:
+    history = History(store, gates="approve")
+    histories.sweep(history)
+    history.run()
+    histories.close_sweep(history)
+    history.act(AwaitApproval("batch_momentum", "look at the sweep first"))
+    batch = cards(history)[1]
+    assert batch.state is StageState.AWAITING_APPROVAL
+    assert batch.standing == "Waits for your approval: approve to let it begin."
+
+
+def test_a_cancelled_study_says_what_became_of_its_stages(store: MemoryStore) -> None:
+    history = histories.running(store)
+    store.command(history.study_id, StudyCommand.CANCEL)
+    assert cards(history)[1].standing == "Cancelled before it could decide."
+
+
+@pytest.mark.parametrize("evidence", [{}, {"lead": 0.1}, {"lead": "much", "noise": 1}, {"lead": True, "noise": 0.1}])
+def test_odd_evidence_is_left_out(store: MemoryStore, evidence: dict[str, object]) -> None:
+    history = History(store)
+    histories.sweep(history)
+    history.run()
+    history.act(CloseStage("lr_sweep", decision(history.trial("lr=0.1").id, evidence=evidence)))
+    card = cards(history)[0]
+    assert card.sureness is None
+    assert card.gain == ""

@@ -20,7 +20,7 @@ TOKEN = "a-token-that-is-long-enough"
 
 @pytest.fixture
 def guarded(store: MemoryStore) -> FastAPI:
-    return create_app(Settings(token=TOKEN, tick_seconds=0.01), store, tick=lambda: None)  # type: ignore[arg-type]
+    return create_app(Settings(token=TOKEN, tick_seconds=0.01), store, tick=lambda: None)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_the_right_token_opens(client: httpx.Client, authorization: str) -> None
     ],
 )
 def test_any_other_credentials_are_refused(client: httpx.Client, authorization: str) -> None:
-    answer = client.get("/api/v1/studies", headers={"Authorization": authorization.encode("latin-1")})
+    answer = client.get("/api/v1/studies", headers={b"Authorization": authorization.encode("latin-1")})
     assert answer.status_code == 401
 
 

@@ -11,7 +11,7 @@ from studies.contract.states import StudyCommand, StudyState
 from studies.core.actions import AwaitApproval
 from studies.storage.memory import MemoryStore
 from tests import histories
-from tests.e2e.conftest import Complaints
+from tests.e2e.conftest import Complaints, until
 from tests.histories import History
 
 pytestmark = pytest.mark.browser
@@ -107,9 +107,7 @@ def test_metric_axes_and_smoothing_are_the_readers_choice(store: MemoryStore, ur
     page.get_by_label("Metric").select_option("dev_accuracy")
     expect(live.locator("[data-sentence]")).to_contain_text("Dev accuracy over steps")
     page.get_by_label("log steps").check()
-    page.wait_for_function(
-        "document.querySelector('[data-figure$=\"live.json\"] .plot')._fullLayout.xaxis.type === 'log'"
-    )
+    until(page, "document.querySelector('[data-figure$=\"live.json\"] .plot')._fullLayout.xaxis.type === 'log'")
 
 
 def test_a_table_sorts_by_any_column_and_stays_so(store: MemoryStore, url: str, page: Page) -> None:

@@ -86,9 +86,9 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # registered for this type alone
-    if error.status_code == problems.NOT_FOUND.status and wants_page(request):
-        return missing_page(request, "Nothing stands under this address: it may be mistyped.")
     kind, detail = _http_problem(request, error)
+    if kind is problems.NOT_FOUND and wants_page(request):
+        return missing_page(request, f"Nothing stands at {request.url.path}: begin at the list of studies.")
     return respond(kind, detail, instance=request.url.path, headers=error.headers)
 
 

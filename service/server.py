@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 
 import uvicorn
@@ -65,9 +66,7 @@ class BackgroundServer:
         self.url = url_of(listening)
         self._listening = listening
         self._server = Server(app, log_level="warning")
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listening]}, name="stagetune-server", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name="stagetune-server", daemon=True)
 
     def __enter__(self) -> BackgroundServer:
         self._thread.start()
@@ -83,6 +82,10 @@ class BackgroundServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+
+    def _run(self) -> None:
+        with suppress(SystemExit):  # uvicorn's way to end when the app does not start; it has logged why
+            self._server.run(sockets=[self._listening])
 
     def _stop(self) -> None:
         self._server.should_exit = True

@@ -33,8 +33,8 @@ REFRESH_TICKS = 20
 """Every so many ticks all active studies are looked at, moved or not. Events can be missed: PostgreSQL may commit an
 event after one with a greater id, and points that are reported close together share one event."""
 
-MIRROR_BATCH = 200
-"""Most trials of one study that one tick hands to Optuna: each costs it some 15 ms."""
+MIRROR_BATCH = 20
+"""Most trials of one study that one tick hands to Optuna: each costs some 15 to 100 ms, and studies wait meanwhile."""
 
 _EVENTS_PER_PAGE = 500
 _SETTLING = frozenset({"study", "stage", "trial"})
@@ -92,8 +92,7 @@ class Engine:
         for study_id in active:
             if study_id in self._due:
                 self._advance(study_id)
-        for study_id in sorted(self._unmirrored):
-            self._record(study_id)
+        self._record_some()
 
     def step(self, study_id: str) -> bool:
         """Decide once and do it; return whether the study moved, by us or by another, so that asking again is due."""
@@ -105,6 +104,16 @@ class Engine:
             if self._store.apply(study_id, known.version, actions):
                 return True
         return True
+
+    def flush(self) -> None:
+        """Record all that has settled, however long it takes: for a program that ends when its study does.
+
+        Raises:
+            StorageUnavailable: as `tick`.
+        """
+        self._take_news()
+        while self._unmirrored:
+            self._record_some()
 
     def close(self) -> None:
         """Give the mirror's connections back; the store is the caller's."""
@@ -170,6 +179,10 @@ class Engine:
             logger.exception("study %s cannot even be failed", study_id)
 
     # --- Optuna's record -----------------------------------------------------------------------------------------
+
+    def _record_some(self) -> None:
+        for study_id in sorted(self._unmirrored):
+            self._record(study_id)
 
     def _record(self, study_id: str) -> None:
         """Record a study's settled trials; what fails is tried again with the next news or refresh."""

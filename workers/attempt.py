@@ -117,8 +117,8 @@ class Attempt:
             case {"kind": "points", "points": points}:
                 for name, (steps, values) in points.items():
                     self._outbox.add_points(name, steps, values)
-            case {"kind": "started", "first_step": first, "note": note}:
-                self._on_started(first, note)
+            case {"kind": "started", "step": int(step), "note": str(note)}:
+                self._on_started(step, note)
             case {"kind": "evaluated", "step": step, "metrics": metrics}:
                 logger.info("%s: step %d/%d  %s", self.label, step, self.lease.run.num_steps, _figures(metrics))
             case {"kind": "finished", "state": str(), "step": int(), "reason": str()}:
@@ -126,10 +126,10 @@ class Attempt:
             case _:
                 raise BrokenFrame(f"a frame of unknown kind: {frame.get('kind')!r}")
 
-    def _on_started(self, first_step: int, note: str) -> None:
-        self._outbox.started_from = first_step
-        if self._home is not None:
-            self._home.write_delivered(max(0, first_step - 1))
+    def _on_started(self, step: int, note: str) -> None:
+        self._outbox.started_from = max(0, step)
+        if self._home is not None:  # What was delivered beyond this step is superseded from now on.
+            self._home.write_delivered(min(self._home.delivered, step))
         logger.info("%s: %s", self.label, note or f"started on {self.lease.device}")
 
 

@@ -80,7 +80,7 @@ class Outbox:
     def add_log(self, text: str) -> None:
         """Take a piece of output; what exceeds the bound per attempt stays on the worker's disk."""
         room = MAX_LOG_CHARS_PER_ATTEMPT - self._log_taken
-        if room > 0 and text:
+        if room >= 0 and text:
             self._log += text if len(text) <= room else text[:room] + TRUNCATED
             self._log_taken += len(text)
 

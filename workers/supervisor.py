@@ -75,6 +75,7 @@ class Supervisor:
             async for _ready in frames(reader):
                 nursery.warm.set()
             writer.close()
+            nursery.socket.close()
             if not nursery.warm.is_set():
                 raise NurseryDied
             nursery.warm.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from service.client import ApiProblem
@@ -10,6 +10,12 @@ from studies.errors import InvalidStudy
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Lines are never cut: the terminal wraps them, and a pipe gets them whole."""
+
+
+def show(renderable: RenderableType) -> None:
+    """Print a panel or a table, laid out for the width of the terminal."""
+    out.print(renderable, soft_wrap=False)
 
 
 def complain(error: Exception) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from service.app import create_app
 from service.cli.adoption import adopt
-from service.cli.console import out
+from service.cli.console import show as show_panel
 from service.cli.render import report_panel
 from service.cli.report import build_report, exit_code
 from service.cli.watching import watch_study
@@ -76,7 +76,7 @@ def _follow(plan: LocalRun, client: ApiClient, worker: WorkerProcess, console: C
     except KeyboardInterrupt:
         _pause(client, study, console)
         return PAUSED
-    out.print(report_panel(build_report(study, dashboard=page)))
+    show_panel(report_panel(build_report(study, dashboard=page)))
     console.print(f"Run logs and checkpoints are in {plan.data_dir}; look again with `stagetune serve`.")
     return exit_code(study.state)
 

@@ -73,7 +73,8 @@ def best_table(report: Report) -> Table:
     for name, value in report.chosen.items():
         table.add_row(escape(name), f"[bold]{number(value)}[/]")
     for name, value in report.metrics.items():
-        table.add_row(escape(name), f"[bold green]{number(value)}[/]")
+        if name not in report.chosen:
+            table.add_row(escape(name), f"[bold green]{number(value)}[/]")
     return table
 
 

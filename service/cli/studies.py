@@ -11,6 +11,7 @@ import typer
 from service.cli import render
 from service.cli.common import DEFAULT_SERVER, ServerOption, StudyArgument, TokenOption, media_type_of, study_id_of
 from service.cli.console import err, out
+from service.cli.console import show as show_panel
 from service.cli.report import build_report, exit_code
 from service.cli.watching import watch_study
 from service.client import ApiClient
@@ -46,7 +47,7 @@ def show(study: StudyArgument, server: ServerOption = DEFAULT_SERVER, token: Tok
     """Show a study: its stages, what they decided and why."""
     with ApiClient(server, token) as client:
         view = client.study(study_id_of(client, study))
-    out.print(render.report_panel(build_report(view)))
+    show_panel(render.report_panel(build_report(view)))
 
 
 def watch(study: StudyArgument, server: ServerOption = DEFAULT_SERVER, token: TokenOption = None) -> None:
@@ -90,7 +91,7 @@ def best(
     if as_yaml:
         sys.stdout.write(render.best_yaml(build_report(view)))
     else:
-        out.print(render.best_table(build_report(view)))
+        show_panel(render.best_table(build_report(view)))
 
 
 def export(
@@ -117,5 +118,5 @@ def _follow(client: ApiClient, study_id: str) -> None:
     except KeyboardInterrupt:
         err.print("The study goes on; look again with `stagetune watch`.")
         raise typer.Exit(INTERRUPTED) from None
-    out.print(render.report_panel(build_report(view, dashboard=f"{client.url}/studies/{study_id}")))
+    show_panel(render.report_panel(build_report(view, dashboard=f"{client.url}/studies/{study_id}")))
     raise typer.Exit(exit_code(view.state))

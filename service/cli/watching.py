@@ -16,6 +16,8 @@ from studies.contract.states import StageState, StudyState
 from studies.contract.views import StageView, StudyView
 
 POLL_SECONDS = 0.5
+STALL_SECONDS = 15.0
+"""A worker needs some seconds to load its libraries; after so long without a step the user should know why."""
 
 
 def watch_study(
@@ -23,10 +25,11 @@ def watch_study(
 ) -> StudyView:
     """Follow a study until it has ended; return it as it then is. `check` raises when there is no point in going on."""
     seen: StudyView | None = None
+    stalls = StallWatch()
     with StageBars(console) as bars:
         while True:
             study = client.study(study_id)
-            for line in news(seen, study):
+            for line in (*news(seen, study), *stalls.look(study, time.monotonic())):
                 console.print(line)
             bars.show(study)
             if study.state.ended:
@@ -41,7 +44,7 @@ def news(before: StudyView | None, now: StudyView) -> Iterator[str]:
     earlier = before.stages if before else tuple(StageView(kind=s.kind, state=StageState.PENDING) for s in now.stages)
     for old, stage in zip(earlier, now.stages, strict=True):
         yield from _stage_news(old, stage)
-    if before is None or (before.state, before.waiting_because) != (now.state, now.waiting_because):
+    if before is None or before.state != now.state:
         yield from _state_news(now)
 
 
@@ -60,8 +63,25 @@ def _state_news(now: StudyView) -> Iterator[str]:
         yield f"[magenta]?[/] waits for you: `stagetune approve {now.name}`. {escape(now.reason)}"
     elif now.state == StudyState.PAUSED:
         yield f"[yellow]=[/] paused; go on with `stagetune resume {now.name}`"
-    elif now.waiting_because:
-        yield f"[dim]. {escape(now.waiting_because)}[/]"
+
+
+class StallWatch:
+    """Says once why a study waits, when it has waited for a while without training a step."""
+
+    def __init__(self) -> None:
+        self._held: tuple[str, int] | None = None
+        self._since = 0.0
+        self._told = False
+
+    def look(self, study: StudyView, now: float) -> tuple[str, ...]:
+        """Return the line to print, if any; `now` in seconds of a monotonic clock."""
+        held = (study.waiting_because, study.progress.steps)
+        if held != self._held:
+            self._held, self._since, self._told = held, now, False
+        if self._told or not study.waiting_because or now - self._since < STALL_SECONDS:
+            return ()
+        self._told = True
+        return (f"[yellow].[/] {escape(study.waiting_because)}",)
 
 
 class StageBars:

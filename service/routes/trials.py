@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from service.dependencies import StoreDep, StudyId, TrialId
 from service.routes import PROBLEMS
 from studies.contract.views import CurveView, LogPage, TrialDetail, TrialPage
-from studies.contract.worker_protocol import MetricName
+from studies.contract.worker_protocol import MAX_LOG_CHARS, MetricName
 from studies.core.curves import minmax_thin
 from studies.core.snapshot import LOSS, Curve
 
@@ -52,9 +52,10 @@ def get_log(
     store: StoreDep,
     trial_id: TrialId,
     offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="`next_offset` of the page before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_LOG_CHARS, description="At most so many characters.")] = MAX_LOG_CHARS,
 ) -> LogPage:
     """Return what the trial has printed, from a character on."""
-    return store.log(trial_id, offset)
+    return store.log(trial_id, offset, limit)
 
 
 def _curve_view(trial_id: str, name: str, curve: Curve, total: int) -> CurveView:

@@ -88,6 +88,8 @@ def next_trials(context: Context[StageT], phases: Sequence[Phase[StageT]]) -> tu
     A phase begins when the trials of the one before it have ended. What does not fit into the stage's limit is left
     out, the last first, and the phases go on with what there is.
     """
+    if context.in_flight and not context.room:
+        return ()
     for phase in phases:
         missing = context.missing(phase(context))
         if missing and context.room:

@@ -65,7 +65,7 @@ def decisions(snapshot: Snapshot) -> tuple[Decision, ...]:
 def _finish(snapshot: Snapshot) -> Action:
     concluded = decisions(snapshot)
     best = concluded[-1].candidates[0]
-    return Finish(best.trial_id, f"All {len(concluded)} stages have closed. {_gain(snapshot, concluded)}")
+    return Finish(best.trial_id, f"Every stage has closed. {_gain(snapshot, concluded)}")
 
 
 def _gain(snapshot: Snapshot, concluded: tuple[Decision, ...]) -> str:

@@ -109,14 +109,14 @@ def contenders(
 ) -> tuple[Contender, ...]:
     """Put together the runs that are the `same` configuration; runs with nothing to read take no part.
 
-    `asked` says which runs were there before any repeat.
+    `asked` says which runs were there before any repeat. A seed counts once: run again, it says nothing new.
     """
     groups: dict[object, list[tuple[Trial, Reading]]] = {}
     for trial in sorted(trials, key=lambda trial: trial.number):
-        reading = measure(trial)
-        if reading is not None:
-            groups.setdefault(same(trial), []).append((trial, reading))
-    return pooled([_contender(group, asked) for group in groups.values()])
+        reading, group = measure(trial), groups.setdefault(same(trial), [])
+        if reading is not None and trial.seed not in {known.seed for known, _ in group}:
+            group.append((trial, reading))
+    return pooled([_contender(group, asked) for group in groups.values() if group])
 
 
 def _contender(runs: Sequence[tuple[Trial, Reading]], asked: Callable[[Trial], bool]) -> Contender:

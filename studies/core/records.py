@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 from studies.contract.decision import Candidate
 from studies.contract.states import TrialState
@@ -57,7 +56,9 @@ def named(contender: Contender) -> str:
     """Name a configuration to people: ``lr 0.01, batch size 64, momentum 0.9``."""
     params = contender.params
     words = [f"lr {lr_label(float(params['lr']))}", f"batch size {params['batch_size']}"]
-    return ", ".join(words + [f"momentum {params['momentum']:g}"] * ("momentum" in params))
+    if "momentum" in params:
+        words.append(f"momentum {params['momentum']:g}")
+    return ", ".join(words)
 
 
 def plural(count: int, noun: str) -> str:
@@ -107,16 +108,6 @@ def cut_short(context: Context[StageT], dropped: int) -> tuple[str, ...]:
         f"Cut short by the budget: {plural(dropped, 'trial')} that this stage wanted did not fit into its share of "
         f"{context.limit}; budget.trials: {wish} would have had room for all of it.",
     )
-
-
-def seeds_of(contender: Contender) -> list[int]:
-    return [trial.seed for trial in contender.trials]
-
-
-def evidence_of_trials(context: Context[StageT]) -> dict[str, Any]:
-    """Return how the stage's trials ended, by state."""
-    states = [trial.state.value for trial in context.trials]
-    return {state: states.count(state) for state in sorted(set(states))}
 
 
 # --- contests on the dev set -------------------------------------------------------------------------------------

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from studies.storage.sql.tables import PREFIX, VERSION_TABLE, metadata
-
-
-def include_name(name: str | None, kind: str, parents: object) -> bool:  # noqa: ARG001 - alembic's signature
-    """Return whether Alembic may look at a thing: Optuna keeps tables of its own in the same database."""
-    return kind != "table" or (name or "").startswith(PREFIX)
-
+from studies.storage.sql.schema import include_name
+from studies.storage.sql.tables import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from studies.contract.worker_protocol import MetricChunk
+from studies.core.curves import merge_attempts
 from studies.core.snapshot import Curve
 
 
@@ -38,17 +39,14 @@ def joined(pieces: Sequence[Curve]) -> Curve:
     return _sealed(Curve(steps, values))
 
 
-def merged(parts: Iterable[Part]) -> Curve:
-    """Return the curve of a trial from the parts of its attempts, oldest first.
+def merged(parts: Sequence[Part]) -> Curve:
+    """Return the read-only curve of a trial from the parts of its attempts, oldest first, by `merge_attempts`.
 
-    An attempt that resumed after s complete updates supersedes earlier points at steps > s; at a step that both
-    have, the later attempt's point counts.
+    Where one attempt did it all, the same curve comes back: a study of many trials is not copied at every look.
     """
-    whole = Curve.empty()
-    for part in parts:
-        kept = int(np.searchsorted(whole.steps, part.started_from, side="right"))
-        whole = joined([Curve(whole.steps[:kept], whole.values[:kept]), part.curve])
-    return whole
+    if len(parts) == 1 and parts[0].started_from == 0:
+        return parts[0].curve
+    return _sealed(merge_attempts([(part.started_from, part.curve) for part in parts]))
 
 
 def _sealed(curve: Curve) -> Curve:

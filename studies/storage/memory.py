@@ -87,7 +87,7 @@ class MemoryStore:
 
     def list_studies(self) -> Sequence[StudySummary]:
         with self._lock:
-            newest_first = sorted(self._tables.studies.values(), key=_age, reverse=True)
+            newest_first = reversed(sorted(self._tables.studies.values(), key=_age))
             return [presenting.study_summary(self._study_picture(study)) for study in newest_first]
 
     def get_study(self, study_id: str) -> StudyView:
@@ -185,7 +185,7 @@ class MemoryStore:
         with self._lock:
             self._trial(trial_id)
             reporters = [attempt for attempt in self._tables.attempts_of(trial_id) if attempt.chunks]
-            return merged(Part(attempt.started_from, self._piece(attempt.id, name)) for attempt in reporters)
+            return merged([Part(attempt.started_from, self._piece(attempt.id, name)) for attempt in reporters])
 
     def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
         with self._lock:
@@ -461,8 +461,8 @@ def _seen_before(seen: tuple[str, str], fingerprint: str) -> Created:
     return Created(study_id, fresh=False)
 
 
-def _age(study: StudyRecord) -> tuple[float, str]:
-    return study.created_at, study.id
+def _age(study: StudyRecord) -> float:
+    return study.created_at
 
 
 def _last_seen(worker: WorkerRecord) -> tuple[float, str]:

@@ -188,6 +188,7 @@ def core_trial(trial: TrialRecord, curves: Mapping[str, Curve]) -> Trial:
         seed=trial.seed,
         state=trial.state,
         parent_id=trial.parent_id,
+        ended_because=trial.ended_because,
         curves=curves,
     )
 

@@ -11,7 +11,7 @@ import pytest
 
 from studies.contract.states import StageState, StudyCommand, StudyState, TrialState
 from studies.contract.study_file import StudySpec
-from studies.engine import REFRESH_TICKS, Engine
+from studies.engine import Engine
 from studies.storage import open_store, upgrade_database
 from studies.storage.memory import MemoryStore
 from studies.storage.optuna_bridge import OptunaMirror, OptunaSampler
@@ -112,8 +112,7 @@ def test_a_study_goes_through_its_stages_and_optuna_agrees(place: tuple[StudySto
     study_id = store.create_study(small_spec()).study_id
     worker = ScriptedWorker(store, WORLD)
     assert work(store, study_id, engine, worker, ended) is StudyState.COMPLETED
-    for _ in range(REFRESH_TICKS):
-        engine.tick()
+    engine.flush()
     view = store.get_study(study_id)
     assert [stage.state for stage in view.stages] == [StageState.COMPLETED] * 3
     assert [record.stage for record in store.decisions(study_id)] == ["lr_sweep", "batch_momentum", "decay_schedule"]
@@ -136,6 +135,7 @@ def test_a_stage_may_search_by_sampler(place: tuple[StudyStore, str], engine: En
     assert work(store, study_id, engine, ScriptedWorker(store, WORLD), ended) is StudyState.COMPLETED
 
 
+@pytest.mark.parametrize("place", ["memory", "sqlite"], indirect=True)
 def test_a_paused_study_goes_on_from_its_checkpoints(place: tuple[StudyStore, str], engine: Engine) -> None:
     store, url = place
     study_id = store.create_study(small_spec()).study_id
@@ -159,15 +159,11 @@ def test_a_paused_study_goes_on_from_its_checkpoints(place: tuple[StudyStore, st
     assert worker.resumed_from
     losses = store.curves(study_id, "loss")
     assert all(list(curve.steps) == list(range(len(curve))) for curve in losses.values())
-    assert_recorded_after(engine, store, study_id, url)
-
-
-def assert_recorded_after(engine: Engine, store: StudyStore, study_id: str, url: str) -> None:
-    for _ in range(REFRESH_TICKS):
-        engine.tick()
+    engine.flush()
     assert_recorded(store, study_id, url)
 
 
+@pytest.mark.parametrize("place", ["memory"], indirect=True)
 def test_each_gate_waits_for_a_person(place: tuple[StudyStore, str], engine: Engine) -> None:
     store, _ = place
     study_id = store.create_study(small_spec(gates="approve")).study_id
@@ -196,6 +192,7 @@ class CrashingMirror(OptunaMirror):
         raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("place", ["memory", "sqlite"], indirect=True)
 def test_a_crash_before_the_note_of_the_record_leaves_no_copy(place: tuple[StudyStore, str]) -> None:
     store, url = place
     study_id = store.create_study(small_spec()).study_id
@@ -206,8 +203,7 @@ def test_a_crash_before_the_note_of_the_record_leaves_no_copy(place: tuple[Study
         with closing(Engine(store, OptunaSampler(), mirror)) as engine:
             try:
                 work(store, study_id, engine, worker, ended)
-                engine.tick()
-                engine.tick()
+                engine.flush()
             except KeyboardInterrupt:
                 crashes += 1
     assert crashes == 3
@@ -219,14 +215,17 @@ def test_two_servers_on_one_database_decide_each_thing_once(place: tuple[StudySt
     store, url = place
     study_id = store.create_study(small_spec()).study_id
     worker = ScriptedWorker(store, WORLD)
-    with closing(open_store(url)) as other_store:
-        with closing(Engine(other_store, OptunaSampler(), OptunaMirror(url))) as other:
-            for _ in range(MOST_TURNS):
-                engine.tick()
-                other.tick()
-                worker.turn()
-                if store.get_study(study_id).state.ended:
-                    break
+    with (
+        closing(open_store(url)) as other_store,
+        closing(Engine(other_store, OptunaSampler(), OptunaMirror(url))) as other,
+    ):
+        for _ in range(MOST_TURNS):
+            engine.tick()
+            other.tick()
+            worker.turn()
+            if store.get_study(study_id).state.ended:
+                break
     assert store.get_study(study_id).state is StudyState.COMPLETED
     assert len(store.decisions(study_id)) == 3
-    assert_recorded_after(engine, store, study_id, url)
+    engine.flush()
+    assert_recorded(store, study_id, url)

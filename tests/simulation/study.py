@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from studies.contract.study_file import StudySpec
+from studies.contract.study_file import StageKind, StudySpec
 
-ALL = ("lr_sweep", "batch_momentum", "decay_schedule")
+ALL: tuple[StageKind, ...] = ("lr_sweep", "batch_momentum", "decay_schedule")
 SWEEP: dict[str, Any] = {"kind": "lr_sweep"}
 BATCH: dict[str, Any] = {"kind": "batch_momentum"}
 DECAY: dict[str, Any] = {"kind": "decay_schedule"}

@@ -77,7 +77,7 @@ class FunctionTrial:
     def _start(self, step: int) -> None:
         if not self._started:
             self._started = True
-            self._context.reporter.started(step if self.resume_step else 0)
+            self._context.reporter.started(step - 1 if self.resume_step else 0)
 
 
 def run_function(context: RunContext, objective: FunctionObjective, folder: Path) -> Ending:

@@ -52,10 +52,8 @@ class Recorder:
     def resume(self, history: Iterable[Point], step: int, delivered: int) -> None:
         """A run from the checkpoint of `step`: repeat what the server did not acknowledge, then go on."""
         self._history.extend((int(at), str(name), float(value)) for at, name, value in history)
-        missing = [point for point in self._history if point[0] > delivered]
-        first = min((point[0] for point in missing), default=step + 1)
-        self._reporter.started(first, f"resumed from the checkpoint of step {step}")
-        self._reporter.replay(missing)
+        self._reporter.started(step, f"resumed from the checkpoint of step {step}")
+        self._reporter.replay(point for point in self._history if point[0] > delivered)
 
     def record(self, step: int, loss: Tensor, hits: Tensor, lr: float) -> None:
         """Take one step's loss and batch accuracy (scalar tensors, left where they are) and learning rate."""

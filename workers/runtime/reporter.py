@@ -30,9 +30,9 @@ class Reporter:
         self._last: dict[str, int] = {}
         self._sent_at = clock()
 
-    def started(self, first_step: int, note: str = "") -> None:
-        """Say which step this attempt reports first: points of earlier attempts from there on are superseded."""
-        self._send({"kind": "started", "first_step": first_step, "note": note})
+    def started(self, step: int, note: str = "") -> None:
+        """Say how many steps were completed when this attempt began: what earlier ones said beyond is superseded."""
+        self._send({"kind": "started", "step": step, "note": note})
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         """Take the metrics of one step.

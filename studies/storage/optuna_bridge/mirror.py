@@ -45,6 +45,7 @@ class OptunaMirror:
     def __init__(self, url: str) -> None:
         self._url = _driven(make_url(url))
         self._storage: BaseStorage | None = None
+        self._last: optuna.Study | None = None
         self._lock = threading.Lock()
 
     def write(self, study_name: str, direction: Direction, trials: Sequence[SettledTrial]) -> Mapping[str, int]:
@@ -67,13 +68,18 @@ class OptunaMirror:
         if isinstance(self._storage, RDBStorage):
             self._storage.remove_session()
             self._storage.engine.dispose()
-            self._storage = None
+        self._storage = self._last = None
 
     def _study(self, name: str, direction: Direction) -> optuna.Study:
+        """Return the Optuna study of that name. The last one is kept: it caches what it has read of its trials."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         if self._storage is None:
             self._storage = _opened(self._url)
-        return optuna.create_study(study_name=name, storage=self._storage, direction=direction, load_if_exists=True)
+        if self._last is None or self._last.study_name != name:
+            self._last = optuna.create_study(
+                study_name=name, storage=self._storage, direction=direction, load_if_exists=True
+            )
+        return self._last
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

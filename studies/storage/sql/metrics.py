@@ -124,7 +124,7 @@ def whole_curves(attempts: Sequence[tuple[int, Mapping[str, Curve]]]) -> dict[st
     """Return a trial's curves by metric from (started_from, curves) of its attempts, oldest first."""
     names = {name for _, by_name in attempts for name in by_name}
     whole = {
-        name: merged(Part(started_from, by_name.get(name, Curve.empty())) for started_from, by_name in attempts)
+        name: merged([Part(started_from, by_name.get(name, Curve.empty())) for started_from, by_name in attempts])
         for name in sorted(names)
     }
     return {name: curve for name, curve in whole.items() if len(curve)}

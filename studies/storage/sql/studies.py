@@ -44,11 +44,12 @@ def known(connection: Connection, spec: StudySpec, idempotency_key: str | None) 
         NameTaken: another study has this name.
     """
     c = tables.study.c
-    query = select(c.id, c.idempotency_key, c.document_hash)
-    for row in connection.execute(query.where(c.idempotency_key == idempotency_key)):
-        if row.document_hash != document_hash(spec):
+    same_key = select(c.id, c.document_hash).where(c.idempotency_key == idempotency_key)
+    seen = None if idempotency_key is None else connection.execute(same_key).first()
+    if seen is not None:
+        if seen.document_hash != document_hash(spec):
             raise IdempotencyConflict
-        return Created(row.id, fresh=False)
+        return Created(seen.id, fresh=False)
     if find(connection, spec.name) is not None:
         raise NameTaken(f"a study named {spec.name} exists: choose another name, or resume that study.")
     return None

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from studies.contract.study_document import MAX_FAULTS, parse_json, parse_yaml, to_document, to_yaml
@@ -289,6 +289,7 @@ unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 
 @unhurried
 @given(args=st.dictionaries(texts, scalars, max_size=5))
+@example(args={"\x85": "\u2028 and \u2029", "a\x85b": "two\nlines"})
 def test_yaml_and_json_round_trip(args: dict[str, Any]) -> None:
     spec = StudySpec(name="x", objective=FunctionObjective(kind="function", target="a:b", args=args))
     assert parse_yaml(to_yaml(spec)) == spec

@@ -78,7 +78,7 @@ HEALTHY: dict[str, Noise] = {
 }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
     tau=st.floats(5, 5_000),

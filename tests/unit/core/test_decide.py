@@ -9,7 +9,7 @@ import pytest
 from studies.contract.decision import Candidate, Decision
 from studies.contract.schedule import Schedule
 from studies.contract.states import StageState, StudyState
-from studies.core.actions import AddTrials, AwaitApproval, CloseStage, Finish, OpenStage
+from studies.core.actions import AddTrials, AwaitApproval, CloseStage, EndTrial, Finish, OpenStage
 from studies.core.decide import decide
 from studies.core.snapshot import Snapshot, Stage
 from tests.simulation.simulator import Simulation, fake_sampler, queued
@@ -89,7 +89,7 @@ def test_a_study_finishes_with_its_last_winner_and_what_was_gained(
 ) -> None:
     snapshot = with_stages(queued(study(SWEEP)), done(before, after))
     (action,) = decide(snapshot, fake_sampler)
-    assert action == Finish("tr_7", f"All 1 stages have closed. {sentence}")
+    assert action == Finish("tr_7", f"Every stage has closed. {sentence}")
 
 
 def test_gates_hold_a_study_before_every_stage_but_the_first() -> None:
@@ -112,3 +112,8 @@ def test_the_first_answer_of_an_open_stage_is_its_trials() -> None:
     (action,) = decide(simulation.snapshot, fake_sampler)
     assert isinstance(action, AddTrials)
     assert [proposal.key for proposal in action.proposals][:3] == ["lr=0.01", "lr=0.001", "lr=0.1"]
+
+
+def test_a_trial_is_not_ended_without_a_reason() -> None:
+    with pytest.raises(ValueError, match="without a reason"):
+        EndTrial("tr_1", "pruned", "")

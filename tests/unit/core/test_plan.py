@@ -50,9 +50,7 @@ DEMANDS = (Demand(3, 15), Demand(2, 31), Demand(2, 12))
     ("budget", "expected"),
     [(1, (1, 0, 0)), (2, (1, 1, 0)), (3, (1, 1, 1)), (7, (3, 2, 2)), (29, (8, 15, 6)), (60, (15, 31, 12))],
 )
-def test_small_budgets_reach_the_last_stage_and_large_ones_go_by_demand(
-    budget: int, expected: tuple[int, ...]
-) -> None:
+def test_small_budgets_reach_the_last_stage_and_large_ones_go_by_demand(budget: int, expected: tuple[int, ...]) -> None:
     assert shares(budget, DEMANDS) == expected
 
 

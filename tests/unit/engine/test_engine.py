@@ -225,7 +225,7 @@ def ending(snapshot: Snapshot, _: object) -> tuple[Action, ...]:
     if snapshot.state is StudyState.QUEUED:
         return (OpenStage("lr_sweep"),)
     if not snapshot.trials:
-        return (AddTrials("lr_sweep", tuple(proposal(key=f"{number}") for number in range(MIRROR_BATCH + 50))),)
+        return (AddTrials("lr_sweep", tuple(proposal(key=f"{number}") for number in range(MIRROR_BATCH + 5))),)
     return (Fail("enough"),)
 
 
@@ -235,8 +235,22 @@ def test_settled_trials_are_recorded_once_and_in_batches() -> None:
     engine = engine_of(store, ending, mirror)
     for _ in range(REFRESH_TICKS + 5):
         engine.tick()
-    assert mirror.written == [("digits-cnn", "minimize", MIRROR_BATCH), ("digits-cnn", "minimize", 50)]
+    assert mirror.written == [("digits-cnn", "minimize", MIRROR_BATCH), ("digits-cnn", "minimize", 5)]
     assert not store.settled_trials(study)
+
+
+def test_flushing_records_everything_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    store, mirror = MemoryStore(), Recorder()
+    study = store.create_study(spec()).study_id
+    engine = engine_of(store, ending, mirror)
+    engine.tick()
+    engine.flush()
+    assert not store.settled_trials(study)
+    store.create_study(spec("second"))
+    mirror.failing = True
+    engine.tick()
+    engine.flush()
+    assert "could not be recorded with Optuna" in caplog.text
 
 
 def test_what_a_crash_left_unrecorded_is_recorded_by_the_next_engine() -> None:
@@ -261,7 +275,7 @@ def test_a_record_that_fails_is_tried_again_with_the_refresh(caplog: pytest.LogC
     mirror.failing = False
     for _ in range(3):
         engine.tick()
-    assert sum(count for _, _, count in mirror.written) == MIRROR_BATCH + 50
+    assert sum(count for _, _, count in mirror.written) == MIRROR_BATCH + 5
     assert "could not be recorded with Optuna" in caplog.text
 
 

@@ -191,3 +191,16 @@ def test_without_its_database_the_service_lives_but_is_not_ready() -> None:
         assert http.get("/healthz").json() == {"status": "ok"}
         answer = http.get("/readyz")
         assert (answer.status_code, problem_of(answer).detail) == (503, "the database is away")
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "media_type"),
+    [
+        ("/nowhere", "text/html,*/*;q=0.8", "text/html"),
+        ("/nowhere", "*/*", "application/problem+json"),
+        ("/api/v1/nowhere", "text/html", "application/problem+json"),
+    ],
+)
+def test_who_browses_to_nowhere_gets_a_page(http: httpx.Client, path: str, accept: str, media_type: str) -> None:
+    answer = http.get(path, headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (404, media_type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -17,6 +18,11 @@ from studies.core.context import Context
 from studies.core.space import equal_epochs_steps, hold_effective_lr, lr_label, nice, scale_lr
 from studies.core.starting import has_momentum, start
 
+TIE_BREAK = 1e-3
+"""Weight of the distance to all chosen cells beside the distance to the nearest one, which decides."""
+
+UNDECAYED = schedules.constant()
+
 DIGITS = 3
 """Significant digits of a scaled rate: finer than any difference that a run could show."""
 
@@ -29,7 +35,7 @@ class Cell:
     num_steps: int
     capped: bool
 
-    @property
+    @cached_property
     def key(self) -> str:
         words = [f"{name}={self.params[name]}" for name in ("batch_size", "momentum") if name in self.params]
         return "/".join([*words, f"lr={lr_label(float(self.params['lr']))}"])
@@ -37,7 +43,7 @@ class Cell:
     @property
     def configuration(self) -> object:
         """The same as `studies.core.judging.configuration` of a trial that runs it."""
-        return tuple(sorted(self.params.items())), schedules.constant(), self.num_steps
+        return tuple(sorted(self.params.items())), UNDECAYED, self.num_steps
 
 
 def momenta(context: Context[BatchMomentum]) -> tuple[float | None, ...]:
@@ -98,13 +104,15 @@ def spread(cells: Sequence[Cell], origin: Cell, count: int) -> list[Cell]:
     if count >= len(cells):
         return list(cells)
     places = _coordinates([origin, *cells])
-    distance = _distances(places[1:], places[0])
+    nearest = total = _distances(places[1:], places[0])
     chosen: list[int] = []
     for _ in range(count):
-        farthest = int(np.argmax(distance))
+        # Corners are all as far from the middle: among equals the one that is farther from all the others.
+        farthest = int(np.argmax(nearest + TIE_BREAK * total))
         chosen.append(farthest)
-        distance = np.minimum(distance, _distances(places[1:], places[farthest + 1]))
-        distance[chosen] = -1.0
+        to_chosen = _distances(places[1:], places[farthest + 1])
+        nearest, total = np.minimum(nearest, to_chosen), total + to_chosen
+        nearest[chosen] = -1.0
     return [cells[index] for index in chosen]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from studies.contract.base import Params
 from studies.contract.states import TrialState
 from studies.contract.study_file import BatchMomentum, StudySpec
-from studies.core import schedules
 from studies.core.actions import Proposal
 from studies.core.contest import Contest, contest, finalists, judged_by, measure, settled
 from studies.core.context import Context, Phase
@@ -16,6 +15,7 @@ from studies.core.repeating import REPEAT, repeats
 from studies.core.sampling import Axis, ChoiceAxis, FloatAxis, Observation, SearchRequest
 from studies.core.snapshot import Trial
 from studies.core.stages.batch_momentum.cells import (
+    UNDECAYED,
     Cell,
     cell,
     centre_lr,
@@ -118,7 +118,7 @@ def _proposal(context: Context[BatchMomentum], each: Cell, reason: str, key: str
     return Proposal(
         key=key or each.key,
         params=each.params,
-        schedule=schedules.constant(),
+        schedule=UNDECAYED,
         num_steps=each.num_steps,
         seed=context.spec.seed,
         reason=f"{reason}{limit}",

@@ -7,7 +7,7 @@ from studies.contract.study_file import LrSweep
 from studies.core.actions import Action, CloseStage, ContinueTrial, Fail
 from studies.core.context import Context, Rule, next_trials
 from studies.core.plan import sweep_steps
-from studies.core.records import end_diverged, reasons
+from studies.core.records import end_diverged, plural, reasons
 from studies.core.space import lr_label
 from studies.core.stages.lr_sweep.phases import PHASES, demand
 from studies.core.stages.lr_sweep.record import conclude, convergence, final_order, longest
@@ -51,12 +51,13 @@ def _nothing_to_choose(context: Context[LrSweep]) -> str:
             f"No trial of the sweep reported a finite training loss or {context.spec.metric.name}: check that the "
             "objective reports them under these names, then submit the study again."
         )
-    if diverged:
+    if not failed:
         return (
             f"Every learning rate diverged, down to {lr_label(min(map(rate, diverged)))}: check inputs, labels and "
             "loss for NaN and for scale, then submit the study again, with smaller rates in the grid if they are sound."
         )
-    return f"No trial of the sweep completed: {reasons(failed)}. Mend what failed and submit the study again."
+    others = f", and {plural(len(diverged), 'other')} diverged" if diverged else ""
+    return f"No trial of the sweep completed: {reasons(failed)}{others}. Mend what failed and submit the study again."
 
 
 RULE = Rule(demand, act)

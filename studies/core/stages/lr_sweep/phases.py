@@ -54,7 +54,7 @@ def extension(context: Context[LrSweep]) -> Sequence[Proposal]:
 
 
 def refinement(context: Context[LrSweep]) -> Sequence[Proposal]:
-    """Rates around the winner of the coarse grid, all below the smallest one above it that diverged."""
+    """Rates around the winner of the coarse grid, within the range tried and below those above it that diverged."""
     coarse = coarse_standings(context)
     if not coarse:
         return ()
@@ -63,14 +63,16 @@ def refinement(context: Context[LrSweep]) -> Sequence[Proposal]:
     bound = min((lr for lr in diverged if lr > best), default=None)
     tried = sorted({standing.lr for standing in coarse} | set(context.stage.grid))
     reason = f"Refine around lr {lr_label(best)}, the best of the coarse grid (guide, stage 1)."
-    return [_proposal(context, lr, 0, reason) for lr in refine_around(tried, best, context.stage.refine, bound)]
+    finer = refine_around(tried, best, 2 * context.stage.refine, bound)
+    inside = [lr for lr in finer if tried[0] < lr < tried[-1]]
+    return [_proposal(context, lr, 0, reason) for lr in inside[: context.stage.refine]]
 
 
 def repetition(context: Context[LrSweep]) -> Sequence[Proposal]:
     """Further seeds of the best two rates while their order is within noise (T)."""
     pair = finalists(context)
     why = "the lead of the best learning rate is within noise (guide, stage 1; T)."
-    return repeats([s.depth for s in pair], lambda done: settled(as_repeated(pair, done)), why)
+    return repeats([s.depth for s in pair], lambda done: settled(as_repeated(pair, done), repeated=done > 0), why)
 
 
 PHASES: tuple[Phase[LrSweep], ...] = (coarse_grid, extension, refinement, repetition)
@@ -82,7 +84,7 @@ PHASES: tuple[Phase[LrSweep], ...] = (coarse_grid, extension, refinement, repeti
 def finalists(context: Context[LrSweep]) -> list[Standing]:
     """Return the best two rates by the runs before any repeat, in that order, with all their runs."""
     everything = {standing.lr: standing for standing in standings(context)}
-    return [everything[standing.lr] for standing in ranked(as_repeated(everything.values(), 0))[:2]]
+    return [everything[standing.lr] for standing in ranked(as_repeated(everything.values(), 0), 2)]
 
 
 def coarse_standings(context: Context[LrSweep]) -> list[Standing]:
@@ -124,7 +126,7 @@ def _beyond(context: Context[LrSweep]) -> tuple[float | None, str]:
 def _edge_by_tie(coarse: Sequence[Standing], best: Standing) -> bool:
     """Return whether the smallest rate won as the smaller one of a tie only: flat terrain goes on for ever."""
     neighbour = min((s for s in coarse if s is not best), key=lambda s: abs(math.log(s.lr / best.lr)), default=None)
-    return neighbour is not None and neighbour.lr > best.lr and not settled([best, neighbour])
+    return neighbour is not None and neighbour.lr > best.lr and not settled([best, neighbour], repeated=True)
 
 
 def _proposal(context: Context[LrSweep], lr: float, replicate: int, reason: str) -> Proposal:

@@ -103,7 +103,7 @@ def _why(context: Context[LrSweep], order: list[Standing]) -> str:
     if not others:
         return f"{opening}, the only rate that could be judged."
     second = others[0]
-    against = f"lr {lr_label(second.lr)} with {_shown(context, second)}"
+    against = f"lr {lr_label(second.lr)} at {_shown(context, second)}"
     lead = best.depth.leads(second.depth)
     match ahead_by(best, second):
         case "depth":
@@ -113,7 +113,7 @@ def _why(context: Context[LrSweep], order: list[Standing]) -> str:
             areas = f"{number(-best.speed.mean)} against {number(-second.speed.mean)}"
             return f"{opening}: as deep within noise as {against}, and it falls faster (area {areas})."
         case _:
-            return f"{opening}: a tie with {against} within noise, and the smaller rate is the more stable."
+            return f"{opening}: a tie within noise with {against}, and the smaller rate is the more stable."
 
 
 def _note(order: list[Standing], place: int) -> str:

@@ -67,11 +67,12 @@ def as_repeated(group: Iterable[Standing], rounds: int) -> list[Standing]:
     return [Standing(s.lr, d, f) for s, d, f in zip(then, deep, fast, strict=True)]
 
 
-def ranked(group: Iterable[Standing]) -> list[Standing]:
-    """Return the rates best first."""
+def ranked(group: Iterable[Standing], count: int | None = None) -> list[Standing]:
+    """Return the rates best first: all, or the first `count`."""
     left = list(group)
+    wanted = len(left) if count is None else min(count, len(left))
     order: list[Standing] = []
-    while left:
+    while len(order) < wanted:
         order.append(winner(left))
         left.remove(order[-1])
     return order
@@ -97,7 +98,10 @@ def ahead_by(first: Standing, second: Standing) -> By:
     return "tie" if tied(first.speed, second.speed) else "speed"
 
 
-def settled(pair: Sequence[Standing]) -> bool:
-    """Return whether the order of two rates is beyond noise, by depth or else by speed."""
+def settled(pair: Sequence[Standing], *, repeated: bool) -> bool:
+    """Return whether the order of two rates is beyond noise: by depth, or by speed once they have been `repeated`.
+
+    A single run knows the noise of its own curve alone, and that is least where speed is read: over all of it.
+    """
     first, second = pair
-    return first.depth.leads(second.depth).clear or first.speed.leads(second.speed).clear
+    return first.depth.leads(second.depth).clear or (repeated and first.speed.leads(second.speed).clear)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from service.cli.render import best_yaml, number, report_panel, study_table
 from service.cli.report import build_report, exit_code
-from service.cli.watching import news
+from service.cli.watching import STALL_SECONDS, StallWatch, news
 from studies.contract.base import Params
 from studies.contract.decision import Candidate, Decision
 from studies.contract.schedule import Schedule
@@ -145,7 +145,6 @@ OPENED = StageView(kind="lr_sweep", state=StageState.RUNNING)
         pytest.param(
             study(), study(state=StudyState.AWAITING_APPROVAL), ("stagetune approve digits-cnn",), id="awaits approval"
         ),
-        pytest.param(study(), study(waiting_because="no worker: start one"), ("no worker: start one",), id="waits"),
     ],
 )
 def test_news_are_what_has_changed(before: StudyView | None, now: StudyView, told: tuple[str, ...]) -> None:
@@ -153,3 +152,23 @@ def test_news_are_what_has_changed(before: StudyView | None, now: StudyView, tol
     assert len(lines) == len(told)
     for line, words in zip(lines, told, strict=True):
         assert words in line
+
+
+def test_a_stall_is_told_once_after_a_while() -> None:
+    stalls, waiting = StallWatch(), study(waiting_because="no worker: start one")
+    times = [0, STALL_SECONDS - 1, STALL_SECONDS, STALL_SECONDS + 1, 10 * STALL_SECONDS]
+    told = [stalls.look(waiting, now) for now in times]
+    assert [len(lines) for lines in told] == [0, 0, 1, 0, 0]
+    assert "no worker: start one" in told[2][0]
+
+
+def test_while_steps_are_trained_nothing_stalls() -> None:
+    stalls = StallWatch()
+    for second in range(100):
+        progress = Progress(trials=8, trials_ended=0, trials_budget=60, steps=second)
+        assert stalls.look(study(waiting_because="all places are taken", progress=progress), float(second)) == ()
+
+
+def test_a_study_that_does_not_wait_does_not_stall() -> None:
+    stalls = StallWatch()
+    assert [stalls.look(study(), now) for now in (0.0, 1000.0)] == [(), ()]

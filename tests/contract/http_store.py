@@ -1,0 +1,162 @@
+"""The port as a client sees it: what the REST API exposes goes through it, the engine's side straight to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx
+import numpy as np
+from pydantic import TypeAdapter
+
+from service.app import create_app
+from service.settings import Settings
+from studies import errors
+from studies.contract.states import StudyCommand
+from studies.contract.study_document import to_document
+from studies.contract.study_file import StudySpec
+from studies.contract.views import (
+    CurveView,
+    DecisionRecord,
+    Event,
+    LogPage,
+    Problem,
+    StudySummary,
+    StudyView,
+    TrialDetail,
+    TrialPage,
+    WorkerView,
+)
+from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
+from studies.core.actions import Action
+from studies.core.snapshot import Curve
+from studies.storage import StudyStore
+from studies.storage.port import Created, Known, SettledTrial
+from tests.asgi import client_of
+
+ALL_POINTS = 100_000
+
+_ERRORS: dict[str, type[errors.StagetuneError]] = {
+    "not-found": errors.NotFound,
+    "name-taken": errors.NameTaken,
+    "idempotency-conflict": errors.IdempotencyConflict,
+    "not-allowed-now": errors.NotAllowedNow,
+    "lease-lost": errors.LeaseLost,
+    "storage-unavailable": errors.StorageUnavailable,
+    "schema-mismatch": errors.SchemaMismatch,
+}
+
+View = TypeVar("View")
+
+
+class HttpStore:
+    """A `StudyStore` whose studies, trials and workers are reached over HTTP, and `behind` for the rest."""
+
+    def __init__(self, http: httpx.Client, behind: StudyStore) -> None:
+        self._http = http
+        self._behind = behind
+
+    # --- through the REST API ------------------------------------------------------------------------------------
+
+    def create_study(self, spec: StudySpec, idempotency_key: str | None = None) -> Created:
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        answer = self._call("POST", "/api/v1/studies", json=to_document(spec), headers=headers)
+        return Created(answer.json()["id"], fresh=answer.status_code == 201)
+
+    def list_studies(self) -> Sequence[StudySummary]:
+        return self._get(list[StudySummary], "/api/v1/studies")
+
+    def get_study(self, study_id: str) -> StudyView:
+        return self._get(StudyView, f"/api/v1/studies/{study_id}")
+
+    def find_study(self, name: str) -> str | None:
+        found = self._get(list[StudySummary], "/api/v1/studies", name=name)
+        return found[0].id if found else None
+
+    def command(self, study_id: str, command: StudyCommand) -> StudyView:
+        answer = self._call("POST", f"/api/v1/studies/{study_id}/{command}")
+        return StudyView.model_validate_json(answer.content)
+
+    def list_trials(self, study_id: str, after: int | None = None, limit: int = 100) -> TrialPage:
+        page = {"limit": limit} if after is None else {"limit": limit, "after": after}
+        return self._get(TrialPage, f"/api/v1/studies/{study_id}/trials", **page)
+
+    def get_trial(self, trial_id: str) -> TrialDetail:
+        return self._get(TrialDetail, f"/api/v1/trials/{trial_id}")
+
+    def curve(self, trial_id: str, name: str) -> Curve:
+        view = self._get(CurveView, f"/api/v1/trials/{trial_id}/metrics", name=name, points=ALL_POINTS)
+        return Curve(np.array(view.steps, np.int64), np.array(view.values, np.float64))
+
+    def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
+        return self._get(LogPage, f"/api/v1/trials/{trial_id}/log", offset=offset, limit=limit)
+
+    def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
+        return self._get(list[DecisionRecord], f"/api/v1/studies/{study_id}/decisions")
+
+    def register_worker(self, worker: RegisterWorker) -> str:
+        answer = self._call("POST", "/api/v1/workers", content=worker.model_dump_json())
+        return WorkerRegistered.model_validate_json(answer.content).worker_id
+
+    def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        answer = self._call("POST", f"/api/v1/workers/{worker_id}/sync", content=request.model_dump_json())
+        return SyncAnswer.model_validate_json(answer.content)
+
+    def list_workers(self) -> Sequence[WorkerView]:
+        return self._get(list[WorkerView], "/api/v1/workers")
+
+    def check(self) -> None:
+        self._call("GET", "/readyz")
+
+    # --- the engine's side, which is not exposed -----------------------------------------------------------------
+
+    def active_studies(self) -> Sequence[str]:
+        return self._behind.active_studies()
+
+    def load(self, study_id: str) -> Known:
+        return self._behind.load(study_id)
+
+    def apply(self, study_id: str, version: int, actions: Sequence[Action]) -> bool:
+        return self._behind.apply(study_id, version, actions)
+
+    def settled_trials(self, study_id: str) -> Sequence[SettledTrial]:
+        return self._behind.settled_trials(study_id)
+
+    def mark_mirrored(self, numbers: Mapping[str, int]) -> None:
+        self._behind.mark_mirrored(numbers)
+
+    def expire_leases(self) -> int:
+        return self._behind.expire_leases()
+
+    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
+        return self._behind.curves(study_id, name)
+
+    def events(self, study_id: str | None, after: int, limit: int = 500) -> Sequence[Event]:
+        return self._behind.events(study_id, after, limit)
+
+    def last_event_id(self) -> int:
+        return self._behind.last_event_id()
+
+    def close(self) -> None:
+        self._behind.close()
+
+    # --- plumbing ------------------------------------------------------------------------------------------------
+
+    def _get(self, view: type[View], path: str, **query: str | int) -> View:
+        return TypeAdapter(view).validate_json(self._call("GET", path, params=query).content)
+
+    def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        answer = self._http.request(method, path, **options)
+        if answer.is_error:
+            problem = Problem.model_validate_json(answer.content)
+            raise _ERRORS[problem.type.rpartition("/")[2]](problem.detail)
+        return answer
+
+
+@contextmanager
+def http_store(behind: StudyStore) -> Iterator[HttpStore]:
+    """Serve `behind` in process, with no engine on it, and reach it over HTTP."""
+    app = create_app(Settings(database_url="memory://"), behind, tick=lambda: None)
+    with client_of(app) as http:
+        yield HttpStore(http, behind)

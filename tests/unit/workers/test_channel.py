@@ -1,0 +1,63 @@
+"""Frames: what is written is read, and nothing else passes for one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.channel import HEADER, MAX_FRAME_BYTES, BrokenFrame, FrameWriter, encode, frames
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+def read(data: bytes) -> list[dict[str, Any]]:
+    async def all_frames() -> list[dict[str, Any]]:
+        reader = asyncio.StreamReader()
+        reader.feed_data(data)
+        reader.feed_eof()
+        return [frame async for frame in frames(reader)]
+
+    return asyncio.run(all_frames())
+
+
+@settings(deadline=None)
+@given(st.lists(st.dictionaries(st.text(), JSON), max_size=5))
+def test_what_is_written_is_read(messages: list[dict[str, Any]]) -> None:
+    assert read(b"".join(map(encode, messages))) == messages
+
+
+def test_infinities_pass() -> None:
+    assert read(encode({"loss": float("inf")})) == [{"loss": float("inf")}]
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5, 10])
+def test_a_frame_cut_off_by_its_senders_death_is_dropped(cut: int) -> None:
+    whole = encode({"kind": "points"})
+    assert read(whole + whole[:cut]) == [{"kind": "points"}]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [HEADER.pack(4) + b"oops", HEADER.pack(2) + b"[]", HEADER.pack(MAX_FRAME_BYTES + 1)],
+    ids=["no JSON", "no object", "endless"],
+)
+def test_what_is_no_frame_is_refused(data: bytes) -> None:
+    with pytest.raises(BrokenFrame):
+        read(data)
+
+
+def test_the_writer_writes_whole_frames_to_a_pipe() -> None:
+    readable, writable = os.pipe()
+    FrameWriter(writable)({"step": 1})
+    os.close(writable)
+    with os.fdopen(readable, "rb") as pipe:
+        assert read(pipe.read()) == [{"step": 1}]

@@ -1,0 +1,39 @@
+"""Run directories stay below the working folder and outlive an attempt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.worker_harness import run_spec
+from workers.log_tail import LogTail
+from workers.run_directory import RunDirectory
+
+
+@pytest.mark.parametrize("trial_id", ["..", "a/b", "/etc", "", "a\0b"])
+def test_an_id_never_leads_out_of_the_working_folder(tmp_path: Path, trial_id: str) -> None:
+    with pytest.raises(ValueError, match="not an id"):
+        RunDirectory.of(tmp_path, run_spec(trial_id=trial_id))
+
+
+def test_a_new_attempt_forgets_the_error_and_keeps_what_was_delivered(tmp_path: Path) -> None:
+    home = RunDirectory.of(tmp_path, run_spec())
+    home.prepare(run_spec())
+    home.write_error({"type": "ValueError"})
+    home.write_delivered(12)
+    home.prepare(run_spec(num_steps=20))
+    assert home.read_error() is None
+    assert home.delivered == 12
+    assert home.read_spec() == run_spec(num_steps=20)
+
+
+def test_the_tail_begins_where_the_attempt_does_and_mends_split_characters(tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    log.write_bytes(b"of an earlier attempt\n")
+    tail = LogTail(log)
+    with log.open("ab", buffering=0) as file:
+        file.write("é".encode()[:1])
+        assert tail.read() == ""
+        file.write("é".encode()[1:] + b"\xff!")
+    assert tail.drain() == "é\ufffd!"

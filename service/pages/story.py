@@ -47,7 +47,7 @@ class FigureSlot:
 
 _FIGURES: dict[StageKind, tuple[FigureSlot, ...]] = {
     "lr_sweep": (FigureSlot("lr-curves", "Loss of every rate"), FigureSlot("lr-loss", "Where each rate ended")),
-    "batch_momentum": (FigureSlot("batch-momentum", "Best score of each pair"),),
+    "batch_momentum": (FigureSlot("batch-momentum", "Score of each pair at its best rate"),),
     "decay_schedule": (FigureSlot("decay", "Schedules and the curves they gave"),),
 }
 

@@ -62,7 +62,7 @@ def workers(server: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 def worker(server: str, name: str, folder: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "workers.cli", "--server", server, "--name", name, "--devices", "cpu"]
-    command += ["--allow", "train.py:*", "--max-runs-per-device", "1", "--workdir", str(folder / name)]
+    command += ["--no-builtin", "--allow", "train.py:*", "--max-runs-per-device", "1", "--workdir", str(folder / name)]
     return subprocess.Popen(
         command,
         cwd=folder,

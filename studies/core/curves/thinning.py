@@ -45,18 +45,16 @@ def minmax_thin(curve: Curve, points: int) -> Curve:
 def merge_attempts(parts: Sequence[tuple[int, Curve]]) -> Curve:
     """Return one curve from a trial's attempts in order, each with the number of steps it had behind it at its start.
 
-    A later attempt supersedes all earlier points beyond that step, and the point at that step where it reports one
-    itself: a run resumed after 300 updates says 301 next, so what was measured at 300 stays. Its own points before
-    its start are ignored.
+    A later attempt supersedes all earlier points beyond that step, and those at steps that it reports itself. A run
+    resumed after 300 updates says 301 next, so what was measured at 300 stays.
     """
     merged = Curve.empty()
     for started_from, part in parts:
-        first_new = started_from if started_from in part.steps else started_from + 1
-        old, new = merged.steps < first_new, part.steps >= first_new
-        merged = Curve(
-            np.concatenate((merged.steps[old], part.steps[new])),
-            np.concatenate((merged.values[old], part.values[new])),
-        )
+        old = (merged.steps <= started_from) & ~np.isin(merged.steps, part.steps)
+        steps = np.concatenate((merged.steps[old], part.steps))
+        values = np.concatenate((merged.values[old], part.values))
+        order = np.argsort(steps, kind="stable")
+        merged = Curve(steps[order], values[order])
     return merged
 
 

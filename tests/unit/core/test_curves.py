@@ -364,11 +364,20 @@ def test_a_later_attempt_supersedes_the_points_it_repeats() -> None:
     second = Curve(np.array([2, 3, 4, 5, 6]), np.array([-1.0, 30, 40, 50, 60]))
     merged = curves.merge_attempts([(0, first), (3, second)])
     assert merged.steps.tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert merged.values.tolist() == [0, 1, 2, 30, 40, 50, 60]
+    assert merged.values.tolist() == [0, 1, -1, 30, 40, 50, 60]
+
+
+def test_what_was_measured_at_the_checkpoint_stays() -> None:
+    first, second = Curve(np.array([100, 200, 300]), np.array([0.1, 0.2, 0.3])), Curve(np.array([300]), np.array([0.4]))
+    merged = curves.merge_attempts([(0, first), (200, second)])
+    assert (merged.steps.tolist(), merged.values.tolist()) == ([100, 200, 300], [0.1, 0.2, 0.4])
+    unmeasured = curves.merge_attempts([(0, first), (200, Curve.empty())])
+    assert unmeasured.steps.tolist() == [100, 200]
 
 
 def test_an_attempt_that_started_over_leaves_nothing_of_the_first() -> None:
-    assert len(curves.merge_attempts([(0, curve([1, 2, 3])), (0, Curve.empty())])) == 0
+    first = Curve(np.array([1, 2, 3]), np.ones(3))
+    assert len(curves.merge_attempts([(0, first), (0, Curve.empty())])) == 0
     assert len(curves.merge_attempts([])) == 0
 
 

@@ -29,8 +29,9 @@ def until(page: Page, expression: str) -> None:
         page.wait_for_timeout(50)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser a module: Playwright keeps an event loop running while it is open, which tests elsewhere cannot bear."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("needs Chromium: apt-get install chromium")

@@ -18,7 +18,7 @@ from tests import histories
 from tests.builders import chunk, report, sync
 from tests.histories import History
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 def serve(store: MemoryStore, port: int = 0) -> tuple[BackgroundServer, socket.socket]:

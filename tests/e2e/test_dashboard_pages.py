@@ -14,7 +14,7 @@ from tests import histories
 from tests.e2e.conftest import Complaints, until
 from tests.histories import History
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 def empty(store: MemoryStore) -> History:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.figures.drawing import Drawing, Table
 from service.figures.labels import escape
@@ -29,7 +29,13 @@ class TrialCurve:
     total: int
 
 
+_EXACT = "lr"
+"""A metric without noise: smoothing would only round the corners of the schedule."""
+
+
 def trial_curve_data(trial: TrialView, curve: Curve, look: CurveLook) -> TrialCurve:
+    """Return the curve of `look.metric`, smoothed where it is noisy."""
+    look = replace(look, smooth=0) if look.metric == _EXACT else look
     raw = series(curve, _POINTS) if look.smooth else None
     return TrialCurve(trial, look, smoothed(curve, look.smooth, _POINTS), raw, len(curve))
 

@@ -39,6 +39,8 @@ def _no_worker(study: StudyRecord, alive: tuple[WorkerRecord, ...], live: tuple[
     if any(free_places(worker.devices, _of(worker, live)) for worker in able):
         return ""
     places = sum(device.capacity for worker in able for device in worker.devices)
+    if not places:
+        return "The workers that are connected take no new runs yet: they are still starting, or about to stop."
     return f"All {places} places on the workers' devices are taken: the next run that ends makes room."
 
 

@@ -20,7 +20,8 @@ class InProcess(httpx.BaseTransport):
         self._transport = httpx.ASGITransport(app, raise_app_exceptions=False, root_path=root_path)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        pieces = list(request.stream)  # type: ignore[call-overload]
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        pieces = list(request.stream)
         return self._portal.call(self._answer, request, pieces)
 
     async def _answer(self, request: httpx.Request, pieces: list[bytes]) -> httpx.Response:

@@ -70,14 +70,19 @@ def run_here(plan: LocalRun, console: Console) -> int:
 def _follow(plan: LocalRun, client: ApiClient, worker: WorkerProcess, console: Console) -> int:
     study = adopt(client, plan.spec, fresh=plan.fresh)
     page = f"{client.url}/studies/{study.id}"
+    if study.state.ended:
+        console.print("This study has ended already; to begin again beside it add --fresh. What it found:")
     console.print(f"Dashboard: [link={page}]{page}[/link]  (Ctrl-C pauses the study; the same command goes on)")
     try:
         study = watch_study(client, study.id, console, check=lambda: _require_alive(worker))
     except KeyboardInterrupt:
         _pause(client, study, console)
         return PAUSED
-    show_panel(report_panel(build_report(study, dashboard=page)))
-    console.print(f"Run logs and checkpoints are in {plan.data_dir}; look again with `stagetune serve`.")
+    show_panel(report_panel(build_report(study)))
+    console.print(
+        f"Run logs and checkpoints are in {plan.data_dir / 'runs'}. Every curve and decision, in the browser:"
+    )
+    console.print(f"  stagetune serve --database-url {_database_url(plan)}")
     return exit_code(study.state)
 
 
@@ -101,9 +106,8 @@ def _start_worker(plan: LocalRun, server: str) -> WorkerProcess:
 
 
 def _settings(plan: LocalRun) -> Settings:
-    database = plan.data_dir.resolve() / "stagetune.db"
     return Settings(
-        database_url=f"sqlite:///{database}",
+        database_url=_database_url(plan),
         host=LOOPBACK,
         token=None,
         lease_seconds=LEASE_SECONDS,
@@ -111,6 +115,10 @@ def _settings(plan: LocalRun) -> Settings:
         allowed_hosts=(),
         root_path="",
     )
+
+
+def _database_url(plan: LocalRun) -> str:
+    return f"sqlite:///{plan.data_dir / 'stagetune.db'}"
 
 
 @contextmanager

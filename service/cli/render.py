@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from rich.console import Group, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -62,7 +63,7 @@ def report_panel(report: Report) -> RenderableType:
     if report.chosen:
         parts += ["", best_table(report)]
     for stage in report.stages:
-        parts += ["", _stage_text(stage, report.metric)]
+        parts += ["", _stage_part(stage, report.metric)]
     if report.dashboard:
         parts += ["", f"Every curve and decision: {report.dashboard}"]
     return Panel(Group(*parts), title=f"Stagetune: {report.name}", padding=(1, 2))
@@ -95,16 +96,16 @@ def _headline(report: Report) -> str:
     return " ".join(filter(None, (line, escape(report.reason), escape(report.waiting_because))))
 
 
-def _stage_text(stage: StageReport, metric: str) -> str:
+def _stage_part(stage: StageReport, metric: str) -> RenderableType:
     if not stage.reason:
         return f"[dim]{stage.title}: {stage.state.replace('_', ' ')}[/]"
-    lines = [f"[bold]{stage.title}[/]: {choice_text(stage.choice)}", f"  {escape(stage.reason)}"]
+    lines = [escape(stage.reason)]
     if stage.after is not None:
         before = "not measured" if stage.before is None else number(stage.before)
-        lines.append(f"  {escape(metric)} before {before}, after [bold]{number(stage.after)}[/]")
-    lines.append(f"  [dim]What would change it: {escape(stage.what_would_flip_it)}[/]")
-    lines += [f"  [yellow]Mind: {escape(warning)}[/]" for warning in stage.warnings]
-    return "\n".join(lines)
+        lines.append(f"{escape(metric)} before {before}, after [bold]{number(stage.after)}[/]")
+    lines.append(f"[dim]What would change it: {escape(stage.what_would_flip_it)}[/]")
+    lines += [f"[yellow]Mind: {escape(warning)}[/]" for warning in stage.warnings]
+    return Group(f"[bold]{stage.title}[/]: {choice_text(stage.choice)}", Padding("\n".join(lines), (0, 0, 0, 2)))
 
 
 def _stage_now(study: StudySummary) -> str:

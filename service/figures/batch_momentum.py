@@ -1,4 +1,8 @@
-"""Stage 2 as a heat map: the best score of every pair of batch size and momentum, with its rate on hover."""
+"""Stage 2 as a heat map: the score of every pair of batch size and momentum at its best rate, which is on hover.
+
+A configuration with repeats stands with the mean of its seeds, and before any single run: the luckiest of many single
+runs is no better for its luck, and the decision is taken on the same means.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +27,20 @@ Cell = tuple[int, float | None]
 
 @dataclass(frozen=True)
 class HeatCell:
-    """The best trial of a cell. ``score`` is None while nothing has been evaluated, or where all diverged."""
+    """The best configuration of a pair.
+
+    Attributes:
+        score: mean over its seeds; None while nothing has been evaluated, or where all diverged.
+        best: its best trial.
+        seeds: trials behind the score.
+        trials: trials of the pair, whatever their rate.
+    """
 
     batch_size: int
     momentum: float | None
     score: float | None
     best: TrialView
+    seeds: int
     trials: int
     chosen: bool
 
@@ -64,9 +76,24 @@ def _cell_of(trial: TrialView) -> Cell:
 
 
 def _heat_cell(cell: Cell, group: Sequence[TrialView], metric: Metric, chosen: str | None) -> HeatCell:
-    scored = {trial.id: trial_score(trial, metric) for trial in group}
-    best = max(group, key=lambda trial: _rank(scored[trial.id], metric))
-    return HeatCell(*cell, scored[best.id], best, len(group), any(trial.id == chosen for trial in group))
+    rates: dict[object, list[TrialView]] = {}
+    for trial in group:
+        rates.setdefault((trial.params.get("lr"), trial.num_steps), []).append(trial)
+    seeds = max(rates.values(), key=lambda trials: _standing(trials, metric))
+    best = max(seeds, key=lambda trial: _rank(trial_score(trial, metric), metric))
+    found = _scores(seeds, metric)
+    score = sum(found) / len(found) if found else None
+    return HeatCell(*cell, score, best, len(found), len(group), any(trial.id == chosen for trial in group))
+
+
+def _standing(seeds: Sequence[TrialView], metric: Metric) -> tuple[int, float]:
+    """Return what orders configurations: those with more seeds first, then the better mean."""
+    found = _scores(seeds, metric)
+    return (len(found), _rank(sum(found) / len(found), metric)) if found else (0, float("-inf"))
+
+
+def _scores(trials: Sequence[TrialView], metric: Metric) -> list[float]:
+    return [score for trial in trials if (score := trial_score(trial, metric)) is not None]
 
 
 def _rank(score: float | None, metric: Metric) -> float:
@@ -139,7 +166,8 @@ def _cell_text(cell: HeatCell | None) -> str:
 def _hover(cell: HeatCell | None, metric: Metric) -> str:
     if cell is None:
         return ""
-    score = f"{escape(words(metric.name))} {number(cell.score)}, best of {count(cell.trials, 'trial')}"
+    seeds = f", mean of {cell.seeds} seeds" if cell.seeds > 1 else ""
+    score = f"{escape(words(metric.name))} {number(cell.score)}{seeds}; {count(cell.trials, 'trial')} of this pair"
     return f"{score}<br>{escape(trial_label(cell.best))}"
 
 

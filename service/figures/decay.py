@@ -23,6 +23,8 @@ from studies.core.schedules import describe, factors
 from studies.core.snapshot import Curve
 
 _SHAPE_POINTS = 601
+_BETWEEN = 0.66
+"""Height at which the shapes end and the dev curves begin, as a share of the figure."""
 _SETTLED = 0.25
 """Share of the steps before which a dev curve only climbs: the axis is fitted to what comes after it."""
 
@@ -83,13 +85,18 @@ def decay_drawing(data: DecayData, palette: Palette) -> Drawing:
         "layout": layout(
             palette,
             xaxis=axis(palette, "step", anchor="y", rangemode="tozero"),
-            yaxis=axis(palette, name, domain=[0, 0.62], **_dev_range(data)),
-            yaxis2=axis(palette, "share of peak rate", domain=[0.7, 1], anchor="x", range=[-0.04, 1.08]),
+            yaxis=axis(palette, name, domain=[0, _BETWEEN - 0.04], **_dev_range(data)),
+            yaxis2=axis(palette, "share of peak rate", domain=[_BETWEEN + 0.04, 1], anchor="x", range=[-0.04, 1.08]),
             shapes=shapes,
             annotations=notes,
         ),
     }
-    return Drawing(f"{count(len(data.rows), 'schedule')} above the {name} that each gave.", figure, _table(data))
+    return Drawing(_sentence(data, name), figure, _table(data))
+
+
+def _sentence(data: DecayData, name: str) -> str:
+    schedules = count(len({row.words for row in data.rows}), "schedule")
+    return f"{schedules} in {count(len(data.rows), 'trial')}, above the {name} that each gave."
 
 
 def _traces(data: DecayData, palette: Palette) -> list[dict[str, Any]]:
@@ -120,12 +127,14 @@ def _dev_range(data: DecayData) -> dict[str, Any]:
 
 
 def _colors(data: DecayData, palette: Palette) -> list[str]:
-    """Return a colour a row: the chosen one stands out, the undecayed runs are context, the rest differ."""
-    others = iter(palette.series[1:] * (1 + len(data.rows) // (len(palette.series) - 1)))
-    return [
-        palette.winner if row.chosen else palette.muted if row.trial.schedule.kind == "constant" else next(others)
-        for row in data.rows
-    ]
+    """Return a colour a row, the same for the seeds of one schedule: the chosen stands out, no decay is grey."""
+    chosen = {row.words for row in data.rows if row.chosen}
+    undecayed = {row.words for row in data.rows if row.trial.schedule.kind == "constant"} - chosen
+    others = [name for name in dict.fromkeys(row.words for row in data.rows) if name not in chosen | undecayed]
+    spare = palette.series[1:]
+    colors = {name: spare[index % len(spare)] for index, name in enumerate(others)}
+    colors |= dict.fromkeys(undecayed, palette.muted) | dict.fromkeys(chosen, palette.winner)
+    return [colors[row.words] for row in data.rows]
 
 
 def _marks(data: DecayData, palette: Palette) -> Marks:
@@ -142,7 +151,7 @@ def _marks(data: DecayData, palette: Palette) -> Marks:
     if data.old_peak is None:
         return [half], []
     lines, notes = vertical_mark(palette, data.old_peak, f"old peak {number(data.old_peak)}", side="left")
-    return [half, *lines], notes
+    return [half, *lines], [{**note, "y": _BETWEEN, "yanchor": "middle"} for note in notes]
 
 
 def _table(data: DecayData) -> Table:

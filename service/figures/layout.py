@@ -51,7 +51,7 @@ def axis(palette: Palette, title: str, kind: AxisType = "linear", **more: Any) -
         "showline": True,
         "ticks": "",
         "automargin": True,
-        "exponentformat": "e",
+        **({"dtick": "D2", "exponentformat": "e"} if kind == "log" else {}),
         **more,
     }
 

@@ -140,13 +140,17 @@ def _loss_axis(data: SweepData, palette: Palette) -> dict[str, Any]:
 
 
 def _step_marks(data: SweepData, palette: Palette) -> Marks:
-    if data.converged is None:
-        return [], []
-    lines, notes = vertical_mark(palette, data.converged, f"converged {number(data.converged)}", side="left")
-    if data.num_steps is not None:
-        more = vertical_mark(palette, data.num_steps, f"num_steps {number(data.num_steps)}", side="left")
-        lines, notes = lines + more[0], notes + more[1]
-        notes[-1]["yshift"] = -16
+    """Return the marks at the convergence step and at ``num_steps``, their names on the side that has room."""
+    named = [("converged", data.converged), ("num_steps", data.num_steps)] if data.converged is not None else []
+    longest = max(row.raw.steps[-1] for row in data.rows if len(row.raw))
+    lines: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    for name, step in named:
+        if step is not None:
+            side: Literal["left", "right"] = "right" if step < longest / 2 else "left"
+            line_there, note = vertical_mark(palette, step, f"{name} {number(step)}", side=side)
+            lines += line_there
+            notes.append({**note[0], "yshift": -16 * len(notes)})
     return lines, notes
 
 

@@ -56,7 +56,7 @@ def trial_curve_drawing(data: TrialCurve, palette: Palette) -> Drawing:
 
 def _nothing(data: TrialCurve, name: str) -> str:
     if data.total:
-        return f"All {count(data.total, 'point')} of {name} are NaN or infinite, so there is no line to draw."
+        return f"{name.capitalize()} has {count(data.total, 'point')}, all NaN or infinite: there is no line to draw."
     return f"This trial has not reported {name} yet."
 
 

@@ -13,6 +13,7 @@ from studies.contract.states import StageState
 from studies.contract.study_file import BatchMomentum, DecaySchedule, LrSweep, Metric, Stage, StageKind
 from studies.contract.views import StageView, StudyView, TrialView
 from studies.core.schedules import describe
+from studies.core.stats import Z
 
 Tense = Literal["done", "now", "to come", "ended"]
 
@@ -26,6 +27,16 @@ _TENSES: dict[StageState, Tense] = {
 }
 
 
+_SUBJECTS: dict[StageKind, str] = {
+    "lr_sweep": "Against the next best, the choice",
+    "batch_momentum": "Against the next best, the choice",
+    "decay_schedule": "Against no decay, the best decay",
+}
+"""What the evidence's ``lead`` is the lead of, by stage."""
+
+_DESCRIBED = ("schedule", "start")
+
+
 @dataclass(frozen=True)
 class FigureSlot:
     """A place for a figure: its name in the address, and its title."""
@@ -36,7 +47,7 @@ class FigureSlot:
 
 _FIGURES: dict[StageKind, tuple[FigureSlot, ...]] = {
     "lr_sweep": (FigureSlot("lr-curves", "Loss of every rate"), FigureSlot("lr-loss", "Where each rate ended")),
-    "batch_momentum": (FigureSlot("batch-momentum", "Best score of each pair"),),
+    "batch_momentum": (FigureSlot("batch-momentum", "Score of each pair at its best rate"),),
     "decay_schedule": (FigureSlot("decay", "Schedules and the curves they gave"),),
 }
 
@@ -54,7 +65,7 @@ class Weighed:
 
 @dataclass(frozen=True)
 class Sureness:
-    """The lead of the choice against the noise, in the units of the metric that decided.
+    """The lead of the choice against the noise: what `studies.core.stats` calls clear, in words.
 
     Attributes:
         lead_share, noise_share: both as percentages of the wider, for a drawing.
@@ -111,7 +122,7 @@ def _card(stage: StageView, spec: Stage, metric: Metric, numbers: Mapping[str, i
         choice=_choice(decision) if decision else (),
         gain=_gain(decision, metric) if decision else "",
         runners_up=tuple(_weighed(c, numbers) for c in decision.runners_up) if decision else (),
-        sureness=_sureness(decision) if decision else None,
+        sureness=_sureness(stage.kind, decision) if decision else None,
         flip=sentence(decision.what_would_flip_it) if decision else "",
         warnings=tuple(sentence(warning) for warning in decision.warnings) if decision else (),
         figures=_FIGURES[stage.kind] if stage.trials or decision else (),
@@ -164,7 +175,11 @@ def standing(stage: StageView) -> str:
 
 
 def _choice(decision: Decision) -> tuple[tuple[str, str], ...]:
-    return tuple((words(name), _value(value)) for name, value in decision.choice.items() if value is not None)
+    """Return the choice as pairs of name and value; a schedule that describes itself needs no form and start beside."""
+    choice = dict(decision.choice)
+    if "description" in choice:
+        choice = {"schedule": choice.pop("description")} | {k: v for k, v in choice.items() if k not in _DESCRIBED}
+    return tuple((words(name), _value(value)) for name, value in choice.items() if value is not None)
 
 
 def _value(value: object) -> str:
@@ -194,18 +209,18 @@ def _weighed(candidate: Candidate, numbers: Mapping[str, int]) -> Weighed:
     )
 
 
-def _sureness(decision: Decision) -> Sureness | None:
-    lead, noise = evidence_number(decision, "lead"), evidence_number(decision, "noise")
-    if lead is None or noise is None:
+def _sureness(kind: StageKind, decision: Decision) -> Sureness | None:
+    lead, error = evidence_number(decision, "lead"), evidence_number(decision, "noise")
+    if lead is None or error is None:
         return None
-    widest = max(abs(lead), abs(noise)) or 1.0
-    return Sureness(_sure_words(abs(lead), noise), round(100 * abs(lead) / widest), round(100 * abs(noise) / widest))
+    size, noise = abs(lead), Z * error
+    widest = max(size, noise) or 1.0
+    return Sureness(_sure_words(_SUBJECTS[kind], lead, noise), round(100 * size / widest), round(100 * noise / widest))
 
 
-def _sure_words(lead: float, noise: float) -> str:
-    said = f"Leads by {number(lead, 2)}; the noise (hatched) is {number(noise, 2)}"
-    if noise <= 0:
-        return f"{said}."
-    if lead <= noise:
-        return f"{said}, so this is a tie within the noise."
-    return f"{said}, a lead of {number(lead / noise, 2)} times the noise."
+def _sure_words(subject: str, lead: float, noise: float) -> str:
+    said = f"{subject} {'leads by' if lead >= 0 else 'lies behind by'} {number(abs(lead), 2)}"
+    hatched = f"the noise, hatched, is {number(noise, 2)} ({Z:g} standard errors)"
+    if abs(lead) <= noise:
+        return f"{said}; {hatched}: they cannot be told apart."
+    return f"{said}; {hatched}: clear of the noise."

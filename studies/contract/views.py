@@ -27,7 +27,7 @@ class StageView(Message):
 
 
 class BestTrial(Message):
-    """The best trial so far. ``metrics`` begins with the study's own metric (its best), then the others' last values."""
+    """The best trial so far. ``metrics`` begins with the study's own metric at its best, then the others' last."""
 
     trial_id: str
     params: Params

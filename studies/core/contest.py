@@ -65,37 +65,41 @@ def as_repeated(group: Sequence[Contender], rounds: int) -> tuple[Contender, ...
     return pooled([contender.after(rounds) for contender in group])
 
 
-def finalists(group: Sequence[Contender]) -> list[Contender]:
-    """Return the best two by the runs before any repeat, in that order, with all their runs."""
+def finalists(group: Sequence[Contender], incumbent: Contender | None = None) -> list[Contender]:
+    """Return the best two by the runs before any repeat, and the incumbent beside them.
+
+    The best of many single runs owes part of its place to luck, which its repeats then take back; what came in is
+    repeated as often, so that both are judged alike.
+    """
     everything = {contender.trials[0].id: contender for contender in group}
-    return [everything[contender.trials[0].id] for contender in by_mean(as_repeated(group, 0))[:2]]
+    asked = by_mean(as_repeated(group, 0))
+    beside = [each for each in asked[2:] if incumbent and each.trials[0].id == incumbent.trials[0].id]
+    return [everything[contender.trials[0].id] for contender in (*asked[:2], *beside)]
 
 
-def settled(pair: Sequence[Contender], rounds: int) -> bool:
-    """Return whether the order of two contenders was beyond noise after that many rounds of repeats."""
-    first, second = as_repeated(pair, rounds)
-    return first.leads(second).clear
+def settled(group: Sequence[Contender], rounds: int) -> bool:
+    """Return whether the first of some contenders was beyond noise of the others after that many rounds of repeats."""
+    first, *others = as_repeated(group, rounds)
+    return all(first.leads(other).clear for other in others)
 
 
-def final_order(group: Sequence[Contender]) -> list[Contender]:
+def final_order(group: Sequence[Contender], incumbent: Contender | None = None) -> list[Contender]:
     """Return the contenders best first: the repeated finalists by their means, then the others.
 
     A finalist that was repeated is known better than one that was not, however lucky that one was.
     """
-    pair = finalists(group)
-    rest = by_mean(contender for contender in group if contender not in pair)
-    return preferred(pair) + rest
+    last = finalists(group, incumbent)
+    return preferred(last) + by_mean(contender for contender in group if contender not in last)
 
 
-def preferred(pair: Sequence[Contender]) -> list[Contender]:
-    """Order two finalists: the better mean first, but within one standard error the one that sees fewer samples.
+def preferred(group: Sequence[Contender]) -> list[Contender]:
+    """Order finalists: the best mean first, but of those within one standard error of it the one with fewest samples.
 
     Of equal means at equal cost the smaller, more stable rate comes first.
     """
-    order = sorted(pair, key=lambda contender: (-contender.mean, float(contender.params["lr"])))
-    if len(order) > 1 and tie(*order):
-        return sorted(order, key=lambda contender: contender.samples)
-    return order
+    order = sorted(group, key=lambda contender: (-contender.mean, float(contender.params["lr"])))
+    equals = [contender for contender in order if contender is order[0] or tie(order[0], contender)]
+    return sorted(equals, key=lambda contender: contender.samples) + [each for each in order if each not in equals]
 
 
 def tie(first: Contender, second: Contender) -> bool:

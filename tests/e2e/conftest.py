@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from service.app import create_app
 from service.server import BackgroundServer, listen
 from service.settings import Settings
 from studies.storage.memory import MemoryStore
 
+DEADLINE_MS = 30_000
+"""A page is waited for as long as this: only a page that never gets there takes it."""
+
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="session")
+def until(page: Page, expression: str) -> None:
+    """Wait until `expression` is true in the page (``wait_for_function`` would need eval, which our CSP forbids)."""
+    deadline = time.monotonic() + DEADLINE_MS / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, f"never became true: {expression}"
+        page.wait_for_timeout(50)
+
+
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser a module: Playwright keeps an event loop running while it is open, which tests elsewhere cannot bear."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("needs Chromium: apt-get install chromium")
@@ -60,7 +73,8 @@ def complaints() -> Complaints:
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(DEADLINE_MS)
+    expect.set_options(timeout=DEADLINE_MS)
     yield context
     context.close()
 

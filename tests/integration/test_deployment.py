@@ -50,7 +50,9 @@ def test_the_wheel_carries_every_data_file(wheel: zipfile.ZipFile) -> None:
 def _options_of(command: str, *words: str) -> str:
     module = {"stagetune": "service.cli", "stagetune-worker": "workers.cli"}[command]
     arguments = [sys.executable, "-m", module, *words, "--help"]
-    shown = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "200"})
+    shown = subprocess.run(
+        arguments, cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "200"}
+    )
     return shown.stdout
 
 

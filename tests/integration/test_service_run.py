@@ -159,6 +159,7 @@ def test_a_run_ends_with_its_report_and_again_with_the_same(run: Start) -> None:
     again = run()
     assert again.end() == 0, again.output
     assert again.address()[1] == study_id
+    assert "ended already" in again.output
 
 
 def test_ctrl_c_pauses_and_the_same_command_goes_on(run: Start, folder: Path) -> None:

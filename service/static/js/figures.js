@@ -15,6 +15,9 @@ const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: [
 /** What each figure shows now, as text, to leave alone what has not changed. @type {WeakMap<Element, string>} */
 const drawn = new WeakMap();
 
+/** Counts the requests of each figure: an answer that a later one has overtaken is dropped. @type {WeakMap<Element, number>} */
+const turns = new WeakMap();
+
 /**
  * Draw the page's figures when they come into view, and again when asked.
  *
@@ -67,10 +70,12 @@ function tryToDraw(figure) {
 /** @param {HTMLElement} figure */
 async function draw(figure) {
   const address = addressOf(figure);
+  const turn = (turns.get(figure) ?? 0) + 1;
+  turns.set(figure, turn);
   const answer = await fetch(address);
   const text = await answer.text();
   const state = address + text;
-  if (!answer.ok || drawn.get(figure) === state || address !== addressOf(figure)) {
+  if (!answer.ok || drawn.get(figure) === state || turns.get(figure) !== turn) {
     return;
   }
   drawn.set(figure, state);

@@ -28,6 +28,7 @@ export function followEvents(url, changed, notice) {
     source.addEventListener(kind, changed);
   }
   window.addEventListener("pagehide", () => source.close(), { once: true });
+  window.addEventListener("pageshow", ({ persisted }) => persisted && followEvents(url, changed, notice), { once: true });
 }
 
 /**

@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * Makes one element like another by changing only what differs, so that focus, scroll, open details and figures
- * survive a refresh.
+ * survive a refresh. Elements with an id (or data-keep) find each other wherever they stand among their siblings;
+ * what holds something to be kept needs one. What is marked data-keep is left exactly as it is.
  */
 
 /** Attributes that belong to the reader, not to the server. */
@@ -71,7 +72,7 @@ function morphChildren(old, fresh) {
  * @param {Node} b
  */
 function alike(a, b) {
-  return a.nodeType === b.nodeType && a.nodeName === b.nodeName;
+  return a.nodeName === b.nodeName && !(a instanceof Element && b instanceof Element && a.className !== b.className);
 }
 
 /**

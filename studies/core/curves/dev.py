@@ -12,6 +12,9 @@ from studies.core.snapshot import Curve
 
 LengthVerdict = Literal["too_long", "fine", "too_short"]
 
+FEW = 8
+"""Fewer evaluations are not averaged."""
+
 MIN_STRETCH = 4
 """Fewest evaluations that say anything about their noise."""
 
@@ -22,12 +25,14 @@ TOO_LONG, TOO_SHORT = 0.10, 0.75
 def peak(dev: Curve, *, maximize: bool) -> tuple[int, float]:
     """Return step and value of the smoothed curve's best point; (0, NaN) where there is no finite value.
 
-    The first of equals. Smoothing keeps a single lucky evaluation from being taken for the peak.
+    The first of equals. Smoothing keeps a single lucky evaluation from being taken for the peak. Below eight
+    evaluations it is the median of three alone: a mean over the steep part of a short curve would hold its length
+    against it.
     """
     points = usable(dev)
     if not len(points):
         return 0, math.nan
-    heights = smooth_values(points.values)
+    heights = _smoothed(points.values)
     best = _best(heights, maximize=maximize)
     return int(points.steps[best]), float(heights[best])
 
@@ -41,9 +46,9 @@ def dev_noise(dev: Curve, *, maximize: bool) -> float:
     values = usable(dev).values
     if values.size < MIN_STRETCH:
         return math.inf
-    bends = _bends(values, _best(smooth_values(values), maximize=maximize))
+    bends = _bends(values, _best(_smoothed(values), maximize=maximize))
     deviation = float(np.mean(np.abs(bends))) * math.sqrt(math.pi / 2) / math.sqrt(6)
-    return deviation / math.sqrt(default_window(values.size))
+    return deviation / math.sqrt(_window(values.size))
 
 
 def decay_start(peak_step: int) -> int:
@@ -54,18 +59,27 @@ def decay_start(peak_step: int) -> int:
 def length_verdict(dev: Curve, num_steps: int, *, maximize: bool) -> LengthVerdict:
     """Judge a finished run's length by the first step that comes within noise of its dev peak (T).
 
-    In the first tenth: far too long. In the last quarter: lengthen, and tune the decay again.
+    In the first tenth: far too long. In the last quarter: lengthen, and tune the decay again. Fewer than four
+    evaluations say neither.
     """
     points = usable(dev)
-    if not len(points):
+    if len(points) < MIN_STRETCH:
         return "fine"
-    heights = smooth_values(points.values)
+    heights = _smoothed(points.values)
     error = dev_noise(dev, maximize=maximize)
     gaps = np.abs(heights - heights[_best(heights, maximize=maximize)])
-    reached = points.steps[np.argmax(gaps <= (error if math.isfinite(error) else 0.0))] / num_steps
+    reached = points.steps[np.argmax(gaps <= error)] / num_steps
     if reached <= TOO_LONG:
         return "too_long"
     return "too_short" if reached >= TOO_SHORT else "fine"
+
+
+def _smoothed(values: Values) -> Values:
+    return smooth_values(values, _window(values.size))
+
+
+def _window(count: int) -> int:
+    return default_window(count) if count >= FEW else 1
 
 
 def _best(heights: Values, *, maximize: bool) -> int:

@@ -261,8 +261,13 @@ def test_peak_at_3000_starts_the_decay_at_2700() -> None:
 
 
 def test_minimize_finds_the_lowest() -> None:
-    dev = curve([3.0, 2.0, 1.0, 1.0, 1.0, 2.0, 3.0], every=50)
-    assert curves.peak(dev, maximize=False) == (150, 1.0)
+    dev = curve([3.0, 3.0, 2.0, 1.0, 1.0, 1.0, 2.0, 3.0, 3.0], every=50)
+    assert curves.peak(dev, maximize=False) == (200, 1.0)
+
+
+def test_a_short_steep_dev_curve_is_not_averaged_down() -> None:
+    assert curves.peak(curve([0.5, 0.9, 0.98], every=50), maximize=True) == (100, 0.98)
+    assert curves.peak(curve([0.93, 0.98], every=50), maximize=True) == (50, 0.98)
 
 
 def test_one_lucky_evaluation_is_not_the_peak() -> None:

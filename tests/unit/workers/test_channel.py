@@ -29,7 +29,7 @@ def read(data: bytes) -> list[dict[str, Any]]:
     return asyncio.run(all_frames())
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.dictionaries(st.text(), JSON), max_size=5))
 def test_what_is_written_is_read(messages: list[dict[str, Any]]) -> None:
     assert read(b"".join(map(encode, messages))) == messages

@@ -83,7 +83,7 @@ def test_a_folder_of_images_is_resized_to_one_size(folder: Path) -> None:
 
 
 def test_images_of_several_sizes_need_image_size(folder: Path) -> None:
-    with pytest.raises(UnknownDataset, match="set objective[.]args[.]image_size"):
+    with pytest.raises(UnknownDataset, match=r"set objective\.args\.image_size"):
         load_images(arguments(dataset="image_folder", root=str(folder)))
 
 

@@ -38,7 +38,7 @@ class Server:
         return "".join(text for _, text in sorted(self.logs.items()))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["both", "request lost", "answer lost"])), max_size=30))
 def test_whatever_is_lost_everything_arrives_once_and_in_order(story: Sequence[tuple[int, str]]) -> None:
     outbox, server, step = Outbox("at", "token"), Server(), 0

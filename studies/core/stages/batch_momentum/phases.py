@@ -10,6 +10,7 @@ from studies.contract.study_file import BatchMomentum, StudySpec
 from studies.core.actions import Proposal
 from studies.core.contest import Contest, contest, finalists, judged_by, measure, settled
 from studies.core.context import Context, Phase
+from studies.core.judging import Contender
 from studies.core.plan import Demand
 from studies.core.repeating import REPEAT, repeats
 from studies.core.sampling import Axis, ChoiceAxis, FloatAxis, Observation, SearchRequest
@@ -29,8 +30,8 @@ from studies.core.starting import has_momentum, reusable, start
 IN_FLIGHT = 4
 """Points that a sampler has under way at once: few, so that it learns before it is asked again."""
 
-REPEATS = 2
-"""Trials that are kept back for one repeat of both finalists..."""
+REPEATS = 3
+"""Trials that are kept back for one repeat of each finalist, what came in included..."""
 
 ENOUGH_TO_KEEP_BACK = 8
 """...where the stage has at least this many: below, seeing more of the space comes first."""
@@ -40,7 +41,7 @@ POINT = "point="
 
 
 def demand(spec: StudySpec, stage: BatchMomentum) -> Demand:
-    """Return what the stage asks for: its grid or search, the two incoming candidates, one repeat of both finalists."""
+    """Return what the stage asks for: its grid or search, the two incoming candidates, one repeat of the finalists."""
     momentum_axis = len(stage.momenta) if has_momentum(spec) else 1
     grid = len(stage.batch_sizes) * momentum_axis * len(stage.lr_bracket)
     return Demand(minimum=2, wanted=(stage.trials or grid) + 2 + REPEATS)
@@ -77,10 +78,11 @@ def search(context: Context[BatchMomentum]) -> Sequence[Proposal]:
 
 
 def repetition(context: Context[BatchMomentum]) -> Sequence[Proposal]:
-    """Further seeds of the best two while their order is within noise (T)."""
-    pair = finalists(standing(context).contenders)
+    """Further seeds of the best two, and of what came in, while the best is within noise of them (T)."""
+    field = standing(context).contenders
+    last = finalists(field, baseline_of(context, field))
     why = "the lead of the best configuration is within noise (guide, stage 2; T)."
-    return repeats(pair, lambda done: settled(pair, done), why)
+    return repeats(last, lambda done: settled(last, done), why)
 
 
 PHASES: tuple[Phase[BatchMomentum], ...] = (exploration, search, repetition)
@@ -100,6 +102,12 @@ def all_cells(context: Context[BatchMomentum]) -> list[Cell]:
 def standing(context: Context[BatchMomentum]) -> Contest:
     """Return the contest among this stage's trials and the runs of the sweep that are the same as one of its cells."""
     return contest(context, reusable(context, {each.configuration for each in all_cells(context)}))
+
+
+def baseline_of(context: Context[BatchMomentum], field: Sequence[Contender]) -> Contender | None:
+    """Return the contender that is what the stage before chose, if it could be judged."""
+    origin = incoming_cells(context)[0]
+    return next((each for each in field if each.params == origin.params and each.num_steps == origin.num_steps), None)
 
 
 def without_reused(context: Context[BatchMomentum], cells: Sequence[Cell]) -> list[Cell]:

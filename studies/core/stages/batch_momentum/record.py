@@ -28,9 +28,14 @@ from studies.core.records import (
     trouble,
 )
 from studies.core.snapshot import LOSS
-from studies.core.stages.batch_momentum.cells import incoming_cells
 from studies.core.stages.batch_momentum.length import Length, refit
-from studies.core.stages.batch_momentum.phases import PHASES, all_cells, standing, without_reused
+from studies.core.stages.batch_momentum.phases import (
+    PHASES,
+    all_cells,
+    baseline_of,
+    standing,
+    without_reused,
+)
 from studies.core.starting import has_momentum, start
 
 RULE_NAME = "the dev metric decides among runs with a sound loss curve (guide, stage 2)"
@@ -43,7 +48,7 @@ def conclude(context: Context[BatchMomentum]) -> Decision:
 
 
 def _chosen(context: Context[BatchMomentum], field: Contest) -> Decision:
-    order = final_order(field.contenders)
+    order = final_order(field.contenders, baseline_of(context, field.contenders))
     best, length = order[0], refit(context, order[0])
     runners_up = tuple(candidate(context, other, other.num_steps, note(best, other)) for other in order[1:])
     return Decision(
@@ -148,12 +153,6 @@ def _evidence(context: Context[BatchMomentum], field: Contest, order: list[Conte
         "cells": [_cell(context, contender, before) for contender in order],
         "diverged": [trial.key for trial in context.trials if trial.state.value == "diverged"],
     }
-
-
-def baseline_of(context: Context[BatchMomentum], order: list[Contender]) -> Contender | None:
-    origin = incoming_cells(context)[0]
-    found = (each for each in order if each.params == origin.params and each.num_steps == origin.num_steps)
-    return next(found, None)
 
 
 def _cell(context: Context[BatchMomentum], contender: Contender, target: float | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def server(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    settings = Settings(database_url="memory://", token=TOKEN)  # type: ignore[arg-type]
+    settings = Settings(database_url="memory://", token=TOKEN)
     with BackgroundServer(create_app(settings, store, tick=lambda: None), listen("127.0.0.1", 0)) as running:
         monkeypatch.setenv("STAGETUNE_SERVER", running.url)
         monkeypatch.setenv("STAGETUNE_TOKEN", TOKEN)

@@ -65,7 +65,15 @@ def test_the_map_has_a_gap_where_nothing_was_tried_or_all_diverged() -> None:
 def test_the_rate_of_the_best_is_told_on_hover() -> None:
     (trace,) = batch_momentum_drawing(heat(), LIGHT).figure["data"]
     assert "lr 0.1" in trace["hovertext"][1][0]
-    assert "best of 2 trials" in trace["hovertext"][1][0]
+    assert "2 trials of this pair" in trace["hovertext"][1][0]
+
+
+def test_a_repeated_configuration_stands_with_its_mean_before_a_lucky_single_run() -> None:
+    trials = [*TRIALS, cell(4, 32, 0.9, 0.93, lr=0.05)]
+    first = batch_momentum_data(trials, ACCURACY, None).cells[0]
+    assert (first.score, first.seeds, first.best.id) == (pytest.approx(0.92), 2, "tr_4")
+    (trace,) = batch_momentum_drawing(batch_momentum_data(trials, ACCURACY, None), LIGHT).figure["data"]
+    assert "mean of 2 seeds" in trace["hovertext"][1][0]
 
 
 def test_the_chosen_cell_is_framed_even_if_a_sibling_scored_higher() -> None:

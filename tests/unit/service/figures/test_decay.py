@@ -69,7 +69,7 @@ def test_without_a_trial_there_is_a_sentence() -> None:
 
 def test_the_table_names_the_schedules_in_words() -> None:
     table = decay_drawing(decays(), LIGHT).table
-    assert [row[1] for row in table.rows][0] == "constant"
+    assert table.rows[0][1] == "constant"
     assert table.rows[1][-1] == "0.95"
 
 
@@ -77,3 +77,10 @@ def test_plotly_accepts_every_property() -> None:
     drawing = decay_drawing(decays(), LIGHT)
     go.Figure(drawing.figure)
     to_json(drawing)
+
+
+def test_seeds_of_one_schedule_share_a_colour() -> None:
+    twice = [trial(i, schedule=linear_to_zero(100), num_steps=100, seed=i) for i in range(2)]
+    drawing = decay_drawing(decay_data(twice, {}, Metric(), None), LIGHT)
+    assert len({trace["line"]["color"] for trace in drawing.figure["data"]}) == 1
+    assert drawing.sentence.startswith("1 schedule in 2 trials")

@@ -119,7 +119,7 @@ def test_a_lone_point_is_a_dot() -> None:
 def test_a_trial_of_nan_alone_is_told_from_one_without_points() -> None:
     nan = trial_curve_drawing(trial_curve_data(trial(0), curve(math.nan, math.nan), LOOK), LIGHT)
     none = trial_curve_drawing(trial_curve_data(trial(0), Curve.empty(), LOOK), LIGHT)
-    assert nan.sentence == "All 2 points of loss are NaN or infinite, so there is no line to draw."
+    assert nan.sentence == "Loss has 2 points, all NaN or infinite: there is no line to draw."
     assert none.sentence == "This trial has not reported loss yet."
     assert nan.figure is none.figure is None
 

@@ -10,8 +10,8 @@ import pytest
 from service.figures.drawing import to_json
 from service.figures.lr_sweep import SweepData, lr_curves_drawing, lr_loss_drawing, lr_sweep_data
 from service.figures.palette import DARK, LIGHT, Palette
-from studies.contract.schedule import Schedule
 from studies.contract.decision import Candidate
+from studies.contract.schedule import Schedule
 from studies.contract.states import TrialState
 from studies.core.snapshot import Curve
 from tests.builders import decision

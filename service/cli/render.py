@@ -53,7 +53,7 @@ def _standing(study: StudySummary) -> str:
     """Say how good the choice is so far, before the first decision how good the best run."""
     found, metric, value = chosen(study), *_own_metric(study)
     if found:
-        return f"{metric} {_score(found)}"
+        return f"{metric} {number(found.score)}"
     return f"{metric} {number(value)} (best run)" if metric else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from service.figures.drawing import Drawing, Table
 from service.figures.labels import escape
@@ -52,12 +53,19 @@ def trial_curve_drawing(data: TrialCurve, palette: Palette) -> Drawing:
             palette,
             uirevision=f"{data.look.log_x} {data.look.log_y}",
             xaxis=axis(palette, "step", "log" if data.look.log_x else "linear"),
-            yaxis=axis(palette, escape(name), "log" if data.look.log_y else "linear"),
+            yaxis=axis(palette, escape(name), "log" if data.look.log_y else "linear", **_range(data)),
         ),
     }
     last = data.curve.finite[-1]
     sentence = f"{name.capitalize()} over {count(data.total, 'point')}, last {number(last)}."
     return Drawing(sentence, figure, _table(data))
+
+
+def _range(data: TrialCurve) -> dict[str, Any]:
+    """Return a range from 0 for the rate, whose curve may be flat; empty to fit the curve."""
+    if data.look.metric != _EXACT or data.look.log_y:
+        return {}
+    return {"range": [0, 1.1 * (max(data.curve.finite) or 1.0)]}
 
 
 def _nothing(data: TrialCurve, name: str) -> str:

@@ -69,23 +69,28 @@ def run_here(plan: LocalRun, console: Console) -> int:
 
 def _follow(plan: LocalRun, client: ApiClient, worker: WorkerProcess, console: Console) -> int:
     study = adopt(client, plan.spec, fresh=plan.fresh)
-    page = f"{client.url}/studies/{study.id}"
     if study.state.ended:
         console.print("This study has ended already; to begin again beside it add --fresh. What it found:")
+        _conclude(plan, study, console)
+        return exit_code(study.state)
+    page = f"{client.url}/studies/{study.id}"
     console.print(f"Dashboard: [link={page}]{page}[/link]  (Ctrl-C pauses the study; the same command goes on)")
     try:
         study = watch_study(client, study.id, console, check=lambda: _require_alive(worker))
     except KeyboardInterrupt:
         _pause(client, study, console)
         return PAUSED
-    show_panel(report_panel(build_report(study)))
+    _conclude(plan, study, console)
     if exit_code(study.state):
-        console.print("When the cause is mended, run it again with --fresh.")
-    console.print(
-        f"Run logs and checkpoints are in {plan.data_dir / 'runs'}. Every curve and decision, in the browser:"
-    )
-    console.print(f"  {serve_command(plan.data_dir)}")
+        console.print("When the cause is mended, begin again with the same command and --fresh.")
     return exit_code(study.state)
+
+
+def _conclude(plan: LocalRun, study: StudyView, console: Console) -> None:
+    """Print the report, and where to look on."""
+    show_panel(report_panel(build_report(study)))
+    runs, command = plan.data_dir / "runs", serve_command(plan.data_dir)
+    console.print(f"Run logs and checkpoints are in {runs}. Every curve and decision, in the browser:\n  {command}")
 
 
 def _pause(client: ApiClient, study: StudyView, console: Console) -> None:

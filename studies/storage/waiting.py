@@ -22,7 +22,7 @@ def waiting_because(
         live: the running attempts of all studies.
     """
     if study.state is StudyState.AWAITING_APPROVAL:
-        return f"{study.reason or 'The next stage waits for a person'}: approve it with `stagetune approve {study.id}`."
+        return f"The next stage waits for a person: approve it with `stagetune approve {study.id}`."
     if waiting == 0 or study.state.ended:
         return ""
     if study.state is StudyState.PAUSED:

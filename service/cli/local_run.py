@@ -21,6 +21,7 @@ from service.cli.report import build_report, exit_code
 from service.cli.watching import watch_study
 from service.cli.worker_process import WorkerProcess, worker_command
 from service.client import ApiClient, ApiError
+from service.format import count
 from service.server import BackgroundServer, listen, url_of
 from service.settings import DEFAULT_DATABASE, Settings
 from service.storage import open_database
@@ -73,6 +74,8 @@ def _follow(plan: LocalRun, client: ApiClient, worker: WorkerProcess, console: C
         console.print("This study has ended already; to begin again beside it add --fresh. What it found:")
         _conclude(plan, study, console)
         return exit_code(study.state)
+    if study.progress.trials_ended:
+        console.print(f"Going on where it stopped: {count(study.progress.trials_ended, 'trial')} ended before.")
     page = f"{client.url}/studies/{study.id}"
     console.print(f"Dashboard: [link={page}]{page}[/link]  (Ctrl-C pauses the study; the same command goes on)")
     try:

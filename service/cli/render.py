@@ -136,7 +136,7 @@ def _stage_part(stage: StageReport, metric: str) -> RenderableType:
         return f"[dim]{stage.title}: {stage.state.replace('_', ' ')}[/]"
     lines = [escape(stage.reason)]
     if stage.gain is not None:
-        lines.append(f"[green]{escape(gain_words(stage.gain, metric))}[/]")
+        lines.append(f"[bold]{escape(gain_words(stage.gain, metric))}[/]")
     lines.append(f"[dim]What would change it: {escape(stage.what_would_flip_it)}[/]")
     lines += [f"[yellow]Note: {escape(warning)}[/]" for warning in stage.warnings]
     return Group(f"[bold]{stage.title}[/]: {choice_text(stage.choice)}", Padding("\n".join(lines), (0, 0, 0, 2)))

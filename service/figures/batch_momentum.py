@@ -186,8 +186,13 @@ def _sentence(data: HeatData) -> str:
     if not scored:
         return f"{count(len(data.cells), 'pair')} of batch size and momentum asked for; no {name} reported yet."
     best = max(scored, key=lambda cell: _rank(cell.score, data.metric))
-    momentum = "" if best.momentum is None else f" with momentum {number(best.momentum)}"
-    return f"Best {name} {number(best.score)} at batch size {best.batch_size}{momentum}."
+    said = f"Best {name} {number(best.score)} at {_place(best)}"
+    chosen = next((cell for cell in scored if cell.chosen and cell is not best), None)
+    return f"{said}; the choice, framed, is {_place(chosen)} with {number(chosen.score)}." if chosen else f"{said}."
+
+
+def _place(cell: HeatCell) -> str:
+    return f"batch size {cell.batch_size}" + ("" if cell.momentum is None else f", momentum {number(cell.momentum)}")
 
 
 def _table(data: HeatData) -> Table:

@@ -173,6 +173,7 @@ def test_ctrl_c_pauses_and_the_same_command_goes_on(run: Start, folder: Path) ->
 
     second = run()
     assert second.address()[1] == first.address()[1]
+    assert "Going on where it stopped: " in second.output
     assert second.end() == 0, second.output
     assert attempts_of(folder, done) == [1] * len(done)
 

@@ -81,6 +81,14 @@ def test_the_chosen_cell_is_framed_even_if_a_sibling_scored_higher() -> None:
     assert (round(frame["x0"] + 0.48), round(frame["y0"] + 0.48)) == (0, 1)
 
 
+def test_the_caption_names_the_choice_where_another_cell_scored_higher() -> None:
+    data = batch_momentum_data(TRIALS, ACCURACY, chosen("tr_2"))
+    best = "Best dev accuracy 0.95 at batch size 32, momentum 0.9"
+    choice = "the choice, framed, is batch size 64, momentum 0.8 with 0.93"
+    assert batch_momentum_drawing(data, LIGHT).sentence == f"{best}; {choice}."
+    assert batch_momentum_drawing(heat(), LIGHT).sentence == f"{best}."
+
+
 def test_the_scale_turns_round_when_minimising() -> None:
     assert not batch_momentum_drawing(heat(), LIGHT).figure["data"][0]["reversescale"]
     assert batch_momentum_drawing(heat(LOSS), LIGHT).figure["data"][0]["reversescale"]

@@ -68,9 +68,9 @@ class Contender:
         return self.trials[0].num_steps
 
     @property
-    def samples(self) -> int:
-        """Training examples that one run sees."""
-        return self.num_steps * int(self.params["batch_size"])
+    def key(self) -> str:
+        """The id of its first run, which names it whatever runs are looked at."""
+        return self.trials[0].id
 
     @property
     def values(self) -> tuple[float, ...]:

@@ -65,8 +65,3 @@ def lead(a: Estimate, b: Estimate, z: float = Z) -> Lead:
     value = a.mean - b.mean
     error = math.hypot(a.standard_error, b.standard_error)
     return Lead(value, error, abs(value) > z * error)
-
-
-def difference_is_noise(a_mean: float, a_se: float, b_mean: float, b_se: float, z: float = Z) -> bool:
-    """Return whether two means with these standard errors cannot be told apart; NaN cannot be told from anything."""
-    return not lead(Estimate(a_mean, a_se, 1), Estimate(b_mean, b_se, 1), z).clear

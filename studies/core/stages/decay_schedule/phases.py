@@ -18,9 +18,6 @@ from studies.core.snapshot import LOSS
 from studies.core.stages.decay_schedule.forms import late
 from studies.core.starting import reusable, start
 
-MUCH_LATER = 1.25
-"""A decayed run whose dev peak comes this many times later than the old one decays too fast."""
-
 Verdict = Literal["gain", "loss", "unclear", "unknown"]
 """What a decay did against no decay: beyond noise better, worse, neither; or one of the two gave no result."""
 
@@ -28,7 +25,7 @@ Verdict = Literal["gain", "loss", "unclear", "unknown"]
 def demand(spec: StudySpec, stage: DecaySchedule) -> Demand:
     """Return what the stage asks for: baseline, linear, three repeats in doubt, every form, two more repeats."""
     del spec
-    return Demand(minimum=2, wanted=2 + 3 + len(stage.forms) + 2)
+    return Demand(minimum=2, wanted=2 + 3 + len({"linear", *stage.forms}) + 2)
 
 
 # --- the phases --------------------------------------------------------------------------------------------------
@@ -55,8 +52,12 @@ def doubt(context: Context[DecaySchedule]) -> Sequence[Proposal]:
 
 
 def later_start(context: Context[DecaySchedule]) -> Sequence[Proposal]:
-    """Linear decay from just before the old dev peak, unless decay from step 0 made no difference of any kind."""
-    if not decay_may_pay(context):
+    """Linear decay from just before the old dev peak, before any verdict.
+
+    From step 0 a decay also lowers the mean rate, and the one may hide what the other gains: most of what decay gives
+    comes from late ones (guide, section 7). A peak that came much later was asking for this run anyhow (stage 3).
+    """
+    if linear_verdict(context) == "unknown":
         return ()
     return [_late(context, "linear", "Linear decay from just before the old dev peak (guide, stage 3).")]
 
@@ -166,17 +167,6 @@ def decay_pays(context: Context[DecaySchedule]) -> bool:
         return True
     at_first_sight = late_verdict(context, 0)
     return "gain" in (at_first_sight, late_verdict(context, 1) if at_first_sight == "unclear" else at_first_sight)
-
-
-def decay_may_pay(context: Context[DecaySchedule]) -> bool:
-    """Return whether decay does something: it gains, or it is only too fast.
-
-    Too fast is a decay that makes things worse, or whose dev peak comes much later than the old one (guide, stage 3).
-    """
-    found, linear = linear_verdict(context), linear_of(context)
-    if found == "unclear" and linear is not None:
-        return peak_step(context, linear) > MUCH_LATER * old_peak(context)
-    return found in ("gain", "loss")
 
 
 def old_peak(context: Context[DecaySchedule]) -> int:

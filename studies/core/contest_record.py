@@ -50,12 +50,12 @@ def note(best: Contender, other: Contender, stays: str = "") -> str:
     return f"{ahead}, but known from {plural(len(other.trials), 'seed')} against {len(best.trials)}."
 
 
-def certainty(best: Contender, other: Contender) -> str:
-    """Say how sure the order of two contenders is, and what decided it."""
+def certainty(best: Contender, other: Contender, stays: str = "") -> str:
+    """Say how sure the order of two contenders is, and what decided it; ``stays`` as for `note`."""
     lead = best.leads(other)
     gap = f"difference {number(abs(lead.value))}, standard error {number(lead.standard_error)}"
-    if lead.value < 0:
-        return f"a tie ({gap}), so what came in stays"
+    if lead.value < 0 and stays:
+        return f"a tie ({gap}), so {stays}"
     if lead.value == 0:
         return f"a tie ({gap}), and the smaller rate is the more stable"
     if equal(best, other):

@@ -14,7 +14,7 @@ from studies.contract.schedule import Schedule
 from studies.core import curves
 from studies.core.remembering import once_per_curve
 from studies.core.snapshot import LOSS, Curve, Trial
-from studies.core.stats import Estimate, Lead, lead, mean_and_standard_error, pooled_deviation
+from studies.core.stats import Estimate, Lead, lead, mean_and_standard_error, paired_lead, pooled_deviation
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ area = once_per_curve(curves.area)
 area_noise = once_per_curve(curves.area_noise)
 peak = once_per_curve(curves.peak)
 dev_noise = once_per_curve(curves.dev_noise)
+
+PAIRS = 2
+"""Seeds in common from which on two configurations are compared seed by seed."""
 
 Measure = Callable[[Trial], Reading | None]
 """Reads a run; None where there is nothing to read."""
@@ -95,8 +98,18 @@ class Contender:
         return self.trials[max(range(len(self.values)), key=self.values.__getitem__)]
 
     def leads(self, other: Contender) -> Lead:
-        """Return by how much it is better than `other`, and whether that is more than noise."""
-        return lead(self.estimate, other.estimate)
+        """Return by how much it is better than `other`, and whether that is more than noise.
+
+        Over the seeds that both were run with, where those are two or more: a seed gives both the same initialisation
+        and order of the data, so what it does to both is not noise between them.
+        """
+        theirs = {trial.seed: reading for trial, reading in zip(other.trials, other.readings, strict=True)}
+        pairs = [(mine, theirs[t.seed]) for t, mine in zip(self.trials, self.readings, strict=True) if t.seed in theirs]
+        if len(pairs) < PAIRS:
+            return lead(self.estimate, other.estimate)
+        return paired_lead(
+            [a.value - b.value for a, b in pairs], float(np.mean([math.hypot(a.noise, b.noise) for a, b in pairs]))
+        )
 
     def after(self, rounds: int) -> Contender:
         """Return it as it stood after that many rounds of repeats."""

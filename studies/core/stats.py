@@ -65,3 +65,14 @@ def lead(a: Estimate, b: Estimate, z: float = Z) -> Lead:
     value = a.mean - b.mean
     error = math.hypot(a.standard_error, b.standard_error)
     return Lead(value, error, abs(value) > z * error)
+
+
+def paired_lead(differences: Sequence[float], noise: float) -> Lead:
+    """Return the lead by differences within pairs, such as two configurations run with the same seeds.
+
+    Args:
+        differences: two or more.
+        noise: standard deviation of one difference as known from elsewhere, the least that is believed.
+    """
+    estimate = mean_and_standard_error(differences, noise)
+    return lead(estimate, Estimate(0.0, 0.0, estimate.count))

@@ -38,7 +38,7 @@ def conclude(context: Context[BatchMomentum]) -> Decision:
 def _chosen(context: Context[BatchMomentum], field: Contest) -> Decision:
     order = final_order(field.contenders, baseline_of(context, field.contenders))
     best, length = order[0], refit(context, order[0])
-    stays = "what came in stays" if best == baseline_of(context, order) else ""
+    stays = _stays(context, order)
     runners_up = tuple(candidate(context, other, other.num_steps, note(best, other, stays)) for other in order[1:])
     return Decision(
         rule=RULE_NAME,
@@ -66,6 +66,11 @@ def _kept(context: Context[BatchMomentum]) -> Decision:
     )
 
 
+def _stays(context: Context[BatchMomentum], order: list[Contender]) -> str:
+    """Say what a tie leaves as it is, where the winner is what came in."""
+    return "what came in stays" if order[0] == baseline_of(context, order) else ""
+
+
 def _choice(context: Context[BatchMomentum], best: Contender, num_steps: int) -> dict[str, Any]:
     names = ("batch_size", "momentum", "lr") if has_momentum(context.spec) else ("batch_size", "lr")
     return {**{name: best.params[name] for name in names}, "num_steps": num_steps}
@@ -81,7 +86,7 @@ def _why(context: Context[BatchMomentum], field: Contest, order: list[Contender]
         return f"{opening}, the only configuration that could be judged."
     second = others[0]
     against = f"{named(second)} with {shown(context, field.judged_by, second)}{runs_of(second)}"
-    return f"{opening} against {against}: {certainty(best, second)}."
+    return f"{opening} against {against}: {certainty(best, second, _stays(context, order))}."
 
 
 def _flip(context: Context[BatchMomentum], field: Contest, order: list[Contender]) -> str:

@@ -13,7 +13,7 @@ from studies.core.contest import Contest, contest, finalists, settled
 from studies.core.context import Context, Phase
 from studies.core.judging import Contender, has_values, pooled
 from studies.core.plan import Demand
-from studies.core.repeating import again, repeats
+from studies.core.repeating import again, next_seed, repeats
 from studies.core.snapshot import LOSS
 from studies.core.stages.decay_schedule.forms import late
 from studies.core.starting import reusable, start
@@ -67,7 +67,8 @@ def later_doubt(context: Context[DecaySchedule]) -> Sequence[Proposal]:
     late_linear = late_linear_of(context)
     if late_linear is None or linear_verdict(context) == "gain" or late_verdict(context, 0) != "unclear":
         return ()
-    return [again(late_linear.after(0), 0, "whether a later decay helps is within noise (guide, stage 3; T).")]
+    first = late_linear.after(0)
+    return [again(first, next_seed(first), 0, "whether a later decay helps is within noise (guide, stage 3; T).")]
 
 
 def classic_forms(context: Context[DecaySchedule]) -> Sequence[Proposal]:

@@ -9,7 +9,7 @@ from studies.contract.states import TrialState
 from studies.core.contest import Contest, equal
 from studies.core.context import Context, StageT
 from studies.core.judging import Contender, dev_peak
-from studies.core.records import number, plural, trouble
+from studies.core.records import number, plain, plural, trouble
 from studies.core.snapshot import LOSS, Trial
 from studies.core.stats import Lead, Z
 
@@ -20,7 +20,7 @@ def shown(context: Context[StageT], judged_by: str, contender: Contender) -> str
 
 
 def _sign(context: Context[StageT], judged_by: str) -> int:
-    return 1 if judged_by != LOSS and context.maximize else -1
+    return 1 if judged_by == context.spec.metric.name and context.maximize else -1
 
 
 def runs_of(contender: Contender) -> str:
@@ -32,7 +32,8 @@ def against_noise(lead: Lead) -> str:
     if not math.isfinite(lead.standard_error):
         return "from single runs whose noise is not known"
     side = "beyond" if lead.clear else "within"
-    return f"{side} the noise (two standard errors: {number(Z * lead.standard_error)})"
+    pairs = f" over {lead.pairs} seeds in common" if lead.pairs else ""
+    return f"{side} the noise (two standard errors: {number(Z * lead.standard_error)}{pairs})"
 
 
 def note(best: Contender, other: Contender, stays: str = "") -> str:
@@ -63,9 +64,15 @@ def certainty(best: Contender, other: Contender, stays: str = "") -> str:
     return f"a lead of {number(lead.value)}, {against_noise(lead)}"
 
 
-def flip(context: Context[StageT], judged_by: str, name: str, other: Contender, level: float) -> str:
-    """Say beyond which mean, higher is better, a runner-up would be the choice."""
-    sign = _sign(context, judged_by)
+def flip(
+    context: Context[StageT], judged_by: str, best: Contender, other: Contender, *, name: str, errors: float
+) -> str:
+    """Say beyond which mean a runner-up would be the choice: once it leads by so many standard ``errors``.
+
+    They are negative where the runner-up is what stood there before, which a tie would leave as it was.
+    """
+    lead, sign = best.leads(other), _sign(context, judged_by)
+    level = other.mean + lead.value + errors * (plain(lead.standard_error) or 0.0)
     side = "above" if sign > 0 else "below"
     return f"A {judged_by} {side} {number(sign * level)} for {name}, which has {shown(context, judged_by, other)}."
 

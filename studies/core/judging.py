@@ -12,7 +12,7 @@ import numpy as np
 from studies.contract.base import Params
 from studies.contract.schedule import Schedule
 from studies.core import curves
-from studies.core.remembering import once_per_curve
+from studies.core.remembering import once
 from studies.core.snapshot import LOSS, Curve, Trial
 from studies.core.stats import Estimate, Lead, lead, mean_and_standard_error, paired_lead, pooled_deviation
 
@@ -25,12 +25,12 @@ class Reading:
     noise: float
 
 
-depth = once_per_curve(curves.depth)
-noise = once_per_curve(curves.noise)
-area = once_per_curve(curves.area)
-area_noise = once_per_curve(curves.area_noise)
-peak = once_per_curve(curves.peak)
-dev_noise = once_per_curve(curves.dev_noise)
+depth = once(curves.depth)
+noise = once(curves.noise)
+area = once(curves.area)
+area_noise = once(curves.area_noise)
+peak = once(curves.peak)
+dev_noise = once(curves.dev_noise)
 
 PAIRS = 2
 """Seeds in common from which on two configurations are compared seed by seed."""
@@ -204,7 +204,7 @@ def unsound(trial: Trial) -> bool:
     return _does_not_fall(trial.curve(LOSS))
 
 
-@once_per_curve
+@once
 def _does_not_fall(loss: Curve) -> bool:
     if not has_values(loss):
         return False

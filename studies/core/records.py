@@ -11,11 +11,11 @@ from studies.core import curves
 from studies.core.actions import Action, EndTrial, Fail
 from studies.core.context import Context, StageT
 from studies.core.judging import Contender, dev_peak
-from studies.core.remembering import once_per_curve
+from studies.core.remembering import once
 from studies.core.snapshot import LOSS, Trial
 from studies.core.space import lr_label
 
-diverged = once_per_curve(curves.diverged)
+diverged = once(curves.diverged)
 
 
 def end_diverged(context: Context[StageT]) -> tuple[Action, ...]:

@@ -55,12 +55,11 @@ def test_linear_from_the_start_comes_first_against_the_undecayed_run() -> None:
     assert second.schedule.end == second.num_steps
 
 
-def test_no_gain_beyond_noise_is_insensitive_after_a_repeat_of_both_and_a_late_decay() -> None:
+def test_no_gain_beyond_noise_is_insensitive_after_repeats_of_both_and_a_late_decay() -> None:
     simulation = run(scored(by_kind({"constant": 0.9, "linear": 0.9}), peak=0.9, noise=0.02))
     decision = simulation.decision(KIND)
-    *first, late_linear = simulation.keys(KIND)
-    assert first == ["undecayed", "linear/start=0", "linear/start=0/seed=1", "undecayed/seed=1"]
-    assert late_linear.startswith("linear/start=")
+    assert simulation.keys(KIND)[:4] == ("undecayed", "linear/start=0", "linear/start=0/seed=1", "undecayed/seed=1")
+    assert [key for key in simulation.keys(KIND) if key.startswith("linear/start=") and "start=0" not in key]
     assert decision.runners_up
     assert decision.choice["schedule"] == "constant"
     assert decision.reason.startswith("Insensitive to decay")
@@ -128,7 +127,7 @@ def test_an_equal_result_with_a_much_later_peak_is_decay_too_fast() -> None:
 def test_an_unclear_later_decay_is_repeated_before_it_is_given_up() -> None:
     simulation = run(scored(by_kind({"constant": 0.9, "linear": 0.9, "late linear": 0.9}), peak=0.6, noise=0.02))
     late_runs = [key for key in simulation.keys(KIND) if key.startswith("linear") and "start=0" not in key]
-    assert len(late_runs) == 2
+    assert len(late_runs) > 1
     assert simulation.decision(KIND).choice["schedule"] == "constant"
 
 

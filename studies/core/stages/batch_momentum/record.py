@@ -94,9 +94,8 @@ def _flip(context: Context[BatchMomentum], field: Contest, order: list[Contender
     if not others:
         return "Any other configuration with a better dev metric: raise budget.trials so that more can be run."
     second, incumbent = others[0], baseline_of(context, order)
-    one_error = plain(best.leads(second).standard_error) or 0.0
-    level = best.mean + (one_error if best == incumbent else -one_error if second == incumbent else 0.0)
-    return flip(context, field.judged_by, named(second), second, level)
+    errors = 1.0 if best == incumbent else -1.0 if second == incumbent else 0.0
+    return flip(context, field.judged_by, best, second, name=named(second), errors=errors)
 
 
 def _warnings(

@@ -122,9 +122,8 @@ def _flip(context: Context[DecaySchedule], field: Contest, order: list[Contender
     if not others:
         return "A decayed run with a better dev metric: raise budget.trials so that one can be run."
     second, baseline = others[0], baseline_of(context)
-    two_errors = Z * (plain(best.leads(second).standard_error) or 0.0)
-    level = best.mean + (two_errors if best == baseline else -two_errors if second == baseline else 0.0)
-    return flip(context, field.judged_by, describe(second.schedule), second, level)
+    errors = Z if best == baseline else -Z if second == baseline else 0.0
+    return flip(context, field.judged_by, best, second, name=describe(second.schedule), errors=errors)
 
 
 def _warnings(context: Context[DecaySchedule], field: Contest, order: list[Contender]) -> tuple[str, ...]:

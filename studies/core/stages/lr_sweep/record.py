@@ -8,7 +8,7 @@ from studies.contract.decision import Decision
 from studies.contract.states import TrialState
 from studies.contract.study_file import LrSweep
 from studies.core import curves
-from studies.core.contest_record import against_noise, note, unsteady_warning
+from studies.core.contest_record import against_noise, flip, note, shown, unsteady_warning
 from studies.core.context import Context, left_out
 from studies.core.records import candidate, cut_short, dev_score, number, plain, reasons, trouble
 from studies.core.snapshot import LOSS, Trial
@@ -91,8 +91,7 @@ def _quantity(context: Context[LrSweep]) -> str:
 
 
 def _shown(context: Context[LrSweep], standing: Standing) -> str:
-    sign = 1 if not judged_by_loss(context) and context.maximize else -1
-    return number(sign * standing.depth.mean)
+    return shown(context, _quantity(context), standing.depth)
 
 
 def _why(context: Context[LrSweep], order: list[Standing]) -> str:
@@ -130,13 +129,10 @@ def _flip(context: Context[LrSweep], order: list[Standing]) -> str:
     if not others:
         return "Any other rate with a finite loss: run more of the grid, with a larger budget.trials."
     second = others[0]
-    two_errors = Z * (plain(best.depth.leads(second.depth).standard_error) or 0.0)
     # Once as deep within noise the faster of the two wins; otherwise it takes a clear lead.
-    enough = -two_errors if ahead_by(best, second) == "depth" and fastest_of([best, second]) is second else two_errors
-    sign = 1 if not judged_by_loss(context) and context.maximize else -1
-    side = "above" if sign > 0 else "below"
-    level = number(sign * (best.depth.mean + enough))
-    return f"A {_quantity(context)} {side} {level} for lr {lr_label(second.lr)}, which has {_shown(context, second)}."
+    errors = -Z if ahead_by(best, second) == "depth" and fastest_of([best, second]) is second else Z
+    name = f"lr {lr_label(second.lr)}"
+    return flip(context, _quantity(context), best.depth, second.depth, name=name, errors=errors)
 
 
 def _warnings(context: Context[LrSweep], order: list[Standing]) -> tuple[str, ...]:

@@ -92,3 +92,21 @@ def test_a_dead_thread_is_trouble() -> None:
     with ticking(Scripted(SystemExit())) as ticker:
         wait_until(lambda: ticker.trouble is not None)
         assert "restart the service" in (ticker.trouble or "")
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable("away"), ValueError("a bug")], ids=repr)
+def test_it_finishes_once_in_its_own_thread_and_an_error_then_is_logged(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    names: list[str] = []
+
+    def finish() -> None:
+        names.append(threading.current_thread().name)
+        raise error
+
+    ticker = Ticker(Scripted(), 0.001, finish)
+    ticker.start()
+    ticker.stop()
+    assert names == ["stagetune-engine"]
+    assert "stops without its last records" in caplog.text
+    assert str(error) in caplog.text

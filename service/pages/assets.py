@@ -17,7 +17,7 @@ from importlib.resources.abc import Traversable
 from fastapi import APIRouter, Request, Response
 from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
-from service.pages.missing import missing_page
+from studies.errors import NotFound
 
 router = APIRouter()
 
@@ -82,7 +82,7 @@ def plotly() -> Asset:
 def plotly_file(request: Request, name: str) -> Response:
     """Answer with Plotly.js, only under the name that carries its version."""
     if name != plotly_name():
-        return missing_page(request, "There is no such file.")
+        raise NotFound("There is no such file.")
     return _answer(request, plotly(), lasting=True)
 
 
@@ -91,7 +91,7 @@ def static_file(request: Request, at_version: str, path: str) -> Response:
     """Answer with a bundled file; one asked for under another version must be asked for again next time."""
     asset = bundled().get(path)
     if asset is None:
-        return missing_page(request, "There is no such file.")
+        raise NotFound("There is no such file.")
     return _answer(request, asset, lasting=at_version == version())
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from service import format as people
+from service.pages.assets import plotly_name, version
 
 
 @cache
@@ -45,8 +46,6 @@ def href(request: Request, route: str, **parts: object) -> str:
 
 def page(request: Request, template: str, context: object, status: int = 200) -> HTMLResponse:
     """Render `template` with `context` as its variable ``page``."""
-    from service.pages.assets import plotly_name, version
-
     link = partial(href, request)
     text = (
         environment()

@@ -5,16 +5,18 @@ Both stores get the same requests; ids differ, so they are compared by trial num
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from studies.contract.states import StudyCommand
-from studies.contract.worker_protocol import AttemptReport, Lease, SyncRequest
-from studies.core.actions import ContinueTrial, EndTrial
+from studies.contract.views import MetricSummary
+from studies.contract.worker_protocol import AttemptReport, Lease, SyncAnswer, SyncRequest
+from studies.core.actions import Action, ContinueTrial, EndTrial
 from studies.errors import NotAllowedNow
 from studies.storage import MemoryStore, StudyStore, open_store
 from tests import builders as build
@@ -25,6 +27,11 @@ TRIALS = 4
 OUTCOMES = ["completed", "failed", "diverged", "stopped", "preempted"]
 VALUES = st.floats() | st.floats(width=32)
 Pair = tuple[Lease, Lease]
+
+
+def _numbers(summary: MetricSummary) -> str:
+    """A summary to compare by: NaN equals NaN, and SQLite has no -0.0 in a column of numbers (curves do, as bytes)."""
+    return repr([value + 0.0 for value in summary.model_dump().values()])
 
 
 class TwoStores(RuleBasedStateMachine):
@@ -52,7 +59,7 @@ class TwoStores(RuleBasedStateMachine):
         self.stored.expire_leases()
         self.stored.close()
 
-    def _both(self, call):  # type: ignore[no-untyped-def]
+    def _both(self, call: Callable[[StudyStore], str]) -> tuple[str, str]:
         return call(self.model), call(self.stored)
 
     @rule(
@@ -120,7 +127,7 @@ class TwoStores(RuleBasedStateMachine):
                 self.leases.append((worker, pair))
 
     @staticmethod
-    def _compare_answers(requests, answers) -> None:  # type: ignore[no-untyped-def]
+    def _compare_answers(requests: Sequence[SyncRequest], answers: Sequence[SyncAnswer]) -> None:
         places = [{report.attempt_id: place for place, report in enumerate(request.attempts)} for request in requests]
         for field in ("acknowledged", "lost"):
             first, second = (
@@ -145,7 +152,7 @@ class TwoStores(RuleBasedStateMachine):
         steps = trials(self.model, self.study[0])[number].num_steps + more
         self._apply(number, lambda trial_id: ContinueTrial(trial_id, steps, "still falling"))
 
-    def _apply(self, number, action) -> None:  # type: ignore[no-untyped-def]
+    def _apply(self, number: int, action: Callable[[str], Action]) -> None:
         done = []
         for store, study in zip(self.stores, self.study, strict=True):
             known = store.load(study)
@@ -173,20 +180,23 @@ class TwoStores(RuleBasedStateMachine):
             stored = {name: repr(store.curve(view.id, name)) for name in curves}
             assert stored == curves
             attempts = [(item.state, item.reason, item.started_from) for item in detail.attempts]
-            summaries = {name: repr(summary) for name, summary in sorted(view.metrics.items())}
+            summaries = {name: _numbers(summary) for name, summary in sorted(view.metrics.items())}
             log = store.log(view.id).text
             pictures.append((view.state, view.ended_because, view.num_steps, attempts, summaries, curves, log))
         assert sum(state == "running" for picture in pictures for state, _, _ in picture[3]) <= 4  # type: ignore[index]
         return pictures
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("sqlite", 12), ("postgres", 4)])
+@pytest.mark.parametrize(("kind", "examples"), [("sqlite", 20), ("postgres", 6)])
 def test_a_database_behaves_as_the_model(request: pytest.FixtureRequest, kind: str, examples: int) -> None:
     url = request.getfixturevalue(f"{kind}_store_url")
     machine = type("Machine", (TwoStores,), {"url": url})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples,
+            stateful_step_count=15,
+            phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking on a database takes minutes
+            suppress_health_check=list(HealthCheck),
         ),
     )

@@ -31,7 +31,7 @@ def until(page: Page, expression: str) -> None:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A browser a module: Playwright keeps an event loop running while it is open, which tests elsewhere cannot bear."""
+    """A browser a module: while it is open Playwright keeps an event loop running, which other tests cannot bear."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("needs Chromium: apt-get install chromium")

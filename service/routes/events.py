@@ -10,6 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from service.dependencies import StoreDep, StudyId
 from service.routes import PROBLEMS
@@ -49,10 +51,20 @@ def all_events(
     return _stream(request, store, None, last_event_id if last_event_id is not None else after)
 
 
+class Stream(EventSourceResponse):
+    """A stream of events whose client may stall: a machine that sleeps is no fault of the service."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            logger.info("an event stream was dropped: its client took nothing for %g s", SEND_TIMEOUT_SECONDS)
+
+
 def _stream(request: Request, store: StudyStore, study_id: str | None, after: int | None) -> EventSourceResponse:
     begin = store.last_event_id() if after is None else after
     stopping: asyncio.Event = request.app.state.stopping
-    return EventSourceResponse(
+    return Stream(
         follow(store, study_id, begin, stopping),
         ping=PING_SECONDS,
         send_timeout=SEND_TIMEOUT_SECONDS,

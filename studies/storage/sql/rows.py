@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from functools import cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -14,16 +13,16 @@ from studies.storage.records import AttemptRecord, StageRecord, StudyRecord, Tri
 
 Record = TypeVar("Record", StudyRecord, StageRecord, TrialRecord, AttemptRecord)
 
+_READERS: dict[type, Callable[[RowMapping], tuple[Any, ...]]] = {
+    kind: itemgetter(*[field.name for field in fields(kind)])
+    for kind in (StudyRecord, StageRecord, TrialRecord, AttemptRecord)
+}
+"""What takes a record's values from a row, in the order of its fields. Made once: rows come by the thousand."""
+
 
 def record(kind: type[Record], row: RowMapping) -> Record:
     """Return a row of a record's table as that record."""
-    return kind(*_reader(kind)(row))
-
-
-@cache
-def _reader(kind: type[Record]) -> Callable[[RowMapping], tuple[Any, ...]]:
-    """Return what takes a record's values from a row, in the order of its fields: rows come by the thousand."""
-    return itemgetter(*[field.name for field in fields(kind)])
+    return kind(*_READERS[kind](row))
 
 
 def records(connection: Connection, kind: type[Record], query: Select[Any]) -> list[Record]:

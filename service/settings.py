@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 DEFAULT_DATABASE = "sqlite:///stagetune-data/stagetune.db"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16
+
+
+class UnusableSettings(Exception):
+    """A setting is not what it must be: the message names it, and never repeats its value, which may be secret."""
 
 
 class UnsafeSettings(Exception):
@@ -32,7 +37,7 @@ class Settings(BaseSettings):
         root_path: the path prefix that a reverse proxy strips.
     """
 
-    model_config = SettingsConfigDict(env_prefix="STAGETUNE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="STAGETUNE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = DEFAULT_DATABASE
     host: str = "127.0.0.1"
@@ -52,6 +57,26 @@ class Settings(BaseSettings):
         if self.allowed_hosts or not is_loopback(self.host):
             return self.allowed_hosts
         return LOOPBACK_NAMES
+
+
+def read_settings(**given: Any) -> Settings:
+    """Return the settings that were given, the others from the environment or the defaults.
+
+    Raises:
+        UnusableSettings: a setting is not what it must be.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = [f"{_setting(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)]
+        raise UnusableSettings("; ".join(faults)) from None
+    except SettingsError as error:
+        raise UnusableSettings(f"{error}: lists are written as JSON") from None
+
+
+def _setting(location: tuple[int | str, ...]) -> str:
+    name = str(location[0])
+    return f"--{name.replace('_', '-')} or STAGETUNE_{name.upper()}"
 
 
 def is_loopback(host: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from service.cli.console import out
-from service.settings import Settings
+from service.settings import read_settings
 
 app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
@@ -27,5 +27,5 @@ def upgrade_schema(
     """Bring the database's schema up to this version; safe while others do the same."""
     from service.storage import upgrade  # heavy to load: not for `--help`
 
-    upgrade(database_url or Settings().database_url)
+    upgrade(database_url or read_settings().database_url)
     out.print("The database is up to date.")

@@ -23,7 +23,7 @@ from service.cli.worker_process import WorkerProcess, worker_command
 from service.client import ApiClient, ApiError
 from service.format import count
 from service.server import BackgroundServer, listen, url_of
-from service.settings import DEFAULT_DATABASE, Settings
+from service.settings import DEFAULT_DATABASE, Settings, read_settings
 from service.storage import open_database
 from studies.contract.states import StudyCommand
 from studies.contract.study_file import FunctionObjective, StudySpec
@@ -144,7 +144,7 @@ def _database_url(data_dir: Path) -> str:
 def _listening(port: int | None) -> Iterator[socket.socket]:
     """Listen on `port`, or on the usual one, or on a free one."""
     try:
-        listening = listen(LOOPBACK, Settings().port if port is None else port)
+        listening = listen(LOOPBACK, read_settings().port if port is None else port)
     except OSError as error:
         if port is not None:
             raise ApiError(f"port {port} cannot be used ({error.strerror}): choose another --port") from error

@@ -9,14 +9,32 @@ import typer
 
 from service.cli.console import err
 from service.client import ApiError
-from service.settings import Settings, require_safe_bind
+from service.settings import Settings, read_settings, require_safe_bind
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on. Beyond loopback a token is required.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
-    database_url: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://USER@HOST/NAME")] = None,
-    token: Annotated[str | None, typer.Option(help="Ask every client for it. Better: STAGETUNE_TOKEN.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            envvar="STAGETUNE_HOST",
+            help="Address to listen on. Default: 127.0.0.1; beyond loopback a token is required.",
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(envvar="STAGETUNE_PORT", help="Port to listen on. Default: 8080; 0 takes a free one."),
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="STAGETUNE_DATABASE_URL",
+            help="sqlite:///FILE or postgresql://USER@HOST/NAME. Default: sqlite:///stagetune-data/stagetune.db",
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="STAGETUNE_TOKEN", help="Ask every client for it; better set in the environment."),
+    ] = None,
     allowed_host: Annotated[list[str] | None, typer.Option(help="A name to answer to; may be repeated.")] = None,
     root_path: Annotated[str | None, typer.Option(help="Path prefix that a reverse proxy strips.")] = None,
 ) -> None:
@@ -47,4 +65,4 @@ def serve(
 
 
 def _settings(**given: Any) -> Settings:
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    return read_settings(**{name: value for name, value in given.items() if value is not None})

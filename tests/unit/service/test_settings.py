@@ -4,7 +4,15 @@ import pytest
 from pydantic import ValidationError
 
 from service.app import create_app
-from service.settings import LOOPBACK_NAMES, Settings, UnsafeSettings, is_loopback, require_safe_bind
+from service.settings import (
+    LOOPBACK_NAMES,
+    Settings,
+    UnsafeSettings,
+    UnusableSettings,
+    is_loopback,
+    read_settings,
+    require_safe_bind,
+)
 
 TOKEN = "a-token-that-is-long-enough"
 
@@ -57,3 +65,22 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("STAGETUNE_ALLOWED_HOSTS", '["a.example", "b.example"]')
     assert Settings().port == 9000
     assert Settings().allowed_hosts == ("a.example", "b.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("STAGETUNE_TOKEN", "hunter2", "--token or STAGETUNE_TOKEN: "),
+        ("STAGETUNE_PORT", "99999", "--port or STAGETUNE_PORT: "),
+        ("STAGETUNE_ALLOWED_HOSTS", "a.example", "allowed_hosts"),
+    ],
+)
+def test_an_unusable_setting_is_named_but_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UnusableSettings) as caught:
+        read_settings()
+    assert said in str(caught.value)
+    assert value not in str(caught.value)
+    assert caught.value.__suppress_context__

@@ -215,6 +215,7 @@ def test_a_winner_that_has_not_converged_is_continued_once_from_its_checkpoint()
     assert decision.choice == {"lr": 0.01, "num_steps": 120}
     assert decision.evidence["convergence_step"] is None
     assert any("still falls after 120 steps" in warning for warning in decision.warnings)
+    assert "wins with a smoothed loss after 80 steps of" in decision.reason
 
 
 def test_a_winner_that_diverges_when_it_is_continued_makes_room_for_the_next() -> None:

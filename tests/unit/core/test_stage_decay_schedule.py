@@ -108,6 +108,17 @@ def test_a_late_decay_may_pay_where_one_from_step_0_makes_no_difference() -> Non
     assert simulation.decision(KIND).reason.startswith("Decay pays")
 
 
+def test_a_baseline_that_has_its_repeats_is_not_run_again_while_the_decay_catches_up() -> None:
+    """Both are compared over the seeds that they have in common."""
+    spec = study({"kind": "batch_momentum", "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [1.0, 2.0]}, DECAY)
+    world = scored(by_kind({"constant": 0.9, "linear": 0.9}, 0.9), peak=0.6, noise=0.02)
+    simulation = Simulation(spec, world).run()
+    seeds = {trial.seed for trial in simulation.snapshot.of("batch_momentum")}
+    assert seeds == {0, 1, 2}
+    assert not [key for key in simulation.keys(KIND) if key.startswith("undecayed")]
+    assert "seeds in common" in simulation.decision(KIND).reason
+
+
 def test_a_decay_ahead_within_noise_says_so_and_what_would_be_enough() -> None:
     simulation = run(scored(by_kind({"constant": 0.9, "linear": 0.9, "late linear": 0.905}), peak=0.9, noise=0.02))
     decision = simulation.decision(KIND)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +22,13 @@ from service.routes import events, export, health, studies, trials, workers
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
 from service.ticker import Ticker
+from studies.engine import Engine
 from studies.storage.port import StudyStore
+
+logger = logging.getLogger(__name__)
+
+RECORD_SECONDS = 5.0
+"""How long a server that stops goes on to complete Optuna's record. What is left then, its next start writes."""
 
 
 def create_app(settings: Settings, store: StudyStore | None = None, tick: Callable[[], None] | None = None) -> FastAPI:
@@ -71,7 +79,7 @@ async def _running(
     engine = build_engine(settings, store)
     app.state.store = store
     app.state.stopping = asyncio.Event()
-    app.state.ticker = Ticker(tick or engine.tick, settings.tick_seconds)
+    app.state.ticker = _ticker(engine, settings) if tick is None else Ticker(tick, settings.tick_seconds)
     app.state.ticker.start()
     try:
         yield
@@ -81,6 +89,15 @@ async def _running(
         engine.close()
         if given is None:
             store.close()
+
+
+def _ticker(engine: Engine, settings: Settings) -> Ticker:
+    def record_the_last() -> None:
+        deadline = time.monotonic() + RECORD_SECONDS
+        if not engine.flush(lambda: time.monotonic() < deadline):
+            logger.info("Optuna's record is not complete yet: the next start of the server goes on with it")
+
+    return Ticker(engine.tick, settings.tick_seconds, record_the_last)
 
 
 def _add_routes(app: FastAPI) -> None:

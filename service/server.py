@@ -16,6 +16,9 @@ GRACE_SECONDS = 5
 
 START_SECONDS = 30.0
 
+LINGER_TICKS = 100
+"""Ticks (tenths of a second) between two looks for closed connections that linger."""
+
 
 class Server(uvicorn.Server):
     """Tells the app that it stops *before* uvicorn waits for open streams, so that these end at once."""
@@ -32,9 +35,28 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self.app = app
+        self._closing: set[object] = set()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % LINGER_TICKS == 0:
+            self.cut_lingering()
+        return await super().on_tick(counter)
+
+    def cut_lingering(self) -> None:
+        """Cut what was closing at the last look too.
+
+        The client of such a connection does not take what is left for it (a browser whose machine sleeps): closing
+        waits for that, for ever if need be, with a descriptor and a buffer.
+        """
+        closing = {each for each in self.server_state.connections if each.transport.is_closing()}
+        for connection in closing:
+            if connection in self._closing:
+                connection.transport.abort()
+        self._closing = set(closing)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.app.state.stopping.set()
+        self.cut_lingering()
         await super().shutdown(sockets)
 
 

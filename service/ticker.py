@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from studies.errors import StorageUnavailable
@@ -16,13 +17,21 @@ MAX_BACKOFF_SECONDS = 5.0
 class Ticker:
     """Calls `tick` every `seconds` in a background thread until stopped.
 
+    After a tick that took longer than that it pauses for as long as it took: requests get at least half of the time.
+
     A tick that raises is logged and tried again, ever more slowly; until one succeeds `trouble` says what is wrong,
     and the service reports itself as not ready.
+
+    Args:
+        tick: what to do again and again.
+        seconds: pause between two ticks.
+        finish: what to do once, in the same thread, when it is stopped.
     """
 
-    def __init__(self, tick: Callable[[], None], seconds: float) -> None:
+    def __init__(self, tick: Callable[[], None], seconds: float, finish: Callable[[], None] = lambda: None) -> None:
         self._tick = tick
         self._seconds = seconds
+        self._finish = finish
         self._stop = threading.Event()
         self._failure: str | None = None
         self._thread = threading.Thread(target=self._run, name="stagetune-engine", daemon=True)
@@ -31,7 +40,7 @@ class Ticker:
         self._thread.start()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Let the tick that runs now end, and no other begin; wait for that at most `timeout` seconds."""
+        """Let the tick that runs now end, and no other begin, then finish; wait for that at most `timeout` seconds."""
         self._stop.set()
         self._thread.join(timeout)
 
@@ -45,10 +54,21 @@ class Ticker:
         return None
 
     def _run(self) -> None:
-        failures = 0
-        while not self._stop.wait(self._pause(failures)):
+        failures, took = 0, 0.0
+        while not self._stop.wait(max(self._pause(failures), min(took, MAX_BACKOFF_SECONDS))):
+            began = time.monotonic()
             failures = 0 if self._try_once() else failures + 1
+            took = time.monotonic() - began
+        self._finish_up()
         logger.info("the engine has stopped")
+
+    def _finish_up(self) -> None:
+        try:
+            self._finish()
+        except StorageUnavailable as error:
+            logger.warning("the engine stops without its last records, the next start makes up for them: %s", error)
+        except Exception:
+            logger.exception("the engine stops without its last records, the next start makes up for them")
 
     def _pause(self, failures: int) -> float:
         return self._seconds if not failures else min(self._seconds * 2.0**failures, MAX_BACKOFF_SECONDS)

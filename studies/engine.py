@@ -75,24 +75,39 @@ class Engine:
         self._unmirrored: set[str] = set()
         self._unrecorded: set[str] = set()
         self._failures: Counter[str] = Counter()
+        self._away = True
 
     def tick(self) -> None:
         """Expire leases, move every study of which there is news, and record what has settled.
 
         A study that raises does not keep the others from moving: it is tried again, and failed with the reason after
-        `MAX_FAILURES` ticks in a row.
+        `MAX_FAILURES` ticks in a row. The first tick, and the first after the database was away, excuses workers that
+        have not been heard of meanwhile: nobody was there to hear them.
 
         Raises:
             StorageUnavailable: the database does not answer; nothing is lost, the next tick goes on.
         """
+        try:
+            self._tend_leases()
+            self._move_studies()
+            self._record_some()
+        except StorageUnavailable:
+            self._away = True
+            raise
+
+    def _tend_leases(self) -> None:
+        if self._away:
+            self._store.extend_leases()
+            self._away = False
         self._store.expire_leases()
+
+    def _move_studies(self) -> None:
         self._take_news()
         active = self._store.active_studies()
         self._due.intersection_update(active)
         for study_id in active:
             if study_id in self._due:
                 self._advance(study_id)
-        self._record_some()
 
     def step(self, study_id: str) -> bool:
         """Decide once and do it; return whether the study moved, by us or by another, so that asking again is due."""
@@ -105,15 +120,21 @@ class Engine:
                 return True
         return True
 
-    def flush(self) -> None:
-        """Record all that has settled, however long it takes: for a program that ends when its study does.
+    def flush(self, more: Callable[[], bool] = lambda: True) -> bool:
+        """Record what has settled, as long as `more` allows; return whether nothing is left to record.
+
+        For a program that ends: what is left is recorded when an engine works on this store again.
+
+        Args:
+            more: asked before every batch of at most `MIRROR_BATCH` trials a study.
 
         Raises:
             StorageUnavailable: as `tick`.
         """
         self._take_news()
-        while self._unmirrored:
+        while self._unmirrored and more():
             self._record_some()
+        return not self._unmirrored
 
     def close(self) -> None:
         """Give the mirror's connections back; the store is the caller's."""
@@ -187,7 +208,7 @@ class Engine:
     def _record(self, study_id: str) -> None:
         """Record a study's settled trials; what fails is tried again with the next news or refresh."""
         try:
-            settled = self._store.settled_trials(study_id)
+            settled = self._store.settled_trials(study_id, limit=MIRROR_BATCH + 1)
             if settled:
                 spec = self._store.get_study(study_id).spec
                 numbers = self._mirror.write(spec.name, spec.metric.direction, settled[:MIRROR_BATCH])

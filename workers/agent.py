@@ -39,8 +39,8 @@ logger = logging.getLogger(__name__)
 SHORTEST_PAUSE = 0.1
 """Seconds between two syncs when the end of a run asks for one at once: its place on the device is free."""
 
-MAX_POINTS_PER_SYNC = 65_536
-"""Bounds a request to some megabytes; what exceeds it waits for the next one."""
+MAX_BYTES_PER_SYNC = 4 * 2**20
+"""Half of what a server takes by default; what exceeds it waits for the next request."""
 
 HARD_STOP_SECONDS = 5.0
 
@@ -258,11 +258,11 @@ class Agent:
 
 
 def _bounded(attempts: Iterable[Attempt]) -> Iterator[AttemptReport]:
-    """Yield reports up to the bounds of one request. Every attempt must be heard of, so metrics give way first."""
-    room = MAX_POINTS_PER_SYNC
+    """Yield reports up to the bounds of one request. Every attempt must be heard of, so its news give way first."""
+    room = MAX_BYTES_PER_SYNC
     for attempt in islice(attempts, MAX_ATTEMPTS_PER_SYNC):
         report = attempt.report()
-        size = sum(len(chunk.steps) for chunk in report.metrics)
+        size = len(report.model_dump_json())
         if size > room:
             report = attempt.heartbeat()
         else:

@@ -13,7 +13,7 @@ from workers.log_tail import LogTail
 from workers.outbox import Outbox
 from workers.run_directory import RunDirectory
 from workers.supervisor import RunHandle, Supervisor
-from workers.verdict import Remains, StopRequest, judge
+from workers.verdict import MAX_REASON, Remains, StopRequest, judge
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +55,12 @@ class Attempt:
             outcome = await self._run(supervisor)
         except ConnectionError as fault:
             outcome = Outcome(state="preempted", reason=f"the run could not be started: {fault}")
-        except (OSError, ValueError, BrokenFrame) as fault:
-            outcome = Outcome(state="failed", reason=f"the worker could not run it: {type(fault).__name__}: {fault}")
-        if self._tail is not None:
-            self._outbox.add_log(self._tail.drain())
+        except Exception as fault:  # Whatever it is, it ends this attempt alone, not the agent with all others.
+            reason = f"the worker could not run it: {type(fault).__name__}: {fault}"
+            logger.debug("%s: %s", self.label, reason, exc_info=True)
+            outcome = Outcome(state="failed", reason=reason[:MAX_REASON])
+        while self._take_log():
+            pass
         self._outbox.close(outcome)
         logger.info("%s: %s%s", self.label, outcome.state, f" ({outcome.reason})" if outcome.reason else "")
 
@@ -85,8 +87,7 @@ class Attempt:
 
     def report(self) -> AttemptReport:
         """Return heartbeat and news in one."""
-        if self._tail is not None:
-            self._outbox.add_log(self._tail.read())
+        self._take_log()
         return self._outbox.report()
 
     def heartbeat(self) -> AttemptReport:
@@ -96,8 +97,24 @@ class Attempt:
         """The server has what was last reported; note down how far that goes, for a later attempt."""
         before = self._outbox.delivered
         self._outbox.acknowledge()
-        if self._home is not None and self._outbox.delivered > before:
+        if self._home is None or self._outbox.delivered == before:
+            return
+        try:
             self._home.write_delivered(self._outbox.delivered)
+        except OSError as fault:  # A later attempt repeats a little more then, that is all.
+            logger.warning("%s: cannot note what was delivered: %s", self.label, fault)
+
+    def _take_log(self) -> bool:
+        """Take the next piece of the log; return whether there was one and there may be more to take."""
+        if self._tail is None:
+            return False
+        try:
+            piece = self._tail.read()
+        except OSError as fault:
+            logger.warning("%s: its log cannot be read: %s", self.label, fault)
+            return False
+        self._outbox.add_log(piece)
+        return bool(piece) and not self._outbox.log_is_full
 
     async def _run(self, supervisor: Supervisor) -> Outcome:
         self._home = home = RunDirectory.of(self._workdir, self.lease.run)

@@ -17,7 +17,9 @@ from pydantic import ValidationError
 from studies.contract.base import Message
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
 
-TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+"""Half a lease by default: a connection that has gone dead is given up while there is time for another try."""
+
 LONGEST_PAUSE = 15.0
 RETRIED = frozenset({408, 409, 425, 429, 507})
 """Client errors that time may mend; 5xx are retried as well."""
@@ -75,6 +77,8 @@ class Client:
             response = await self._http.post(
                 path, content=message.model_dump_json(), headers={"Content-Type": "application/json"}
             )
+        except httpx.UnsupportedProtocol as fault:
+            raise Refused(f"'{self.server}' is no server's address: write it as http://HOST:PORT") from fault
         except httpx.TransportError as fault:
             raise Unavailable(f"no answer from {self.server} ({type(fault).__name__}): is the server up?") from fault
         _raise_for(response)

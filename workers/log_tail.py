@@ -18,17 +18,11 @@ class LogTail:
 
     def read(self) -> str:
         """Return the next piece, at most `READ_BYTES` long, empty where there is nothing new."""
-        if not self._path.exists():
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                piece = file.read(READ_BYTES)
+        except FileNotFoundError:
             return ""
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            piece = file.read(READ_BYTES)
         self._offset += len(piece)
         return self._decoder.decode(piece)
-
-    def drain(self) -> str:
-        """Return everything that is left."""
-        pieces = []
-        while piece := self.read():
-            pieces.append(piece)
-        return "".join(pieces)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from studies.contract.worker_protocol import (
+    MAX_COUNT,
     MAX_LOG_CHARS,
     MAX_POINTS_PER_CHUNK,
     AttemptReport,
@@ -71,8 +72,10 @@ class Outbox:
         Raises:
             ValueError, TypeError, OverflowError: what no metric chunk could carry.
         """
-        if not METRIC_NAME.fullmatch(name) or len(steps) != len(values) or min(steps, default=0) < 0:
+        if not METRIC_NAME.fullmatch(name) or len(steps) != len(values):
             raise ValueError(f"{name!r}: not points of a metric")
+        if min(steps, default=0) < 0 or max(steps, default=0) > MAX_COUNT:
+            raise ValueError(f"{name!r}: steps have to lie in 0..{MAX_COUNT}")
         series = self._series[name]
         series.steps.extend(steps)
         series.values.extend(values)
@@ -83,6 +86,10 @@ class Outbox:
         if room >= 0 and text:
             self._log += text if len(text) <= room else text[:room] + TRUNCATED
             self._log_taken += len(text)
+
+    @property
+    def log_is_full(self) -> bool:
+        return self._log_taken > MAX_LOG_CHARS_PER_ATTEMPT
 
     def close(self, outcome: Outcome) -> None:
         """Say how the attempt ended. It is sent with the last of the metrics, never before them."""

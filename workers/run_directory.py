@@ -15,9 +15,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from studies.contract.base import Scalar
 from studies.contract.worker_protocol import RunSpec
 
+_ERROR = TypeAdapter(dict[str, Scalar])
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -65,10 +68,11 @@ class RunDirectory:
         _write(self.error, json.dumps(error))
 
     def read_error(self) -> dict[str, Scalar] | None:
-        if not self.error.exists():
+        """Return the error record, None where there is none that can be read: user code may write here too."""
+        try:
+            return _ERROR.validate_json(self.error.read_bytes())
+        except (FileNotFoundError, ValidationError):
             return None
-        error: dict[str, Scalar] = json.loads(self.error.read_text())
-        return error
 
     @property
     def delivered(self) -> int:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from service.dependencies import StoreDep, StudyId
 from service.routes import PROBLEMS
 from studies.contract.views import Event
+from studies.errors import StorageUnavailable
 from studies.storage.port import StudyStore
+
+logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 PING_SECONDS = 15
@@ -45,10 +51,20 @@ def all_events(
     return _stream(request, store, None, last_event_id if last_event_id is not None else after)
 
 
+class Stream(EventSourceResponse):
+    """A stream of events whose client may stall: a machine that sleeps is no fault of the service."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            logger.info("an event stream was dropped: its client took nothing for %g s", SEND_TIMEOUT_SECONDS)
+
+
 def _stream(request: Request, store: StudyStore, study_id: str | None, after: int | None) -> EventSourceResponse:
     begin = store.last_event_id() if after is None else after
     stopping: asyncio.Event = request.app.state.stopping
-    return EventSourceResponse(
+    return Stream(
         follow(store, study_id, begin, stopping),
         ping=PING_SECONDS,
         send_timeout=SEND_TIMEOUT_SECONDS,
@@ -61,10 +77,19 @@ async def follow(
 ) -> AsyncIterator[ServerSentEvent]:
     """Yield the events behind `after` as they come, until the service stops."""
     while not stopping.is_set():
-        for event in await run_in_threadpool(store.events, study_id, after):
+        for event in await _later(store, study_id, after):
             after = event.id
             yield _message(event)
         await _pause(stopping)
+
+
+async def _later(store: StudyStore, study_id: str | None, after: int) -> Sequence[Event]:
+    """Return what there is behind `after`; nothing while the database is away, so that the stream outlives that."""
+    try:
+        return await run_in_threadpool(store.events, study_id, after)
+    except StorageUnavailable as error:  # The engine's thread says it aloud; here it would be said for every browser.
+        logger.debug("events cannot be read: %s", error)
+        return ()
 
 
 def _message(event: Event) -> ServerSentEvent:

@@ -136,7 +136,7 @@ class MemoryStore:
                 self._write(picture)
             return True
 
-    def settled_trials(self, study_id: str) -> Sequence[SettledTrial]:
+    def settled_trials(self, study_id: str, limit: int | None = None) -> Sequence[SettledTrial]:
         with self._lock:
             study = self._study(study_id)
             stages = self._tables.stages[study_id]
@@ -149,7 +149,7 @@ class MemoryStore:
             metric = study.spec.metric
             return [
                 presenting.settled_trial(trial, self._summaries(trial.id), self.curve(trial.id, metric.name), metric)
-                for trial in trials
+                for trial in trials[:limit]
             ]
 
     def mark_mirrored(self, numbers: Mapping[str, int]) -> None:
@@ -164,6 +164,12 @@ class MemoryStore:
             for attempt in overdue:
                 self._end(attempt, ending, now)
             return len(overdue)
+
+    def extend_leases(self) -> None:
+        with self._lock:
+            expiry = self._clock() + self._lease_seconds
+            extended = [replace(attempt, lease_expires_at=expiry) for attempt in self._tables.live_attempts()]
+            self._tables.attempts.update({attempt.id: attempt for attempt in extended})
 
     # --- trials --------------------------------------------------------------------------------------------------
 

@@ -109,14 +109,23 @@ class StudyStore(Protocol):
         meanwhile ended otherwise changes nothing. A study that is neither queued nor running is not changed: False.
         """
 
-    def settled_trials(self, study_id: str) -> Sequence[SettledTrial]:
-        """Return trials of closed stages (or of an ended study) that Optuna's record lacks, ordered by number."""
+    def settled_trials(self, study_id: str, limit: int | None = None) -> Sequence[SettledTrial]:
+        """Return trials of closed stages (or of an ended study) that Optuna's record lacks, ordered by number.
+
+        At most `limit` of them, all where it is None.
+        """
 
     def mark_mirrored(self, numbers: Mapping[str, int]) -> None:
         """Remember the Optuna trial number of each trial id."""
 
     def expire_leases(self) -> int:
         """End attempts whose lease has run out, by `after_attempt`; return how many."""
+
+    def extend_leases(self) -> None:
+        """Give every running attempt a whole lease from now.
+
+        For a server that comes (back) to its database: while it was away, no worker could be heard of.
+        """
 
     # --- trials --------------------------------------------------------------------------------------------------
 

@@ -120,14 +120,17 @@ class HttpStore:
     def apply(self, study_id: str, version: int, actions: Sequence[Action]) -> bool:
         return self._behind.apply(study_id, version, actions)
 
-    def settled_trials(self, study_id: str) -> Sequence[SettledTrial]:
-        return self._behind.settled_trials(study_id)
+    def settled_trials(self, study_id: str, limit: int | None = None) -> Sequence[SettledTrial]:
+        return self._behind.settled_trials(study_id, limit)
 
     def mark_mirrored(self, numbers: Mapping[str, int]) -> None:
         self._behind.mark_mirrored(numbers)
 
     def expire_leases(self) -> int:
         return self._behind.expire_leases()
+
+    def extend_leases(self) -> None:
+        self._behind.extend_leases()
 
     def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
         return self._behind.curves(study_id, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studies.contract.states import AttemptState, StageState, StudyCommand, StudyState, TrialState
-from studies.core.actions import CloseStage, ContinueTrial, EndTrial, Finish, OpenStage
+from studies.core.actions import CloseStage, ContinueTrial, EndTrial, Fail, Finish, OpenStage
 from studies.errors import NotFound
 from studies.storage import StudyStore
 from tests import builders as build
@@ -169,6 +169,13 @@ def test_trials_settle_with_their_stage_and_are_mirrored_once(store: StudyStore)
     assert (cancelled.state, cancelled.score) == (TrialState.CANCELLED, None)
 
 
+def test_settled_trials_come_in_the_portions_asked_for(store: StudyStore) -> None:
+    study_id = running_study(store, "a", "b", "c")
+    decide(store, study_id, Fail("enough"))
+    portions = [[item.attributes["key"] for item in store.settled_trials(study_id, limit)] for limit in (None, 2)]
+    assert portions == [["a", "b", "c"], ["a", "b"]]
+
+
 def test_an_expired_lease_puts_the_trial_back_once(store: StudyStore, advance: Advance) -> None:
     study_id = running_study(store)
     gone, other = store.register_worker(build.worker("gone")), store.register_worker(build.worker("other"))
@@ -196,6 +203,20 @@ def test_a_sync_keeps_the_lease(store: StudyStore, advance: Advance) -> None:
         advance(LEASE_SECONDS * 0.8)
         store.sync(worker_id, build.sync(build.report(lease)))
         assert store.expire_leases() == 0
+
+
+def test_an_extended_lease_holds_for_a_whole_lease_more(store: StudyStore, advance: Advance) -> None:
+    running_study(store)
+    worker_id = store.register_worker(build.worker())
+    lease = take(store, worker_id)
+    advance(LEASE_SECONDS + 1)
+    store.extend_leases()
+    advance(LEASE_SECONDS - 1)
+    assert store.expire_leases() == 0
+    advance(2)
+    assert store.expire_leases() == 1
+    store.extend_leases()
+    assert store.sync(worker_id, build.sync(build.report(lease), capacity=0)).lost == (lease.attempt_id,)
 
 
 def test_a_trial_that_outlives_many_workers_fails(store: StudyStore, advance: Advance) -> None:

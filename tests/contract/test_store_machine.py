@@ -5,6 +5,7 @@ Both stores get the same requests; ids differ, so they are compared by trial num
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pytest
@@ -14,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from studies.contract.states import StudyCommand
 from studies.contract.views import MetricSummary
-from studies.contract.worker_protocol import AttemptReport, Lease, SyncRequest
-from studies.core.actions import ContinueTrial, EndTrial
+from studies.contract.worker_protocol import AttemptReport, Lease, SyncAnswer, SyncRequest
+from studies.core.actions import Action, ContinueTrial, EndTrial
 from studies.errors import NotAllowedNow
 from studies.storage import MemoryStore, StudyStore, open_store
 from tests import builders as build
@@ -58,7 +59,7 @@ class TwoStores(RuleBasedStateMachine):
         self.stored.expire_leases()
         self.stored.close()
 
-    def _both(self, call):  # type: ignore[no-untyped-def]
+    def _both(self, call: Callable[[StudyStore], str]) -> tuple[str, str]:
         return call(self.model), call(self.stored)
 
     @rule(
@@ -126,7 +127,7 @@ class TwoStores(RuleBasedStateMachine):
                 self.leases.append((worker, pair))
 
     @staticmethod
-    def _compare_answers(requests, answers) -> None:  # type: ignore[no-untyped-def]
+    def _compare_answers(requests: Sequence[SyncRequest], answers: Sequence[SyncAnswer]) -> None:
         places = [{report.attempt_id: place for place, report in enumerate(request.attempts)} for request in requests]
         for field in ("acknowledged", "lost"):
             first, second = (
@@ -151,7 +152,7 @@ class TwoStores(RuleBasedStateMachine):
         steps = trials(self.model, self.study[0])[number].num_steps + more
         self._apply(number, lambda trial_id: ContinueTrial(trial_id, steps, "still falling"))
 
-    def _apply(self, number, action) -> None:  # type: ignore[no-untyped-def]
+    def _apply(self, number: int, action: Callable[[str], Action]) -> None:
         done = []
         for store, study in zip(self.stores, self.study, strict=True):
             known = store.load(study)

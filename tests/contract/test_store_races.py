@@ -59,7 +59,7 @@ def test_each_trial_is_leased_once(servers: tuple[StudyStore, StudyStore]) -> No
             held = list(store.sync(workers[number], build.sync(*reports)).leases)
             leased.extend(held)
 
-    _race(*[lambda number=number: work(number) for number in range(RACERS)])  # type: ignore[misc]
+    _race(*[lambda number=number: work(number) for number in range(RACERS)])
     assert Counter(lease.run.trial_number for lease in leased) == Counter(range(TRIALS))
     assert {trial.state for trial in trials(servers[0], study_id)} == {TrialState.COMPLETED}
 
@@ -68,17 +68,17 @@ def test_a_decision_is_applied_once(servers: tuple[StudyStore, StudyStore]) -> N
     study_id = running_study(servers[0])
     version = servers[0].load(study_id).version
     close = [CloseStage("lr_sweep", build.decision()), build.add_trials("next", stage="batch_momentum")]
-    won = _race(*[lambda store=store: store.apply(study_id, version, close) for store in servers * 3])  # type: ignore[misc]
+    won = _race(*[lambda store=store: store.apply(study_id, version, close) for store in servers * 3])
     assert sorted(map(bool, won)) == [False] * 5 + [True]
     assert len(servers[1].decisions(study_id)) == 1
     assert [trial.key for trial in trials(servers[1], study_id)] == ["lr=0.1", "next"]
 
 
 def test_a_name_is_won_once_and_a_key_answered_alike(servers: tuple[StudyStore, StudyStore]) -> None:
-    answers = _race(*[lambda store=store: store.create_study(build.spec("wanted")) for store in servers * 2])  # type: ignore[misc]
+    answers = _race(*[lambda store=store: store.create_study(build.spec("wanted")) for store in servers * 2])
     assert sum(isinstance(answer, NameTaken) for answer in answers) == 3
     spec = build.spec("keyed")
-    created = _race(*[lambda store=store: store.create_study(spec, "key") for store in servers * 2])  # type: ignore[misc]
+    created = _race(*[lambda store=store: store.create_study(spec, "key") for store in servers * 2])
     assert len({answer.study_id for answer in created}) == 1  # type: ignore[attr-defined]
     assert sum(answer.fresh for answer in created) == 1  # type: ignore[attr-defined]
 
@@ -89,7 +89,7 @@ def test_a_request_that_arrives_twice_at_once_counts_once(servers: tuple[StudySt
     lease = take(servers[0], worker_id)
     chunks = [build.chunk("loss", {n: 1.0}, sequence=n) for n in range(5)]
     news = build.sync(build.report(lease, *chunks, outcome="failed", log="once"))
-    answers = _race(*[lambda store=store: store.sync(worker_id, news) for store in servers * 2])  # type: ignore[misc]
+    answers = _race(*[lambda store=store: store.sync(worker_id, news) for store in servers * 2])
     assert {answer.acknowledged for answer in answers} == {(lease.attempt_id,)}  # type: ignore[attr-defined]
     view = servers[1].get_trial(lease.run.trial_id)
     assert (view.metrics["loss"].count, len(view.attempts)) == (5, 2)
@@ -119,7 +119,7 @@ def test_no_lease_escapes_a_pause(servers: tuple[StudyStore, StudyStore]) -> Non
     study_id = running_study(servers[0], *(f"t{number}" for number in range(8)))
     workers = [servers[0].register_worker(build.worker(f"w{number}")) for number in range(4)]
     syncs = [
-        lambda worker=worker, store=store: store.sync(worker, build.sync())  # type: ignore[misc]
+        lambda worker=worker, store=store: store.sync(worker, build.sync())
         for worker, store in zip(workers, servers * 2, strict=True)
     ]
     _race(*syncs, lambda: servers[1].command(study_id, StudyCommand.PAUSE))
@@ -148,7 +148,7 @@ def test_a_reader_of_events_misses_none(servers: tuple[StudyStore, StudyStore]) 
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        _race(*[lambda number=number: write(number) for number in range(4)])  # type: ignore[misc]
+        _race(*[lambda number=number: write(number) for number in range(4)])
     finally:
         finished.set()
         reader.join(timeout=60)

@@ -6,17 +6,21 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import httpx
+import psutil
 import pytest
 
 from service.app import create_app
 from service.server import BackgroundServer, listen, url_of
 from service.settings import Settings
 from studies.contract.states import StudyCommand
+from studies.contract.views import Event
+from studies.errors import StorageUnavailable
 from studies.storage.memory import MemoryStore
 from tests.builders import spec
+from tests.integration.worker_harness import wait_for
 
 DEADLINE = 10.0
 
@@ -100,6 +104,56 @@ def test_an_open_stream_does_not_hold_up_the_end(store: MemoryStore) -> None:
     assert time.monotonic() - asked < 4
     assert ended.wait(DEADLINE), "the stream was cut off rather than ended"
     reader.join(DEADLINE)
+
+
+class Flood(MemoryStore):
+    """A store in which more happens than a client that has stalled can be sent."""
+
+    def events(self, study_id: str | None, after: int, limit: int = 500) -> list[Event]:
+        event = Event(id=after + 1, study_id="st_1", kind="trial", message="x" * 100_000, at=0.0)
+        return [event.model_copy(update={"id": after + number}) for number in range(1, limit)]
+
+
+def test_a_browser_that_stalls_is_dropped_and_its_connection_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.routes.events.SEND_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("service.server.LINGER_TICKS", 1)
+    with serving(Flood()) as server, socket.socket() as browser:
+        browser.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        host, port = server.url.removeprefix("http://").split(":")
+        browser.connect((host, int(port)))
+        browser.sendall(b"GET /api/v1/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_for(lambda: connected(int(port)), "the connection", DEADLINE)
+        wait_for(lambda: not connected(int(port)), "the end of the connection", DEADLINE)
+
+
+def connected(port: int) -> bool:
+    """Whether this process holds the server's end of a connection."""
+    ours = psutil.Process().net_connections("tcp4")
+    return any(each.laddr.port == port and each.status == psutil.CONN_ESTABLISHED for each in ours)
+
+
+class Away(MemoryStore):
+    """A store whose database is away for the first look at its events."""
+
+    looks = 0
+
+    def events(self, study_id: str | None, after: int, limit: int = 500) -> Sequence[Event]:
+        self.looks += 1
+        if self.looks == 1:
+            raise StorageUnavailable
+        return super().events(study_id, after, limit)
+
+
+def test_a_stream_outlives_a_database_that_is_away() -> None:
+    store = Away()
+    study_id = store.create_study(spec()).study_id
+    with (
+        serving(store) as server,
+        httpx.stream("GET", f"{server.url}/api/v1/events?after=0", timeout=DEADLINE) as answer,
+    ):
+        (event,) = events(answer.iter_lines(), 1)
+    assert json.loads(event["data"])["study_id"] == study_id
+    assert store.looks > 1
 
 
 # --- slow and hostile clients ----------------------------------------------------------------------------------------

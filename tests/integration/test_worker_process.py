@@ -200,8 +200,21 @@ def test_when_the_nursery_is_killed_runs_go_on_and_new_ones_start(
         ("x = 1\n", "failed", "has no function 'train'"),
         ("def train(trial):\n    import torch.nothing_of_the_kind\n", "failed", "ModuleNotFoundError"),
         ("def train(trial):\n    trial.report(2, loss=1)\n    trial.report(2, loss=1)\n", "failed", "rising steps"),
+        ("def train(trial):\n    trial.report(2**31, loss=1)\n", "failed", "ValueError: step 2147483648"),
     ],
-    ids=["raises", "killed", "segfault", "exit 0", "exit 3", "no metric", "nan", "no function", "import", "steps"],
+    ids=[
+        "raises",
+        "killed",
+        "segfault",
+        "exit 0",
+        "exit 3",
+        "no metric",
+        "nan",
+        "no function",
+        "import",
+        "steps",
+        "beyond",
+    ],
 )
 def test_how_a_run_can_end(server: FakeServer, start: StartWorker, script: str, state: str, words: str) -> None:
     server.waiting = [lease()]

@@ -63,7 +63,9 @@ def test_upgrading_again_changes_nothing(empty_database: str) -> None:
 
 
 def test_four_processes_may_upgrade_at_once(empty_database: str) -> None:
-    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["studies.storage"])  # imported once for all
+    with ProcessPoolExecutor(4, mp_context=context) as pool:
         list(pool.map(upgrade_database, [empty_database] * 4))
     store = open_store(empty_database)
     store.check()

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from studies.contract.worker_protocol import MAX_COUNT
+
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 FLUSH_SECONDS = 0.25
 
@@ -79,6 +81,8 @@ class Reporter:
     def _check(self, step: int, name: str) -> None:
         if not METRIC_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a metric name: use letters, digits, '_', '.' and '-', at most 64")
+        if step > MAX_COUNT:
+            raise ValueError(f"step {step} for {name!r} is beyond {MAX_COUNT}, the largest that can be stored")
         if step < 0 or step <= self._last.get(name, -1):
             raise ValueError(
                 f"step {step} comes after step {self._last.get(name)} for {name!r}: report each metric in rising steps"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from studies.contract.states import AttemptState, StudyState, TrialState
 from studies.contract.worker_protocol import Lease
@@ -64,6 +64,21 @@ def _still_running(connection: Connection, study_ids: Collection[str]) -> dict[s
     query = select(tables.study).where(c.id.in_(study_ids), c.state == StudyState.RUNNING)
     found = records(connection, StudyRecord, query.with_for_update(read=True, skip_locked=True))
     return {study.id: study for study in found}
+
+
+def extend(connection: Connection, lease_seconds: float) -> None:
+    """Give every running attempt a whole lease from now. Their trials are locked, as for any change of an attempt."""
+    attempt, trial = tables.attempt.c, tables.trial.c
+    running = attempt.state == AttemptState.RUNNING
+    locked = (
+        select(trial.id)
+        .where(trial.id.in_(select(attempt.trial_id).where(running)))
+        .order_by(trial.id)
+        .with_for_update(key_share=True)
+    )
+    ids = list(connection.execute(locked).scalars())
+    statement = update(tables.attempt).where(running, attempt.trial_id.in_(ids))
+    connection.execute(statement.values(lease_expires_at=clock(connection) + lease_seconds))
 
 
 def any_overdue(connection: Connection) -> bool:

@@ -122,6 +122,8 @@ def _by_name(rows: Iterable[RowMapping]) -> dict[str, Curve]:
 
 def whole_curves(attempts: Sequence[tuple[int, Mapping[str, Curve]]]) -> dict[str, Curve]:
     """Return a trial's curves by metric from (started_from, curves) of its attempts, oldest first."""
+    if len(attempts) == 1 and attempts[0][0] == 0:  # nearly always: nothing to put together
+        return {name: curve for name, curve in sorted(attempts[0][1].items()) if len(curve)}
     names = {name for _, by_name in attempts for name in by_name}
     whole = {
         name: merged([Part(started_from, by_name.get(name, Curve.empty())) for started_from, by_name in attempts])

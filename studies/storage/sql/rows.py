@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, insert, update
@@ -12,10 +13,16 @@ from studies.storage.records import AttemptRecord, StageRecord, StudyRecord, Tri
 
 Record = TypeVar("Record", StudyRecord, StageRecord, TrialRecord, AttemptRecord)
 
+_READERS: dict[type, Callable[[RowMapping], tuple[Any, ...]]] = {
+    kind: itemgetter(*[field.name for field in fields(kind)])
+    for kind in (StudyRecord, StageRecord, TrialRecord, AttemptRecord)
+}
+"""What takes a record's values from a row, in the order of its fields. Made once: rows come by the thousand."""
+
 
 def record(kind: type[Record], row: RowMapping) -> Record:
     """Return a row of a record's table as that record."""
-    return kind(**{field.name: row[field.name] for field in fields(kind)})
+    return kind(*_READERS[kind](row))
 
 
 def records(connection: Connection, kind: type[Record], query: Select[Any]) -> list[Record]:

@@ -123,9 +123,9 @@ class SqlStore:
         with writing(self._engine) as connection:
             return changes.apply(connection, study_id, version, actions)
 
-    def settled_trials(self, study_id: str) -> Sequence[SettledTrial]:
+    def settled_trials(self, study_id: str, limit: int | None = None) -> Sequence[SettledTrial]:
         with reading(self._engine) as connection:
-            return trials.settled(connection, studies.get(connection, study_id))
+            return trials.settled(connection, studies.get(connection, study_id), limit)
 
     def mark_mirrored(self, numbers: Mapping[str, int]) -> None:
         with writing(self._engine) as connection:
@@ -137,6 +137,10 @@ class SqlStore:
                 return 0
         with writing(self._engine) as connection:
             return leases.expire(connection)
+
+    def extend_leases(self) -> None:
+        with writing(self._engine) as connection:
+            leases.extend(connection, self._lease_seconds)
 
     # --- trials --------------------------------------------------------------------------------------------------
 

@@ -70,8 +70,8 @@ def detail(connection: Connection, trial_id: str) -> TrialDetail:
     return presenting.trial_detail(trial, summaries, attempts, names)
 
 
-def settled(connection: Connection, study: StudyRecord) -> list[SettledTrial]:
-    """Return the trials that Optuna's record lacks and whose result stands, by number."""
+def settled(connection: Connection, study: StudyRecord, limit: int | None) -> list[SettledTrial]:
+    """Return the first `limit` trials that Optuna's record lacks and whose result stands, by number."""
     trial, stage = tables.trial.c, tables.stage.c
     query = select(tables.trial).where(
         trial.study_id == study.id, trial.optuna_number.is_(None), trial.state.in_(ENDED)
@@ -80,7 +80,7 @@ def settled(connection: Connection, study: StudyRecord) -> list[SettledTrial]:
         closed = [state for state in StageState if state not in presenting.OPEN_STAGES]
         kinds = select(stage.kind).where(stage.study_id == study.id, stage.state.in_(closed))
         query = query.where(trial.stage.in_(kinds))
-    found = records(connection, TrialRecord, query.order_by(trial.number))
+    found = records(connection, TrialRecord, query.order_by(trial.number).limit(limit))
     ids = [item.id for item in found]
     metric = study.spec.metric
     summaries, curves = metrics.summaries(connection, ids), metrics.curves(connection, ids, metric.name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studies.contract.states import StudyCommand, StudyState
+from studies.contract.states import StudyCommand, StudyState, TrialState
 from studies.core.actions import Action, AddTrials, Fail, OpenStage
 from studies.core.sampling import SearchRequest
 from studies.core.snapshot import Snapshot
@@ -16,7 +16,9 @@ from studies.engine import MAX_FAILURES, MAX_STEPS, MIRROR_BATCH, REFRESH_TICKS,
 from studies.errors import StorageUnavailable
 from studies.storage.memory import MemoryStore
 from studies.storage.port import SettledTrial
-from tests.builders import proposal, spec
+from tests.builders import proposal, spec, sync, worker
+
+LEASE_SECONDS = 30.0
 
 
 def no_sampler(request: SearchRequest) -> tuple[Any, ...]:
@@ -220,6 +222,46 @@ def test_a_database_that_is_away_is_nobodys_fault() -> None:
     assert store.get_study(study).progress.trials == 1
 
 
+class Clocked(MemoryStore):
+    """A store whose time the test sets, and whose list of studies cannot always be read."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: self.now, LEASE_SECONDS)
+        self.now = 1_000.0
+        self.away = False
+
+    def active_studies(self) -> Sequence[str]:
+        if self.away:
+            raise StorageUnavailable
+        return super().active_studies()
+
+
+def test_workers_are_excused_for_the_time_in_which_nobody_could_hear_them() -> None:
+    store = Clocked()
+    study = store.create_study(spec()).study_id
+    first = engine_of(store)
+    first.tick()
+    store.sync(store.register_worker(worker()), sync())
+
+    def state() -> TrialState:
+        return store.list_trials(study).trials[0].state
+
+    store.now += 10 * LEASE_SECONDS  # the server was away, and another one begins
+    engine = engine_of(store)
+    engine.tick()
+    assert state() is TrialState.RUNNING
+    store.away = True
+    with pytest.raises(StorageUnavailable):
+        engine.tick()
+    store.now += 10 * LEASE_SECONDS  # the database was away
+    store.away = False
+    engine.tick()
+    assert state() is TrialState.RUNNING
+    store.now += LEASE_SECONDS + 1
+    engine.tick()
+    assert state() is TrialState.WAITING
+
+
 def ending(snapshot: Snapshot, _: object) -> tuple[Action, ...]:
     """Ask for trials, then fail the study, which settles them."""
     if snapshot.state is StudyState.QUEUED:
@@ -277,6 +319,17 @@ def test_a_record_that_fails_is_tried_again_with_the_refresh(caplog: pytest.LogC
         engine.tick()
     assert sum(count for _, _, count in mirror.written) == MIRROR_BATCH + 5
     assert "could not be recorded with Optuna" in caplog.text
+
+
+def test_flushing_stops_where_it_is_told_to() -> None:
+    store, mirror = MemoryStore(), Recorder()
+    study = store.create_study(spec()).study_id
+    engine = engine_of(store, ending, mirror)
+    engine.tick()
+    assert not engine.flush(more=lambda: False)
+    assert len(store.settled_trials(study)) == 5
+    assert engine.flush()
+    assert not store.settled_trials(study)
 
 
 def test_closing_closes_the_mirror() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -31,6 +33,7 @@ from studies.storage.memory import MemoryStore
 from tests.asgi import client_of
 from tests.builders import add_trials, chunk, decision, report, spec, sync, worker
 
+NUMBERS = itertools.count()
 DOCUMENT = spec().model_dump(mode="json")
 
 
@@ -178,22 +181,20 @@ def test_a_metric_that_was_never_reported_is_an_empty_curve(http: httpx.Client, 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(value=st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.7e308]))
-def test_every_float_comes_back_as_valid_json(value: float) -> None:
-    store = MemoryStore()
-    with client_of(create_app(Settings(database_url="memory://"), store, tick=lambda: None)) as http:
-        study_id = str(submitted(http).json()["id"])
-        store.apply(study_id, store.load(study_id).version, [OpenStage("lr_sweep"), add_trials()])
-        lease = taken(http)
-        post_report(http, lease, chunk("loss", {1: value}))
-        for path in ("", "/metrics?name=loss"):
-            strict_json(http.get(f"/api/v1/trials/{lease.run.trial_id}{path}").content)
-        answer = http.get(f"/api/v1/trials/{lease.run.trial_id}/metrics?name=loss").content
-        (found,) = CurveView.model_validate_json(answer).values
+def test_every_float_comes_back_as_valid_json(http: httpx.Client, lease: Lease, value: float) -> None:
+    name = f"metric_{next(NUMBERS)}"
+    post_report(http, lease, chunk(name, {1: value}))
+    path = f"/api/v1/trials/{lease.run.trial_id}"
+    summary = strict_json(http.get(path).content)["metrics"][name]
+    answer = http.get(f"{path}/metrics?name={name}").content
+    strict_json(answer)
+    (found,) = CurveView.model_validate_json(answer).values
+    assert "last" in summary
     assert math.copysign(1, found) == math.copysign(1, value) or math.isnan(value)
     assert found == value or (math.isnan(found) and math.isnan(value))
 
 
-def strict_json(text: bytes) -> object:
+def strict_json(text: bytes) -> Any:
     def refuse(constant: str) -> object:
         raise AssertionError(f"{constant} is no JSON")
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -87,8 +88,39 @@ def test_pauses_grow_with_failures_up_to_a_bound() -> None:
     assert [ticker._pause(failures) for failures in (0, 1, 2, 3, 100)] == [0.3, 0.6, 1.2, 2.4, 5.0]
 
 
+def test_slow_ticks_leave_half_of_the_time_to_others() -> None:
+    spans: list[tuple[float, float]] = []
+
+    def tick() -> None:
+        began = time.monotonic()
+        time.sleep(0.03)  # the work itself, not a wait for something
+        spans.append((began, time.monotonic()))
+
+    with ticking(tick):
+        wait_until(lambda: len(spans) > 3)
+    assert all(later[0] - earlier[1] >= 0.029 for earlier, later in pairwise(spans))
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # dying is the point here
 def test_a_dead_thread_is_trouble() -> None:
     with ticking(Scripted(SystemExit())) as ticker:
         wait_until(lambda: ticker.trouble is not None)
         assert "restart the service" in (ticker.trouble or "")
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable("away"), ValueError("a bug")], ids=repr)
+def test_it_finishes_once_in_its_own_thread_and_an_error_then_is_logged(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    names: list[str] = []
+
+    def finish() -> None:
+        names.append(threading.current_thread().name)
+        raise error
+
+    ticker = Ticker(Scripted(), 0.001, finish)
+    ticker.start()
+    ticker.stop()
+    assert names == ["stagetune-engine"]
+    assert "stops without its last records" in caplog.text
+    assert str(error) in caplog.text

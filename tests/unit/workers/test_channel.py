@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from workers.channel import HEADER, MAX_FRAME_BYTES, BrokenFrame, FrameWriter, encode, frames
 
+TEXT = st.text(max_size=5)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=10,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=5,
 )
 
 
@@ -30,7 +31,7 @@ def read(data: bytes) -> list[dict[str, Any]]:
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.dictionaries(st.text(), JSON), max_size=5))
+@given(st.lists(st.dictionaries(TEXT, JSON, max_size=3), max_size=3))
 def test_what_is_written_is_read(messages: list[dict[str, Any]]) -> None:
     assert read(b"".join(map(encode, messages))) == messages
 

@@ -109,7 +109,14 @@ def test_a_log_without_end_is_cut_with_a_word_about_where_it_goes_on() -> None:
 
 @pytest.mark.parametrize(
     ("name", "steps", "values"),
-    [("", [1], [1.0]), ("a b", [1], [1.0]), ("loss", [-1], [1.0]), ("loss", [1, 2], [1.0]), ("loss", [1.5], [1.0])],
+    [
+        ("", [1], [1.0]),
+        ("a b", [1], [1.0]),
+        ("loss", [-1], [1.0]),
+        ("loss", [1, 2], [1.0]),
+        ("loss", [1.5], [1.0]),
+        ("loss", [2**31], [1.0]),
+    ],
 )
 def test_what_no_chunk_could_carry_is_refused_at_once(name: str, steps: list[int], values: list[float]) -> None:
     with pytest.raises((ValueError, TypeError)):

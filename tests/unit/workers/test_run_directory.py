@@ -36,4 +36,16 @@ def test_the_tail_begins_where_the_attempt_does_and_mends_split_characters(tmp_p
         file.write("é".encode()[:1])
         assert tail.read() == ""
         file.write("é".encode()[1:] + b"\xff!")
-    assert tail.drain() == "é\ufffd!"
+    assert tail.read() == "é\ufffd!"
+
+
+def test_a_log_that_is_gone_has_nothing_new(tmp_path: Path) -> None:
+    assert LogTail(tmp_path / "run.log").read() == ""
+
+
+@pytest.mark.parametrize("left", [b"{", b"[1]", b'{"type": {"a": 1}}', b"\xff"])
+def test_an_error_record_that_user_code_has_spoilt_is_none(tmp_path: Path, left: bytes) -> None:
+    home = RunDirectory.of(tmp_path, run_spec())
+    home.prepare(run_spec())
+    home.error.write_bytes(left)
+    assert home.read_error() is None

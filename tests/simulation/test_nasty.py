@@ -293,6 +293,16 @@ def test_a_decay_stage_whose_undecayed_run_failed_takes_the_best_of_what_ran() -
     assert "nothing to compare" in decision.reason
 
 
+def test_the_name_of_a_metric_keeps_its_capitals() -> None:
+    def world(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
+        run = quadratic()(params, schedule, num_steps, seed)
+        curves = {"loss": run.curves["loss"], "AUC": run.curves["dev_accuracy"]}
+        return Run(curves, "OSError" if schedule.kind == "constant" else "")
+
+    reason = Simulation(study(DECAY, metric={"name": "AUC"}), world).run().decision("decay_schedule").reason
+    assert reason.startswith("Linear to zero from step 0 to 120 with AUC ")
+
+
 def test_a_decay_stage_whose_decayed_runs_failed_stays_constant() -> None:
     def world(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
         run = quadratic()(params, schedule, num_steps, seed)

@@ -125,7 +125,8 @@ def test_a_decay_ahead_within_noise_says_so_and_what_would_be_enough() -> None:
     ahead = [candidate.note for candidate in decision.runners_up if candidate.note.startswith("Ahead")]
     assert ahead
     assert all("within the noise" in note and note.endswith("so no decay stays.") for note in ahead)
-    assert decision.what_would_flip_it.startswith("A dev_accuracy above 0.9")
+    assert " ahead by more than 0.0" in decision.what_would_flip_it
+    assert "in dev_accuracy: it is ahead by" in decision.what_would_flip_it
 
 
 def test_an_equal_result_with_a_much_later_peak_is_decay_too_fast() -> None:

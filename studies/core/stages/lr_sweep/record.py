@@ -136,8 +136,7 @@ def _flip(context: Context[LrSweep], order: list[Standing]) -> str:
     second = others[0]
     # Once as deep within noise the faster of the two wins; otherwise it takes a clear lead.
     errors = -Z if ahead_by(best, second) == "depth" and fastest_of([best, second]) is second else Z
-    name = f"lr {lr_label(second.lr)}"
-    return flip(context, _quantity(context), best.depth, second.depth, name=name, errors=errors)
+    return flip(_quantity(context), best.depth, second.depth, name=f"lr {lr_label(second.lr)}", errors=errors)
 
 
 def _warnings(context: Context[LrSweep], order: list[Standing]) -> tuple[str, ...]:

@@ -32,8 +32,7 @@ def against_noise(lead: Lead) -> str:
     if not math.isfinite(lead.standard_error):
         return "from single runs whose noise is not known"
     side = "beyond" if lead.clear else "within"
-    pairs = f" over {lead.pairs} seeds in common" if lead.pairs else ""
-    return f"{side} the noise (two standard errors: {number(Z * lead.standard_error)}{pairs})"
+    return f"{side} the noise (two standard errors: {number(Z * lead.standard_error)}{_pairs(lead)})"
 
 
 def note(best: Contender, other: Contender, stays: str = "") -> str:
@@ -54,7 +53,7 @@ def note(best: Contender, other: Contender, stays: str = "") -> str:
 def certainty(best: Contender, other: Contender, stays: str = "") -> str:
     """Say how sure the order of two contenders is, and what decided it; ``stays`` as for `note`."""
     lead = best.leads(other)
-    gap = f"difference {number(abs(lead.value))}, standard error {number(lead.standard_error)}"
+    gap = f"difference {number(abs(lead.value))}, standard error {number(lead.standard_error)}{_pairs(lead)}"
     if lead.value < 0 and stays:
         return f"a tie ({gap}), so {stays}"
     if lead.value == 0:
@@ -64,17 +63,25 @@ def certainty(best: Contender, other: Contender, stays: str = "") -> str:
     return f"a lead of {number(lead.value)}, {against_noise(lead)}"
 
 
-def flip(
-    context: Context[StageT], judged_by: str, best: Contender, other: Contender, *, name: str, errors: float
-) -> str:
-    """Say beyond which mean a runner-up would be the choice: once it leads by so many standard ``errors``.
+def flip(judged_by: str, best: Contender, other: Contender, *, name: str, errors: float) -> str:
+    """Say what lead would make a runner-up the choice: one of more than so many standard ``errors``.
 
     They are negative where the runner-up is what stood there before, which a tie would leave as it was.
     """
-    lead, sign = best.leads(other), _sign(context, judged_by)
-    level = other.mean + lead.value + errors * (plain(lead.standard_error) or 0.0)
-    side = "above" if sign > 0 else "below"
-    return f"A {judged_by} {side} {number(sign * level)} for {name}, which has {shown(context, judged_by, other)}."
+    lead = best.leads(other)
+    margin = number(abs(errors) * (plain(lead.standard_error) or 0.0))
+    wanted = f"ahead by more than {margin}" if errors > 0 else f"behind by less than {margin}" if errors else "ahead"
+    return f"{name} {wanted} in {judged_by}: it is {_place(lead)}."
+
+
+def _place(lead: Lead) -> str:
+    """Say where the second of two is: ``behind by 0.012 over 3 seeds in common``."""
+    where = f"{'behind' if lead.value > 0 else 'ahead'} by {number(abs(lead.value))}" if lead.value else "equal"
+    return where + _pairs(lead)
+
+
+def _pairs(lead: Lead) -> str:
+    return f" over {lead.pairs} seeds in common" if lead.pairs else ""
 
 
 def contest_warnings(context: Context[StageT], field: Contest, best: Contender) -> tuple[str, ...]:

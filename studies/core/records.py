@@ -61,6 +61,11 @@ def named(contender: Contender) -> str:
     return ", ".join(words)
 
 
+def sentence(text: str) -> str:
+    """Begin with a capital, and leave the rest as it is: names of metrics have capitals of their own."""
+    return text[:1].upper() + text[1:]
+
+
 def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 

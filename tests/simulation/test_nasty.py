@@ -215,6 +215,7 @@ def test_a_winner_that_has_not_converged_is_continued_once_from_its_checkpoint()
     assert decision.choice == {"lr": 0.01, "num_steps": 120}
     assert decision.evidence["convergence_step"] is None
     assert any("still falls after 120 steps" in warning for warning in decision.warnings)
+    assert "wins with a smoothed loss after 80 steps of" in decision.reason
 
 
 def test_a_winner_that_diverges_when_it_is_continued_makes_room_for_the_next() -> None:
@@ -290,6 +291,16 @@ def test_a_decay_stage_whose_undecayed_run_failed_takes_the_best_of_what_ran() -
     decision = Simulation(study(DECAY), world).run().decision("decay_schedule")
     assert decision.choice["schedule"] == "linear"
     assert "nothing to compare" in decision.reason
+
+
+def test_the_name_of_a_metric_keeps_its_capitals() -> None:
+    def world(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
+        run = quadratic()(params, schedule, num_steps, seed)
+        curves = {"loss": run.curves["loss"], "AUC": run.curves["dev_accuracy"]}
+        return Run(curves, "OSError" if schedule.kind == "constant" else "")
+
+    reason = Simulation(study(DECAY, metric={"name": "AUC"}), world).run().decision("decay_schedule").reason
+    assert reason.startswith("Linear to zero from step 0 to 120 with AUC ")
 
 
 def test_a_decay_stage_whose_decayed_runs_failed_stays_constant() -> None:

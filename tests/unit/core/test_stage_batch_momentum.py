@@ -168,13 +168,13 @@ def test_a_tie_among_newcomers_goes_to_the_smaller_rate() -> None:
     assert decision.runners_up[0].note.startswith("Equal, ")
 
 
-def test_what_would_flip_it_is_the_mean_that_would_be_enough() -> None:
+def test_what_would_flip_it_is_the_lead_that_would_be_enough() -> None:
     spec = {**BATCH, "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [1.0, 2.0]}
     decision = run(scored(lambda params: 0.9 if params["lr"] == 0.02 else 0.8), spec).decision(KIND)
     assert decision.choice["lr"] == 0.02
-    enough = 0.9 - decision.evidence["noise"]
     assert decision.what_would_flip_it == (
-        f"A dev_accuracy above {enough:.4g} for lr 0.01, batch size 64, momentum 0.9, which has 0.8."
+        f"lr 0.01, batch size 64, momentum 0.9 behind by less than {decision.evidence['noise']:.4g} in dev_accuracy: "
+        "it is behind by 0.1."
     )
 
 

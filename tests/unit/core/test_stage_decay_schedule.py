@@ -108,13 +108,25 @@ def test_a_late_decay_may_pay_where_one_from_step_0_makes_no_difference() -> Non
     assert simulation.decision(KIND).reason.startswith("Decay pays")
 
 
+def test_a_baseline_that_has_its_repeats_is_not_run_again_while_the_decay_catches_up() -> None:
+    """Both are compared over the seeds that they have in common."""
+    spec = study({"kind": "batch_momentum", "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [1.0, 2.0]}, DECAY)
+    world = scored(by_kind({"constant": 0.9, "linear": 0.9}, 0.9), peak=0.6, noise=0.02)
+    simulation = Simulation(spec, world).run()
+    seeds = {trial.seed for trial in simulation.snapshot.of("batch_momentum")}
+    assert seeds == {0, 1, 2}
+    assert not [key for key in simulation.keys(KIND) if key.startswith("undecayed")]
+    assert "seeds in common" in simulation.decision(KIND).reason
+
+
 def test_a_decay_ahead_within_noise_says_so_and_what_would_be_enough() -> None:
     simulation = run(scored(by_kind({"constant": 0.9, "linear": 0.9, "late linear": 0.905}), peak=0.9, noise=0.02))
     decision = simulation.decision(KIND)
     ahead = [candidate.note for candidate in decision.runners_up if candidate.note.startswith("Ahead")]
     assert ahead
     assert all("within the noise" in note and note.endswith("so no decay stays.") for note in ahead)
-    assert decision.what_would_flip_it.startswith("A dev_accuracy above 0.9")
+    assert " ahead by more than 0.0" in decision.what_would_flip_it
+    assert "in dev_accuracy: it is ahead by" in decision.what_would_flip_it
 
 
 def test_an_equal_result_with_a_much_later_peak_is_decay_too_fast() -> None:

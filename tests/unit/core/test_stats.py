@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.core.stats import Estimate, lead, mean_and_standard_error, pooled_deviation
+from studies.core.stats import Estimate, lead, mean_and_standard_error, paired_lead, pooled_deviation
 
 FLOATS = st.floats(-1e6, 1e6)
 
@@ -58,3 +58,18 @@ def test_a_false_lead_is_called_in_about_one_of_twenty_fair_comparisons() -> Non
     draws = np.random.default_rng(0).normal(size=(2_000, 2))
     clear = [lead(Estimate(a, 1.0, 1), Estimate(b, 1.0, 1)).clear for a, b in draws]
     assert 0.03 < np.mean(clear) < 0.06
+
+
+def test_pairs_see_a_lead_that_their_common_seeds_hide() -> None:
+    one, other = [0.70, 0.72, 0.74], [0.69, 0.712, 0.729]
+    apart = lead(mean_and_standard_error(one), mean_and_standard_error(other))
+    paired = paired_lead([a - b for a, b in zip(one, other, strict=True)], 0.002)
+    assert not apart.clear
+    assert paired.clear
+    assert paired.pairs == 3
+    assert paired.value == pytest.approx(apart.value)
+
+
+def test_pairs_that_agree_by_chance_are_no_proof_that_there_is_no_noise() -> None:
+    assert not paired_lead([0.01, 0.01], 0.02).clear
+    assert paired_lead([0.01, 0.01], 0.002).clear

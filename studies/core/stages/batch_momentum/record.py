@@ -81,7 +81,7 @@ def _choice(context: Context[BatchMomentum], best: Contender, num_steps: int) ->
 
 def _why(context: Context[BatchMomentum], field: Contest, order: list[Contender]) -> str:
     best, *others = order
-    opening = f"{named(best)} wins with a {field.judged_by} of {shown(context, field.judged_by, best)}{runs_of(best)}"
+    opening = f"{named(best)} wins with {field.judged_by} {shown(context, field.judged_by, best)}{runs_of(best)}"
     if not others:
         return f"{opening}, the only configuration that could be judged."
     second = others[0]
@@ -95,7 +95,7 @@ def _flip(context: Context[BatchMomentum], field: Contest, order: list[Contender
         return "Any other configuration with a better dev metric: raise budget.trials so that more can be run."
     second, incumbent = others[0], baseline_of(context, order)
     errors = 1.0 if best == incumbent else -1.0 if second == incumbent else 0.0
-    return flip(context, field.judged_by, best, second, name=named(second), errors=errors)
+    return flip(field.judged_by, best, second, name=named(second), errors=errors)
 
 
 def _warnings(

@@ -11,7 +11,7 @@ from studies.core.contest import Contest, final_order
 from studies.core.contest_record import against_noise, certainty, contest_warnings, flip, note, runs_of, shown
 from studies.core.context import Context, left_out
 from studies.core.judging import Contender
-from studies.core.records import candidate, cut_short, dev_score, number, plain, trouble
+from studies.core.records import candidate, cut_short, dev_score, number, plain, sentence, trouble
 from studies.core.schedules import describe
 from studies.core.stages.decay_schedule.phases import (
     PHASES,
@@ -94,9 +94,9 @@ def _why(context: Context[DecaySchedule], field: Contest, order: list[Contender]
     baseline = baseline_of(context)
     chosen = _scored(context, field, best)
     if baseline is None:
-        return f"{chosen} is the best of what ran; the undecayed run gave nothing to compare it with.".capitalize()
+        return sentence(f"{chosen} is the best of what ran; the undecayed run gave nothing to compare it with.")
     if not others:
-        return f"{chosen} stays: no decayed run gave a result to compare it with.".capitalize()
+        return sentence(f"{chosen} stays: no decayed run gave a result to compare it with.")
     if best == baseline:
         return _why_none(context, field, best, others[0])
     return f"Decay pays: {chosen} against {_scored(context, field, baseline)} is {certainty(best, baseline)}."
@@ -114,7 +114,7 @@ def _why_none(context: Context[DecaySchedule], field: Contest, best: Contender, 
 
 def _scored(context: Context[DecaySchedule], field: Contest, contender: Contender) -> str:
     value = shown(context, field.judged_by, contender)
-    return f"{describe(contender.schedule)} with a {field.judged_by} of {value}{runs_of(contender)}"
+    return f"{describe(contender.schedule)} with {field.judged_by} {value}{runs_of(contender)}"
 
 
 def _flip(context: Context[DecaySchedule], field: Contest, order: list[Contender]) -> str:
@@ -123,7 +123,7 @@ def _flip(context: Context[DecaySchedule], field: Contest, order: list[Contender
         return "A decayed run with a better dev metric: raise budget.trials so that one can be run."
     second, baseline = others[0], baseline_of(context)
     errors = Z if best == baseline else -Z if second == baseline else 0.0
-    return flip(context, field.judged_by, best, second, name=describe(second.schedule), errors=errors)
+    return flip(field.judged_by, best, second, name=sentence(describe(second.schedule)), errors=errors)
 
 
 def _warnings(context: Context[DecaySchedule], field: Contest, order: list[Contender]) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ def _warnings(context: Context[DecaySchedule], field: Contest, order: list[Conte
     found = list(contest_warnings(context, field, best))
     others = [each for each in order[1:] if each.schedule.kind != "constant"]
     if best.schedule.kind != "constant" and others and not best.leads(others[0]).clear:
-        found.append(f"{describe(others[0].schedule)} cannot be told from the choice beyond noise.".capitalize())
+        found.append(sentence(f"{describe(others[0].schedule)} cannot be told from the choice beyond noise."))
     return (*found, *cut_short(context, left_out(context, PHASES)))
 
 

@@ -10,6 +10,7 @@ from studies.contract.study_file import LrSweep
 from studies.core import curves
 from studies.core.contest_record import against_noise, flip, note, shown, unsteady_warning
 from studies.core.context import Context, left_out
+from studies.core.plan import sweep_steps
 from studies.core.records import candidate, cut_short, dev_score, number, plain, reasons, trouble
 from studies.core.snapshot import LOSS, Trial
 from studies.core.space import at_edge, lr_label
@@ -87,7 +88,11 @@ def _why_so_long(context: Context[LrSweep], best: Standing, steps: int) -> str:
 
 
 def _quantity(context: Context[LrSweep]) -> str:
-    return "smoothed final loss" if judged_by_loss(context) else context.spec.metric.name
+    """Name what the rates were judged by: on the sweep's steps, which a run that was continued has more than."""
+    if not judged_by_loss(context):
+        return context.spec.metric.name
+    continued = any(trial.num_steps > sweep_steps(context.spec) for trial in context.trials)
+    return f"smoothed loss after {sweep_steps(context.spec):,} steps" if continued else "smoothed final loss"
 
 
 def _shown(context: Context[LrSweep], standing: Standing) -> str:
@@ -131,8 +136,7 @@ def _flip(context: Context[LrSweep], order: list[Standing]) -> str:
     second = others[0]
     # Once as deep within noise the faster of the two wins; otherwise it takes a clear lead.
     errors = -Z if ahead_by(best, second) == "depth" and fastest_of([best, second]) is second else Z
-    name = f"lr {lr_label(second.lr)}"
-    return flip(context, _quantity(context), best.depth, second.depth, name=name, errors=errors)
+    return flip(_quantity(context), best.depth, second.depth, name=f"lr {lr_label(second.lr)}", errors=errors)
 
 
 def _warnings(context: Context[LrSweep], order: list[Standing]) -> tuple[str, ...]:

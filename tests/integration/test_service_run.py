@@ -69,7 +69,8 @@ class Run:
             "--devices",
             "cpu",
         ]
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "STAGETUNE_PORT": "0", "COLUMNS": "200"}
+        settings = {"STAGETUNE_PORT": "0", "STAGETUNE_BUILTIN": "false", "COLUMNS": "200"}  # no torch: plain functions
+        environment = os.environ | {"PYTHONPATH": str(ROOT)} | settings
         self.process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

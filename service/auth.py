@@ -16,6 +16,11 @@ from service.problems import respond
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Health checks tell nothing, and what asks for them has no token."""
 
+HOW_TO_GET_IN = (
+    "This server asks for its token: set STAGETUNE_TOKEN for stagetune and stagetune-worker, send "
+    "'Authorization: Bearer TOKEN' with other requests; in a browser take any user name and the token as password."
+)
+
 
 def offered_token(authorization: str) -> str | None:
     """Return the token that an Authorization header carries, None where it carries none."""
@@ -55,8 +60,7 @@ class TokenGate:
         if scope["type"] != "http" or _path(scope) in OPEN_PATHS or self._admits(Headers(scope=scope)):
             await self.app(scope, receive, send)
             return
-        detail = "Send the header 'Authorization: Bearer TOKEN' (in a browser: any user name, the token as password)."
-        await respond(problems.UNAUTHORIZED, detail)(scope, receive, send)
+        await respond(problems.UNAUTHORIZED, HOW_TO_GET_IN)(scope, receive, send)
 
     def _admits(self, headers: Headers) -> bool:
         offered = offered_token(headers.get("authorization", ""))

@@ -152,6 +152,8 @@ class ApiClient:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NoServer(f"no server at {self.url}: start one with `stagetune serve`") from error
+        except httpx.UnsupportedProtocol as error:
+            raise ApiError(f"'{self.url}' is no server's address: write it as http://HOST:PORT") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiError(f"{self.url} did not answer properly ({error}): is it a Stagetune server?") from error
 

@@ -35,7 +35,11 @@ BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The body is too large")
 BODY_TOO_SLOW = ProblemKind("body-too-slow", 408, "The body took too long", (("Connection", "close"),))
 UNSUPPORTED_MEDIA_TYPE = ProblemKind("unsupported-media-type", 415, "This media type is not read here")
 UNAUTHORIZED = ProblemKind(
-    "unauthorized", 401, "A token is needed", (("WWW-Authenticate", 'Bearer, Basic realm="stagetune"'),)
+    "unauthorized",
+    401,
+    "A token is needed",
+    # a line each: Chromium takes several schemes on one line for a single one that it does not know, and never asks
+    (("WWW-Authenticate", 'Basic realm="stagetune"'), ("WWW-Authenticate", 'Bearer realm="stagetune"')),
 )
 HOST_NOT_ALLOWED = ProblemKind("host-not-allowed", 400, "The service does not answer to this name")
 CROSS_ORIGIN = ProblemKind("cross-origin", 403, "Another site may not write here")
@@ -68,9 +72,12 @@ def respond(
         instance=instance,
         faults=faults,
     )
-    return Response(
+    answer = Response(
         problem.model_dump_json(exclude_none=True),
         status_code=kind.status,
         media_type=MEDIA_TYPE,
-        headers={**dict(kind.headers), **(headers or {})},
+        headers=dict(headers or {}),
     )
+    for name, value in kind.headers:
+        answer.headers.append(name, value)
+    return answer

@@ -77,6 +77,8 @@ class Client:
             response = await self._http.post(
                 path, content=message.model_dump_json(), headers={"Content-Type": "application/json"}
             )
+        except httpx.UnsupportedProtocol as fault:
+            raise Refused(f"'{self.server}' is no server's address: write it as http://HOST:PORT") from fault
         except httpx.TransportError as fault:
             raise Unavailable(f"no answer from {self.server} ({type(fault).__name__}): is the server up?") from fault
         _raise_for(response)

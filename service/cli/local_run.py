@@ -22,7 +22,7 @@ from service.cli.watching import watch_study
 from service.cli.worker_process import WorkerProcess, worker_command
 from service.client import ApiClient, ApiError
 from service.server import BackgroundServer, listen, url_of
-from service.settings import Settings
+from service.settings import DEFAULT_DATABASE, Settings
 from service.storage import open_database
 from studies.contract.states import StudyCommand
 from studies.contract.study_file import FunctionObjective, StudySpec
@@ -69,21 +69,28 @@ def run_here(plan: LocalRun, console: Console) -> int:
 
 def _follow(plan: LocalRun, client: ApiClient, worker: WorkerProcess, console: Console) -> int:
     study = adopt(client, plan.spec, fresh=plan.fresh)
-    page = f"{client.url}/studies/{study.id}"
     if study.state.ended:
         console.print("This study has ended already; to begin again beside it add --fresh. What it found:")
+        _conclude(plan, study, console)
+        return exit_code(study.state)
+    page = f"{client.url}/studies/{study.id}"
     console.print(f"Dashboard: [link={page}]{page}[/link]  (Ctrl-C pauses the study; the same command goes on)")
     try:
         study = watch_study(client, study.id, console, check=lambda: _require_alive(worker))
     except KeyboardInterrupt:
         _pause(client, study, console)
         return PAUSED
-    show_panel(report_panel(build_report(study)))
-    console.print(
-        f"Run logs and checkpoints are in {plan.data_dir / 'runs'}. Every curve and decision, in the browser:"
-    )
-    console.print(f"  stagetune serve --database-url {_database_url(plan)}")
+    _conclude(plan, study, console)
+    if exit_code(study.state):
+        console.print("When the cause is mended, begin again with the same command and --fresh.")
     return exit_code(study.state)
+
+
+def _conclude(plan: LocalRun, study: StudyView, console: Console) -> None:
+    """Print the report, and where to look on."""
+    show_panel(report_panel(build_report(study)))
+    runs, command = plan.data_dir / "runs", serve_command(plan.data_dir)
+    console.print(f"Run logs and checkpoints are in {runs}. Every curve and decision, in the browser:\n  {command}")
 
 
 def _pause(client: ApiClient, study: StudyView, console: Console) -> None:
@@ -98,16 +105,19 @@ def _require_alive(worker: WorkerProcess) -> None:
 
 
 def _start_worker(plan: LocalRun, server: str) -> WorkerProcess:
-    """Start the worker. A function that the user runs from their own study file is thereby allowed, no other."""
+    """Start the worker. A function that the user runs from their own study file is thereby allowed, no other.
+
+    For a function no builtin objective is offered: loading torch for it would cost seconds and serve nobody.
+    """
     objective = plan.spec.objective
     allow = (objective.target,) if isinstance(objective, FunctionObjective) else ()
-    command = worker_command(server, plan.devices, plan.data_dir / "runs", allow)
+    command = worker_command(server, plan.devices, plan.data_dir / "runs", allow, builtin=not allow)
     return WorkerProcess(command, plan.data_dir / "worker.log")
 
 
 def _settings(plan: LocalRun) -> Settings:
     return Settings(
-        database_url=_database_url(plan),
+        database_url=_database_url(plan.data_dir),
         host=LOOPBACK,
         token=None,
         lease_seconds=LEASE_SECONDS,
@@ -117,8 +127,14 @@ def _settings(plan: LocalRun) -> Settings:
     )
 
 
-def _database_url(plan: LocalRun) -> str:
-    return f"sqlite:///{plan.data_dir / 'stagetune.db'}"
+def serve_command(data_dir: Path) -> str:
+    """Return how to look afterwards at the studies of a folder."""
+    database_url = _database_url(data_dir)
+    return "stagetune serve" + ("" if database_url == DEFAULT_DATABASE else f" --database-url {database_url}")
+
+
+def _database_url(data_dir: Path) -> str:
+    return f"sqlite:///{data_dir / 'stagetune.db'}"
 
 
 @contextmanager

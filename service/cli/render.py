@@ -14,8 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from service.cli.report import Report, StageReport
+from service.conclusions import Chosen, chosen, gain_words, seeds_words, value_words
+from service.format import count, number, params, scalar, words
 from studies.contract.states import StudyState
 from studies.contract.views import StudySummary
+from studies.core.schedules import describe
 
 STATE_STYLES = {
     StudyState.COMPLETED: "green",
@@ -27,19 +30,12 @@ STATE_STYLES = {
 }
 
 
-def number(value: object) -> str:
-    """Return a value for people: at most four significant digits for floats, thousands separated for counts."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return escape(str(value))
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-
-
 def choice_text(choice: Mapping[str, Any]) -> str:
-    return ", ".join(f"{escape(str(name))} [bold]{number(value)}[/]" for name, value in choice.items())
+    return ", ".join(f"{escape(words(name))} [bold]{escape(value_words(value))}[/]" for name, value in choice.items())
 
 
 def study_table(studies: Sequence[StudySummary]) -> Table:
-    table = Table("name", "state", "stage", "trials", "best", "id", box=None, pad_edge=False)
+    table = Table("name", "state", "stage", "trials", "chosen", "id", box=None, pad_edge=False)
     for study in studies:
         progress = study.progress
         table.add_row(
@@ -47,10 +43,24 @@ def study_table(studies: Sequence[StudySummary]) -> Table:
             state_text(study.state),
             _stage_now(study),
             f"{progress.trials_ended}/{progress.trials}",
-            choice_text(study.best.metrics) if study.best else "",
+            _standing(study),
             study.id,
         )
     return table
+
+
+def _standing(study: StudySummary) -> str:
+    """Say how good the choice is so far, before the first decision how good the best run."""
+    found, metric, value = chosen(study), *_own_metric(study)
+    if found:
+        return f"{metric} {number(found.score)}"
+    return f"{metric} {number(value)} (best run)" if metric else ""
+
+
+def _own_metric(study: StudySummary) -> tuple[str, float | None]:
+    """Return name and best value of the study's own metric, which is the first of its best trial's."""
+    name, value = next(iter(study.best.metrics.items()), ("", None)) if study.best else ("", None)
+    return escape(words(name)), value
 
 
 def state_text(state: StudyState) -> Text:
@@ -60,7 +70,7 @@ def state_text(state: StudyState) -> Text:
 def report_panel(report: Report) -> RenderableType:
     """Return the whole report: what was chosen, each stage's words, what to mind and where to look."""
     parts: list[RenderableType] = [_headline(report)]
-    if report.chosen:
+    if report.chosen or report.best:
         parts += ["", best_table(report)]
     for stage in report.stages:
         parts += ["", _stage_part(stage, report.metric)]
@@ -69,30 +79,55 @@ def report_panel(report: Report) -> RenderableType:
     return Panel(Group(*parts), title=f"Stagetune: {report.name}", padding=(1, 2))
 
 
-def best_table(report: Report) -> Table:
+def best_table(report: Report) -> RenderableType:
+    """Return what was chosen, and below it the best single run, which luck may have helped."""
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in report.chosen.items():
-        table.add_row(escape(name), f"[bold]{number(value)}[/]")
-    for name, value in report.metrics.items():
-        if name not in report.chosen:
-            table.add_row(escape(name), f"[bold green]{number(value)}[/]")
-    return table
+    if report.chosen:
+        for name, value in _configuration(report.chosen).items():
+            table.add_row(escape(words(name)), f"[bold]{escape(scalar(value))}[/]")
+        table.add_row(escape(words(report.metric)), _score(report.chosen))
+    return Group(table, _best_run(report)) if report.chosen else Group(_best_run(report))
+
+
+def _configuration(chosen: Chosen) -> dict[str, object]:
+    return {**chosen.params, "num_steps": chosen.num_steps, "schedule": describe(chosen.schedule)}
+
+
+def _score(chosen: Chosen) -> str:
+    return f"[bold green]{number(chosen.score)}[/]{seeds_words(chosen.seeds)}"
+
+
+def _best_run(report: Report) -> str:
+    if report.best is None:
+        return "No run has given a result yet."
+    metrics = {name: value for name, value in report.best.metrics.items() if name not in report.best.params}
+    said = ", ".join(f"{escape(words(name))} {number(value)}" for name, value in metrics.items())
+    return f"[dim]Best single run: {said} ({escape(params(report.best.params))})[/]"
 
 
 def best_yaml(report: Report) -> str:
-    """Return the best configuration as YAML: what was chosen, the metrics, the trial."""
-    document = {
-        "study": report.name,
-        "trial": report.best_trial_id,
-        "params": dict(report.chosen),
-        "metrics": dict(report.metrics),
-    }
+    """Return what was chosen as YAML; before the first decision the best single run stands for it."""
+    best, chosen = report.best, report.chosen
+    run = {"trial": best.trial_id, "params": dict(best.params), "metrics": dict(best.metrics)} if best else {}
+    document: dict[str, Any] = {"study": report.name}
+    document |= _chosen_document(chosen, report.metric) | {"best_run": run} if chosen else run
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
+def _chosen_document(chosen: Chosen, metric: str) -> dict[str, Any]:
+    return {
+        "trial": chosen.trial_id,
+        "params": dict(chosen.params),
+        "num_steps": chosen.num_steps,
+        "schedule": {"kind": chosen.schedule.kind} | chosen.schedule.model_dump(mode="json", exclude_defaults=True),
+        "metrics": {metric: chosen.score},
+        "seeds": chosen.seeds,
+    }
+
+
 def _headline(report: Report) -> str:
-    line = f"[bold]{report.state.replace('_', ' ')}[/] after {number(report.trials)} trials"
-    line += f", {number(report.steps)} steps." if report.steps else "."
+    line = f"[bold]{report.state.replace('_', ' ')}[/] after {count(report.trials, 'trial')}"
+    line += f", {count(report.steps, 'step')}." if report.steps else "."
     return " ".join(filter(None, (line, escape(report.reason), escape(report.waiting_because))))
 
 
@@ -100,11 +135,10 @@ def _stage_part(stage: StageReport, metric: str) -> RenderableType:
     if not stage.reason:
         return f"[dim]{stage.title}: {stage.state.replace('_', ' ')}[/]"
     lines = [escape(stage.reason)]
-    if stage.after is not None:
-        before = "not measured" if stage.before is None else number(stage.before)
-        lines.append(f"{escape(metric)} before {before}, after [bold]{number(stage.after)}[/]")
+    if stage.gain is not None:
+        lines.append(f"[green]{escape(gain_words(stage.gain, metric))}[/]")
     lines.append(f"[dim]What would change it: {escape(stage.what_would_flip_it)}[/]")
-    lines += [f"[yellow]Mind: {escape(warning)}[/]" for warning in stage.warnings]
+    lines += [f"[yellow]Note: {escape(warning)}[/]" for warning in stage.warnings]
     return Group(f"[bold]{stage.title}[/]: {choice_text(stage.choice)}", Padding("\n".join(lines), (0, 0, 0, 2)))
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
-from studies.contract.decision import Candidate, Decision
+from service.conclusions import Chosen, Gain, choice_values, chosen, gain
 from studies.contract.states import StageState, StudyState
-from studies.contract.views import StageView, StudyView
-from studies.core.schedules import describe
+from studies.contract.views import BestTrial, StageView, StudyView
 
 STAGE_TITLES = {
     "lr_sweep": "learning rate and number of steps",
@@ -21,7 +19,7 @@ STAGE_TITLES = {
 
 @dataclass(frozen=True)
 class StageReport:
-    """A stage's conclusion. ``before`` and ``after`` are the study's metric of the incoming and the chosen best."""
+    """A stage's conclusion; ``choice`` is empty and ``gain`` None without a decision."""
 
     kind: str
     title: str
@@ -29,8 +27,7 @@ class StageReport:
     choice: Mapping[str, Any]
     reason: str
     what_would_flip_it: str
-    before: float | None
-    after: float | None
+    gain: Gain | None
     warnings: tuple[str, ...]
     trials: int
 
@@ -40,9 +37,9 @@ class Report:
     """A study in one look.
 
     Attributes:
-        chosen: the configuration that the last decision carries on: every hyperparameter, ``num_steps`` and
-            ``schedule`` in words; empty before the first decision.
-        metrics: of the best trial.
+        chosen: the configuration that the last decision carries on, None before the first.
+        best: the single run with the best value of the metric, which luck may have helped: it need not be of the
+            chosen configuration.
     """
 
     study_id: str
@@ -53,16 +50,14 @@ class Report:
     metric: str
     trials: int
     steps: int
-    chosen: Mapping[str, Any]
-    best_trial_id: str | None
-    metrics: Mapping[str, float]
+    chosen: Chosen | None
+    best: BestTrial | None
     stages: tuple[StageReport, ...]
     dashboard: str
 
 
 def build_report(study: StudyView, dashboard: str = "") -> Report:
     """Return the report of a study as it stands."""
-    best = study.best
     return Report(
         study_id=study.id,
         name=study.name,
@@ -72,9 +67,8 @@ def build_report(study: StudyView, dashboard: str = "") -> Report:
         metric=study.spec.metric.name,
         trials=study.progress.trials_ended,
         steps=study.progress.steps,
-        chosen=_chosen(study),
-        best_trial_id=best.trial_id if best else None,
-        metrics=dict(best.metrics) if best else {},
+        chosen=chosen(study),
+        best=study.best,
         stages=tuple(_stage_report(stage) for stage in study.stages),
         dashboard=dashboard,
     )
@@ -85,35 +79,16 @@ def exit_code(state: StudyState) -> int:
     return 0 if state == StudyState.COMPLETED else 1
 
 
-def _chosen(study: StudyView) -> dict[str, Any]:
-    decided = [stage.decision for stage in study.stages if stage.decision and stage.decision.candidates]
-    if decided:
-        return _configuration(decided[-1].candidates[0])
-    return dict(study.best.params) if study.best else {}
-
-
-def _configuration(candidate: Candidate) -> dict[str, Any]:
-    return {**candidate.params, "num_steps": candidate.num_steps, "schedule": describe(candidate.schedule)}
-
-
 def _stage_report(stage: StageView) -> StageReport:
     decision = stage.decision
     return StageReport(
         kind=stage.kind,
         title=STAGE_TITLES[stage.kind],
         state=stage.state,
-        choice=decision.choice if decision else {},
+        choice=choice_values(decision) if decision else {},
         reason=decision.reason if decision else "",
         what_would_flip_it=decision.what_would_flip_it if decision else "",
-        before=_number(decision, "dev_before"),
-        after=_number(decision, "dev_after"),
+        gain=gain(stage.kind, decision) if decision else None,
         warnings=decision.warnings if decision else (),
         trials=stage.trials_ended,
     )
-
-
-def _number(decision: Decision | None, key: str) -> float | None:
-    value = decision.evidence.get(key) if decision else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        return None
-    return float(value)

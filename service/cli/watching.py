@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from service.cli.render import choice_text
 from service.cli.report import STAGE_TITLES
 from service.client import ApiClient
+from service.conclusions import choice_values
 from studies.contract.states import StageState, StudyState
 from studies.contract.views import StageView, StudyView
 
@@ -52,10 +53,8 @@ def _stage_news(old: StageView, stage: StageView) -> Iterator[str]:
     if old.state != StageState.RUNNING and stage.state == StageState.RUNNING:
         yield f"[cyan]>[/] stage opened: {STAGE_TITLES[stage.kind]}"
     if old.decision is None and stage.decision is not None:
-        yield f"[green]*[/] {STAGE_TITLES[stage.kind]}: {choice_text(stage.decision.choice)}"
+        yield f"[green]*[/] {STAGE_TITLES[stage.kind]}: {choice_text(choice_values(stage.decision))}"
         yield f"  {escape(stage.decision.reason)}"
-        for warning in stage.decision.warnings:
-            yield f"  [yellow]Mind: {escape(warning)}[/]"
 
 
 def _state_news(now: StudyView) -> Iterator[str]:

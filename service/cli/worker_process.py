@@ -51,10 +51,13 @@ class WorkerProcess:
             self._process.wait()
 
 
-def worker_command(server: str, devices: str, workdir: Path, allow: Sequence[str] = ()) -> list[str]:
+def worker_command(
+    server: str, devices: str, workdir: Path, allow: Sequence[str] = (), *, builtin: bool = True
+) -> list[str]:
     """Return the command line of a worker for `server`; `allow` names the functions that it may run."""
     command = [sys.executable, "-m", "workers.cli", "--server", server, "--devices", devices]
     command += ["--workdir", str(workdir), "--name", "local"]
+    command += [] if builtin else ["--no-builtin"]
     for target in allow:
         command += ["--allow", target]
     return command

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from service.conclusions import evidence_number
 from service.figures.drawing import Drawing, Table
-from service.figures.evidence import chosen_trial, evidence_number
+from service.figures.evidence import chosen_trial
 from service.figures.labels import trial_label
 from service.figures.layout import Marks, axis, layout, vertical_mark
 from service.figures.palette import Palette

@@ -1,18 +1,8 @@
-"""Reading numbers out of a decision's evidence, which is open JSON data: what is absent or odd is None."""
+"""Which trials a decision is about: the one that stands for the choice, and those weighed against it."""
 
 from __future__ import annotations
 
-import math
-
 from studies.contract.decision import Decision
-
-
-def evidence_number(decision: Decision | None, key: str) -> float | None:
-    """Return the finite number under `key`, None where there is none."""
-    value = decision.evidence.get(key) if decision else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
 
 
 def chosen_trial(decision: Decision | None) -> str | None:

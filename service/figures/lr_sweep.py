@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from service.conclusions import evidence_number
 from service.figures.drawing import Drawing, Table
-from service.figures.evidence import chosen_trial, evidence_number, weighed_trials
+from service.figures.evidence import chosen_trial, weighed_trials
 from service.figures.labels import escape, trial_label
 from service.figures.layout import Marks, axis, layout, vertical_mark
 from service.figures.palette import Palette

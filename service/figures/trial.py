@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from service.figures.drawing import Drawing, Table
 from service.figures.labels import escape
@@ -29,7 +30,13 @@ class TrialCurve:
     total: int
 
 
+_EXACT = "lr"
+"""A metric without noise: smoothing would only round the corners of the schedule."""
+
+
 def trial_curve_data(trial: TrialView, curve: Curve, look: CurveLook) -> TrialCurve:
+    """Return the curve of `look.metric`, smoothed where it is noisy."""
+    look = replace(look, smooth=0) if look.metric == _EXACT else look
     raw = series(curve, _POINTS) if look.smooth else None
     return TrialCurve(trial, look, smoothed(curve, look.smooth, _POINTS), raw, len(curve))
 
@@ -46,12 +53,19 @@ def trial_curve_drawing(data: TrialCurve, palette: Palette) -> Drawing:
             palette,
             uirevision=f"{data.look.log_x} {data.look.log_y}",
             xaxis=axis(palette, "step", "log" if data.look.log_x else "linear"),
-            yaxis=axis(palette, escape(name), "log" if data.look.log_y else "linear"),
+            yaxis=axis(palette, escape(name), "log" if data.look.log_y else "linear", **_range(data)),
         ),
     }
     last = data.curve.finite[-1]
     sentence = f"{name.capitalize()} over {count(data.total, 'point')}, last {number(last)}."
     return Drawing(sentence, figure, _table(data))
+
+
+def _range(data: TrialCurve) -> dict[str, Any]:
+    """Return a range from 0 for the rate, whose curve may be flat; empty to fit the curve."""
+    if data.look.metric != _EXACT or data.look.log_y:
+        return {}
+    return {"range": [0, 1.1 * (max(data.curve.finite) or 1.0)]}
 
 
 def _nothing(data: TrialCurve, name: str) -> str:

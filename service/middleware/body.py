@@ -41,7 +41,7 @@ class BodyGuard:
             async with asyncio.timeout(self.read_seconds):
                 body = await self._read(scope, receive)
         except BodyTooLarge:
-            detail = f"Send at most {self.max_bytes:,} bytes."
+            detail = f"The request is too large: send at most {self.max_bytes:,} bytes."
             await respond(problems.BODY_TOO_LARGE, detail, headers={"Connection": "close"})(scope, receive, send)
         except TimeoutError:
             detail = f"Send the whole body within {self.read_seconds:g} seconds."

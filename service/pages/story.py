@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from service.figures.evidence import evidence_number
-from service.format import count, number, params, scalar, sentence, stage_title, words
+from service.conclusions import choice_values, evidence_number, gain, gain_words, value_words
+from service.format import count, number, params, sentence, stage_title, words
 from studies.contract.decision import Candidate, Decision
 from studies.contract.states import StageState
 from studies.contract.study_file import BatchMomentum, DecaySchedule, LrSweep, Metric, Stage, StageKind
@@ -33,8 +33,6 @@ _SUBJECTS: dict[StageKind, str] = {
     "decay_schedule": "Against no decay, the best decay",
 }
 """What the evidence's ``lead`` is the lead of, by stage."""
-
-_DESCRIBED = ("schedule", "start")
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def _card(stage: StageView, spec: Stage, metric: Metric, numbers: Mapping[str, i
         reason=sentence(decision.reason) if decision else "",
         rule=decision.rule if decision else "",
         choice=_choice(decision) if decision else (),
-        gain=_gain(decision, metric) if decision else "",
+        gain=_gain(stage.kind, decision, metric) if decision else "",
         runners_up=tuple(_weighed(c, numbers) for c in decision.runners_up) if decision else (),
         sureness=_sureness(stage.kind, decision) if decision else None,
         flip=sentence(decision.what_would_flip_it) if decision else "",
@@ -175,27 +173,12 @@ def standing(stage: StageView) -> str:
 
 
 def _choice(decision: Decision) -> tuple[tuple[str, str], ...]:
-    """Return the choice as pairs of name and value; a schedule that describes itself needs no form and start beside."""
-    choice = dict(decision.choice)
-    if "description" in choice:
-        choice = {"schedule": choice.pop("description")} | {k: v for k, v in choice.items() if k not in _DESCRIBED}
-    return tuple((words(name), _value(value)) for name, value in choice.items() if value is not None)
+    return tuple((words(name), value_words(value)) for name, value in choice_values(decision).items())
 
 
-def _value(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{words(str(name))} {_value(part)}" for name, part in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_value(part) for part in value)
-    return scalar(value)
-
-
-def _gain(decision: Decision, metric: Metric) -> str:
-    before, after = evidence_number(decision, "dev_before"), evidence_number(decision, "dev_after")
-    if after is None:
-        return ""
-    name = words(metric.name)
-    return f"{name} {number(after)}" if before is None else f"{name} {number(before)} → {number(after)}"
+def _gain(kind: StageKind, decision: Decision, metric: Metric) -> str:
+    found = gain(kind, decision)
+    return gain_words(found, metric.name) if found else ""
 
 
 def _weighed(candidate: Candidate, numbers: Mapping[str, int]) -> Weighed:

@@ -15,7 +15,7 @@ from service.pages.page_route import PageRoute
 from service.pages.reading import all_trials, commands, metric_names
 from service.pages.rendering import page
 from service.pages.story import StageCard, story
-from service.pages.study_list import StageMark, best_values, stage_line
+from service.pages.study_list import ChosenLine, StageMark, best_values, chosen_line, stage_line
 from studies.contract.states import StudyCommand
 from studies.contract.views import StudyView, TrialView
 from studies.storage.port import StudyStore
@@ -34,6 +34,7 @@ class HeaderContext:
     reason: str
     commands: tuple[StudyCommand, ...]
     stages: tuple[StageMark, ...]
+    chosen: ChosenLine | None
     best: tuple[tuple[str, str], ...]
     best_trial: TrialView | None
     percent: int
@@ -95,6 +96,7 @@ def header_context(study: StudyView, trials: list[TrialView]) -> HeaderContext:
         reason=sentence(study.reason or study.waiting_because),
         commands=tuple(commands(study.state)),
         stages=stage_line(study.stages),
+        chosen=chosen_line(study),
         best=best_values(study),
         best_trial=next((trial for trial in trials if best and trial.id == best.trial_id), None),
         percent=round(100 * progress.trials_ended / progress.trials) if progress.trials else 0,

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from service.conclusions import chosen, seeds_words
 from service.dependencies import StoreDep
-from service.format import number, sentence, stage_title, words
+from service.format import count, number, params, sentence, stage_title, words
 from service.pages.page_route import PageRoute
 from service.pages.rendering import page
 from service.pages.story import Tense, tense
 from studies.contract.states import StudyState
 from studies.contract.views import Progress, StageView, StudySummary
+from studies.core.schedules import describe
 
 router = APIRouter(route_class=PageRoute)
 
@@ -30,12 +32,22 @@ class StageMark:
 
 
 @dataclass(frozen=True)
+class ChosenLine:
+    """What a study has chosen so far; ``score`` is empty where its metric was not measured."""
+
+    score: str
+    seeds: str
+    what: str
+
+
+@dataclass(frozen=True)
 class StudyRow:
     id: str
     name: str
     state: StudyState
     reason: str
     stages: tuple[StageMark, ...]
+    chosen: ChosenLine | None
     best: tuple[tuple[str, str], ...]
     progress: Progress
     updated_at: float
@@ -53,9 +65,24 @@ def stage_line(stages: Sequence[StageView]) -> tuple[StageMark, ...]:
 
 
 def best_values(study: StudySummary) -> tuple[tuple[str, str], ...]:
-    """Return the best trial's metrics as pairs of name and value, the study's own first; empty before any result."""
-    metrics = study.best.metrics if study.best else {}
+    """Return the best trial's metrics as pairs of name and value, the study's own first; empty before any result.
+
+    What is reported of a hyperparameter, such as the rate of every step, stands with the parameters already.
+    """
+    if study.best is None:
+        return ()
+    metrics = {name: value for name, value in study.best.metrics.items() if name not in study.best.params}
     return tuple((words(name), number(value)) for name, value in metrics.items())
+
+
+def chosen_line(study: StudySummary) -> ChosenLine | None:
+    """Return the chosen configuration in words, None before the first decision."""
+    found = chosen(study)
+    if found is None:
+        return None
+    score = "" if found.score is None else number(found.score)
+    shape = f"{describe(found.schedule)} · {count(found.num_steps, 'step')}"
+    return ChosenLine(score, seeds_words(found.seeds), f"{params(found.params)} · {shape}")
 
 
 def _row(study: StudySummary) -> StudyRow:
@@ -65,6 +92,7 @@ def _row(study: StudySummary) -> StudyRow:
         state=study.state,
         reason=sentence(study.reason),
         stages=stage_line(study.stages),
+        chosen=chosen_line(study),
         best=best_values(study),
         progress=study.progress,
         updated_at=study.updated_at,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from studies.contract.states import TrialState
 from studies.core.context import Context, StageT
 from studies.core.judging import (
     Contender,
@@ -31,24 +32,34 @@ class Contest:
         contenders: configurations with a completed, sound run that could be read, in the order of the study.
         judged_by: the study's metric, or the training loss where the metric was never reported as a number.
         flagged: runs whose loss does not fall; they take no part unless there are no others.
+        unsteady: runs of configurations that diverged with another seed; they take no part unless all are like that.
     """
 
     contenders: tuple[Contender, ...]
     judged_by: str
     flagged: tuple[Trial, ...]
+    unsteady: tuple[Trial, ...]
 
 
 def contest(context: Context[StageT], reused: Sequence[Trial] = ()) -> Contest:
     """Return the contest among the stage's completed trials and the `reused` runs of earlier stages."""
     runs = (*reused, *context.completed)
-    flagged = tuple(trial for trial in runs if unsound(trial))
-    sound = tuple(trial for trial in runs if trial not in flagged) or runs
+    unsteady = _unsteady(context, runs)
+    steady = tuple(trial for trial in runs if trial not in unsteady) or runs
+    flagged = tuple(trial for trial in steady if unsound(trial))
+    sound = tuple(trial for trial in steady if trial not in flagged) or steady
     name = judged_by(context, sound)
 
     def asked(trial: Trial) -> bool:
         return trial.stage != context.stage.kind or REPEAT not in trial.key
 
-    return Contest(contenders(sound, measure(context, name), configuration, asked), name, flagged)
+    return Contest(contenders(sound, measure(context, name), configuration, asked), name, flagged, unsteady)
+
+
+def _unsteady(context: Context[StageT], runs: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Return the runs of configurations that diverged with another seed: what survives of them is luck."""
+    diverged = {configuration(trial) for trial in context.snapshot.trials if trial.state is TrialState.DIVERGED}
+    return tuple(trial for trial in runs if configuration(trial) in diverged)
 
 
 def judged_by(context: Context[StageT], runs: Sequence[Trial]) -> str:
@@ -71,10 +82,10 @@ def finalists(group: Sequence[Contender], incumbent: Contender | None = None) ->
     The best of many single runs owes part of its place to luck, which its repeats then take back; what came in is
     repeated as often, so that both are judged alike.
     """
-    everything = {contender.trials[0].id: contender for contender in group}
+    everything = {contender.key: contender for contender in group}
     asked = by_mean(as_repeated(group, 0))
-    beside = [each for each in asked[2:] if incumbent and each.trials[0].id == incumbent.trials[0].id]
-    return [everything[contender.trials[0].id] for contender in (*asked[:2], *beside)]
+    beside = [each for each in asked[2:] if incumbent and each.key == incumbent.key]
+    return [everything[contender.key] for contender in (*asked[:2], *beside)]
 
 
 def settled(group: Sequence[Contender], rounds: int) -> bool:
@@ -89,20 +100,21 @@ def final_order(group: Sequence[Contender], incumbent: Contender | None = None) 
     A finalist that was repeated is known better than one that was not, however lucky that one was.
     """
     last = finalists(group, incumbent)
-    return preferred(last) + by_mean(contender for contender in group if contender not in last)
+    return preferred(last, incumbent) + by_mean(contender for contender in group if contender not in last)
 
 
-def preferred(group: Sequence[Contender]) -> list[Contender]:
-    """Order finalists: the best mean first, but of those within one standard error of it the one with fewest samples.
+def preferred(group: Sequence[Contender], incumbent: Contender | None = None) -> list[Contender]:
+    """Order finalists: the best mean first, but what came in before it where the two are as good as equal.
 
-    Of equal means at equal cost the smaller, more stable rate comes first.
+    As good as equal is within one standard error: that is no reason to change, and the best two of many owe part of
+    their place to luck. Of equal means the smaller, more stable rate comes first.
     """
     order = sorted(group, key=lambda contender: (-contender.mean, float(contender.params["lr"])))
-    equals = [contender for contender in order if contender is order[0] or tie(order[0], contender)]
-    return sorted(equals, key=lambda contender: contender.samples) + [each for each in order if each not in equals]
+    stays = [each for each in order if incumbent and each.key == incumbent.key and equal(order[0], each)]
+    return stays + [each for each in order if each not in stays]
 
 
-def tie(first: Contender, second: Contender) -> bool:
+def equal(first: Contender, second: Contender) -> bool:
     """Return whether two means lie within one standard error of each other: as good as equal."""
     lead = first.leads(second)
     return abs(lead.value) <= lead.standard_error < math.inf

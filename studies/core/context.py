@@ -18,7 +18,7 @@ from studies.core.snapshot import Snapshot, Trial
 StageT = TypeVar("StageT", LrSweep, BatchMomentum, DecaySchedule)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Context(Generic[StageT]):
     """A stage at work.
 

@@ -12,9 +12,9 @@ import numpy as np
 from studies.contract.base import Params
 from studies.contract.schedule import Schedule
 from studies.core import curves
-from studies.core.remembering import once_per_curve
+from studies.core.remembering import once
 from studies.core.snapshot import LOSS, Curve, Trial
-from studies.core.stats import Estimate, Lead, lead, mean_and_standard_error, pooled_deviation
+from studies.core.stats import Estimate, Lead, lead, mean_and_standard_error, paired_lead, pooled_deviation
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,15 @@ class Reading:
     noise: float
 
 
-depth = once_per_curve(curves.depth)
-noise = once_per_curve(curves.noise)
-area = once_per_curve(curves.area)
-area_noise = once_per_curve(curves.area_noise)
-peak = once_per_curve(curves.peak)
-dev_noise = once_per_curve(curves.dev_noise)
+depth = once(curves.depth)
+noise = once(curves.noise)
+area = once(curves.area)
+area_noise = once(curves.area_noise)
+peak = once(curves.peak)
+dev_noise = once(curves.dev_noise)
+
+PAIRS = 2
+"""Seeds in common from which on two configurations are compared seed by seed."""
 
 Measure = Callable[[Trial], Reading | None]
 """Reads a run; None where there is nothing to read."""
@@ -68,9 +71,9 @@ class Contender:
         return self.trials[0].num_steps
 
     @property
-    def samples(self) -> int:
-        """Training examples that one run sees."""
-        return self.num_steps * int(self.params["batch_size"])
+    def key(self) -> str:
+        """The id of its first run, which names it whatever runs are looked at."""
+        return self.trials[0].id
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -95,8 +98,18 @@ class Contender:
         return self.trials[max(range(len(self.values)), key=self.values.__getitem__)]
 
     def leads(self, other: Contender) -> Lead:
-        """Return by how much it is better than `other`, and whether that is more than noise."""
-        return lead(self.estimate, other.estimate)
+        """Return by how much it is better than `other`, and whether that is more than noise.
+
+        Over the seeds that both were run with, where those are two or more: a seed gives both the same initialisation
+        and order of the data, so what it does to both is not noise between them.
+        """
+        theirs = {trial.seed: reading for trial, reading in zip(other.trials, other.readings, strict=True)}
+        pairs = [(mine, theirs[t.seed]) for t, mine in zip(self.trials, self.readings, strict=True) if t.seed in theirs]
+        if len(pairs) < PAIRS:
+            return lead(self.estimate, other.estimate)
+        return paired_lead(
+            [a.value - b.value for a, b in pairs], float(np.mean([math.hypot(a.noise, b.noise) for a, b in pairs]))
+        )
 
     def after(self, rounds: int) -> Contender:
         """Return it as it stood after that many rounds of repeats."""
@@ -191,7 +204,7 @@ def unsound(trial: Trial) -> bool:
     return _does_not_fall(trial.curve(LOSS))
 
 
-@once_per_curve
+@once
 def _does_not_fall(loss: Curve) -> bool:
     if not has_values(loss):
         return False

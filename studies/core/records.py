@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from studies.contract.decision import Candidate
 from studies.contract.states import TrialState
@@ -11,11 +11,11 @@ from studies.core import curves
 from studies.core.actions import Action, EndTrial, Fail
 from studies.core.context import Context, StageT
 from studies.core.judging import Contender, dev_peak
-from studies.core.remembering import once_per_curve
+from studies.core.remembering import once
 from studies.core.snapshot import LOSS, Trial
 from studies.core.space import lr_label
 
-diverged = once_per_curve(curves.diverged)
+diverged = once(curves.diverged)
 
 
 def end_diverged(context: Context[StageT]) -> tuple[Action, ...]:
@@ -65,9 +65,8 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def trouble(context: Context[StageT]) -> tuple[str, ...]:
+def trouble(failed: Sequence[Trial]) -> tuple[str, ...]:
     """Say which trials took no part in the choice because they failed."""
-    failed = context.ended_as(TrialState.FAILED)
     if not failed:
         return ()
     return (f"{plural(len(failed), 'trial')} failed and took no part: {reasons(failed)}.",)
@@ -107,56 +106,4 @@ def cut_short(context: Context[StageT], dropped: int) -> tuple[str, ...]:
     return (
         f"Cut short by the budget: {plural(dropped, 'trial')} that this stage wanted did not fit into its share of "
         f"{context.limit}; budget.trials: {wish} would have had room for all of it.",
-    )
-
-
-# --- contests on the dev set -------------------------------------------------------------------------------------
-
-
-def shown(context: Context[StageT], judged_by: str, contender: Contender) -> str:
-    """Say what a contender was judged by, in the metric's own direction."""
-    sign = 1 if judged_by != LOSS and context.maximize else -1
-    return number(sign * contender.mean)
-
-
-def runs_of(contender: Contender) -> str:
-    return f" (mean of {len(contender.trials)} seeds)" if len(contender.trials) > 1 else ""
-
-
-def note(best: Contender, other: Contender) -> str:
-    """Say where a runner-up stands against the winner."""
-    lead = best.leads(other)
-    if lead.value < 0:
-        return f"Ahead by {number(-lead.value)}, within noise or unrepeated: dearer, or known from fewer seeds."
-    how = "Behind" if lead.clear else "Within noise, behind"
-    return f"{how} by {number(lead.value)}, standard error {number(lead.standard_error)}."
-
-
-def certainty(best: Contender, other: Contender) -> str:
-    """Say how sure the order of two contenders is."""
-    lead = best.leads(other)
-    if lead.clear:
-        return f"a lead of {number(lead.value)}, beyond the noise of {number(lead.standard_error)}"
-    if lead.value < 0 or best.samples < other.samples:
-        return f"a tie within the noise of {number(lead.standard_error)}, and the cheaper in samples"
-    return f"a lead of {number(lead.value)}, not surely beyond the noise of {number(lead.standard_error)}"
-
-
-def judge_warning(context: Context[StageT], judged_by: str) -> tuple[str, ...]:
-    """Say that the metric could not decide, where the training loss had to."""
-    if judged_by != LOSS:
-        return ()
-    metric = context.spec.metric.name
-    return (f"{metric} was never reported as a number, so the training loss decided instead.",)
-
-
-def flagged_warning(context: Context[StageT], flagged: Iterable[Trial], best: Contender) -> tuple[str, ...]:
-    """Flag runs with a bad loss curve and a wonderful dev metric, which nobody expects (guide, stage 2)."""
-    read = dev_peak(context.spec.metric.name, maximize=context.maximize)
-    wonders = [trial.key for trial in flagged if (reading := read(trial)) and reading.value >= best.mean]
-    return tuple(
-        f"{key} has a loss that does not fall, and yet the best {context.spec.metric.name}: look at it before trusting "
-        "the metric."
-        for key in wonders
-        if key not in {trial.key for trial in best.trials}
     )

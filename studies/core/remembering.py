@@ -1,4 +1,4 @@
-"""Reading a curve once: `decide` is asked after every event, and most curves have not changed since."""
+"""Reading a thing once: `decide` is asked after every event, and most of what it reads has not changed since."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from studies.core.snapshot import Curve
-
 T = TypeVar("T")
 
 
-def once_per_curve(read: Callable[..., T]) -> Callable[..., T]:
-    """Return `read`, a pure function of a curve and options, so that it runs once for each curve and options.
+def once(read: Callable[..., T]) -> Callable[..., T]:
+    """Return `read`, a pure function of a thing and options, so that it runs once for each thing and options.
 
-    Curves are immutable and known by identity; what was read is forgotten together with the curve.
+    Things are immutable and known by identity, such as a curve or the context of a stage; what was read is forgotten
+    together with the thing.
     """
-    known: WeakKeyDictionary[Curve, dict[Any, T]] = WeakKeyDictionary()
+    known: WeakKeyDictionary[Any, dict[Any, T]] = WeakKeyDictionary()
 
-    def remembered(curve: Curve, **options: bool) -> T:
-        readings = known.setdefault(curve, {})
+    def remembered(thing: Any, **options: bool) -> T:
+        readings = known.setdefault(thing, {})
         key = tuple(options.items())
         if key not in readings:
-            readings[key] = read(curve, **options)
+            readings[key] = read(thing, **options)
         return readings[key]
 
     return remembered

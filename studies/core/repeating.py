@@ -19,6 +19,8 @@ def repeats(
 ) -> tuple[Proposal, ...]:
     """Return the repeats that the finalists want: round after round, until their order is settled or `rounds` are run.
 
+    In a round only those are run that have the fewest seeds behind them, so that all end with the same seeds.
+
     ``settled_after(n)`` says whether it is by the runs of the first n rounds alone, so that asking again gives the
     same proposals, or these and more.
     """
@@ -31,13 +33,19 @@ def _rounds(
     for done in range(rounds):
         if len(finalists) <= 1 or settled_after(done):
             return
-        yield from (again(finalist.after(done), done, why) for finalist in finalists)
+        standing = [finalist.after(done) for finalist in finalists]
+        seed = min(map(next_seed, standing))
+        yield from (again(each, seed, done, why) for each in standing if next_seed(each) == seed)
 
 
-def again(contender: Contender, done: int, why: str) -> Proposal:
-    """Return a further run of a contender after `done` repeats, with the seed after its last one."""
+def next_seed(contender: Contender) -> int:
+    """Return the seed that a contender is to be repeated with: the one after its last."""
+    return max(trial.seed for trial in contender.trials) + 1
+
+
+def again(contender: Contender, seed: int, done: int, why: str) -> Proposal:
+    """Return a further run of a contender after `done` repeats."""
     original = contender.trials[0]
-    seed = max(trial.seed for trial in contender.trials) + 1
     return Proposal(
         key=f"{original.key.split(REPEAT)[0]}{REPEAT}{seed}",
         params=original.params,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,11 +27,19 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Lead:
-    """How far one estimate lies above another: `value` in the metric's own unit, negative where it lies below."""
+    """How far one estimate lies above another.
+
+    Attributes:
+        value: in the metric's own unit, negative where it lies below.
+        standard_error: of ``value``; infinite where nothing is known of the noise.
+        clear: whether it is more than noise.
+        pairs: seeds in common over which the two were compared, 0 where each was taken by itself.
+    """
 
     value: float
     standard_error: float
     clear: bool
+    pairs: int = 0
 
 
 def mean_and_standard_error(values: Sequence[float], noise: float = math.inf) -> Estimate:
@@ -67,6 +75,12 @@ def lead(a: Estimate, b: Estimate, z: float = Z) -> Lead:
     return Lead(value, error, abs(value) > z * error)
 
 
-def difference_is_noise(a_mean: float, a_se: float, b_mean: float, b_se: float, z: float = Z) -> bool:
-    """Return whether two means with these standard errors cannot be told apart; NaN cannot be told from anything."""
-    return not lead(Estimate(a_mean, a_se, 1), Estimate(b_mean, b_se, 1), z).clear
+def paired_lead(differences: Sequence[float], noise: float) -> Lead:
+    """Return the lead by differences within pairs, such as two configurations run with the same seeds.
+
+    Args:
+        differences: two or more.
+        noise: standard deviation of one difference as known from elsewhere, the least that is believed.
+    """
+    estimate = mean_and_standard_error(differences, noise)
+    return replace(lead(estimate, Estimate(0.0, 0.0, estimate.count)), pairs=estimate.count)

@@ -22,7 +22,7 @@ def waiting_because(
         live: the running attempts of all studies.
     """
     if study.state is StudyState.AWAITING_APPROVAL:
-        return f"{study.reason or 'The next stage waits for a person'}: approve it with `stagetune approve {study.id}`."
+        return f"The next stage waits for a person: approve it with `stagetune approve {study.id}`."
     if waiting == 0 or study.state.ended:
         return ""
     if study.state is StudyState.PAUSED:
@@ -39,6 +39,8 @@ def _no_worker(study: StudyRecord, alive: tuple[WorkerRecord, ...], live: tuple[
     if any(free_places(worker.devices, _of(worker, live)) for worker in able):
         return ""
     places = sum(device.capacity for worker in able for device in worker.devices)
+    if not places:
+        return "The workers that are connected take no new runs yet: they are still starting, or about to stop."
     return f"All {places} places on the workers' devices are taken: the next run that ends makes room."
 
 

@@ -192,6 +192,8 @@ def test_why_trials_wait_says_what_to_do(store: StudyStore, advance: object) -> 
     assert "No worker is connected" in store.get_study(study_id).waiting_because
     store.register_worker(build.worker("unfit"))
     assert "--allow 'train.py:train'" in store.get_study(study_id).waiting_because
+    store.register_worker(build.worker("starting", capacity=0, allow=("train.py:*",)))
+    assert "still starting" in store.get_study(study_id).waiting_because
     worker_id = store.register_worker(build.worker("fit", allow=("train.py:*",)))
     assert store.get_study(study_id).waiting_because == ""
     take(store, worker_id)

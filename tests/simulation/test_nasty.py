@@ -231,6 +231,45 @@ def test_a_winner_that_diverges_when_it_is_continued_makes_room_for_the_next() -
     assert 0.01 in simulation.decision("lr_sweep").evidence["diverged"]
 
 
+def test_a_winner_that_fails_when_it_is_continued_keeps_what_it_had() -> None:
+    """An error of the machine says nothing about the rate."""
+
+    def slow(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
+        depth = 1.0 + abs(math.log10(float(params["lr"])) + 2.0)
+        loss = depth * (2.0 - np.arange(num_steps) / 120.0)
+        return Run(run_of(loss).curves, "OSError: disk full" if num_steps > 80 else "")
+
+    simulation = Simulation(study(SWEEP), slow).run()
+    decision = simulation.decision("lr_sweep")
+    assert [action.num_steps for action in simulation.actions if isinstance(action, ContinueTrial)] == [120]
+    assert decision.choice["lr"] == 0.01
+    assert [w for w in decision.warnings if "failed" in w] == [
+        "A run that had not converged failed when it was continued, and its curve counts: lr=0.01 (OSError: disk full)."
+    ]
+
+
+def test_a_rate_that_diverges_with_another_seed_is_no_choice() -> None:
+    world = diverging(0.05, quadratic(noise=0.3))
+
+    def unlucky(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
+        if seed == 1 and params["lr"] == 0.01:
+            return diverging(0.0, world)(params, schedule, num_steps, seed)
+        return world(params, schedule, num_steps, seed)
+
+    decision = Simulation(study({**SWEEP, "seeds": 2}), unlucky).run().decision("lr_sweep")
+    assert 0.01 in decision.evidence["diverged"]
+    assert 0.01 not in decision.evidence["ranking"]
+    assert "lr=0.01 takes no part: it diverged with another seed." in decision.warnings
+
+
+def test_every_rate_diverging_with_one_seed_at_least_fails_as_diverged() -> None:
+    def unlucky(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
+        return (diverging(0.0, quadratic()) if seed else quadratic())(params, schedule, num_steps, seed)
+
+    simulation = Simulation(study({**SWEEP, "seeds": 2}), unlucky).run()
+    assert "Every learning rate diverged" in failure(simulation)
+
+
 def test_a_bad_curve_with_a_wonderful_metric_is_flagged() -> None:
     def world(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
         run = quadratic()(params, schedule, num_steps, seed)

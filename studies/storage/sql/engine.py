@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
+import sqlalchemy.orm  # now: Optuna loads it late and in a thread, while statements of others look into it half loaded
 from sqlalchemy import URL, ColumnElement, Connection, Engine, create_engine, event, literal_column, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout

@@ -77,7 +77,8 @@ def test_runs_see_equal_epochs_and_the_record_says_where_the_budget_caps_them() 
 def test_the_dev_metric_decides_among_sound_curves() -> None:
     decision = run(scored(closeness(128, 0.95), noise=0.001)).decision(KIND)
     assert (decision.choice["batch_size"], decision.choice["momentum"]) == (128, 0.95)
-    assert "beyond the noise" in decision.reason
+    assert "a tie" in decision.reason
+    assert "that the higher mean decides" in decision.reason
     assert decision.evidence["dev_after"] > decision.evidence["dev_before"]
     assert len(decision.evidence["cells"]) == 27
 
@@ -146,17 +147,69 @@ def test_what_came_in_is_repeated_beside_the_best_two() -> None:
     assert decision.evidence["dev_before"] == cell["score"]
 
 
-def test_a_tie_goes_to_the_run_that_sees_fewer_samples() -> None:
+def test_a_tie_is_no_reason_to_change_what_came_in() -> None:
+    """Not even for fewer samples: at equal epochs only a run that the budget caps sees fewer."""
     spec = {**BATCH, "batch_sizes": [32, 64], "momenta": [0.9], "lr_bracket": [1.0]}
-    simulation = run(scored(lambda params: 0.9), spec)
-    decision = simulation.decision(KIND)
-    assert decision.choice["batch_size"] == 32
-    assert "the cheaper in samples" in decision.reason or "a tie" in decision.reason
+    world = scored(lambda params: 0.9 + 0.004 * (params["batch_size"] == 32), noise=0.02)
+    decision = run(world, spec, seed=20).decision(KIND)
+    assert (decision.choice["batch_size"], decision.choice["lr"]) == (64, 0.01)
+    assert "a tie (difference " in decision.reason
+    assert "so what came in stays" in decision.reason
+    note = decision.runners_up[0].note
+    assert note.startswith("Ahead by ")
+    assert note.endswith("so what came in stays.")
 
 
-def test_a_tie_at_equal_cost_goes_to_the_smaller_rate() -> None:
-    spec = {**BATCH, "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [1.0, 0.5, 2.0]}
-    assert run(scored(lambda params: 0.9), spec).decision(KIND).choice["lr"] == 0.005
+def test_a_tie_among_newcomers_goes_to_the_smaller_rate() -> None:
+    spec = {**BATCH, "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [0.5, 2.0]}
+    decision = run(scored(lambda params: 0.8 if params["lr"] == 0.01 else 0.9), spec).decision(KIND)
+    assert decision.choice["lr"] == 0.005
+    assert "the smaller rate is the more stable" in decision.reason
+    assert decision.runners_up[0].note.startswith("Equal, ")
+
+
+def test_what_would_flip_it_is_the_mean_that_would_be_enough() -> None:
+    spec = {**BATCH, "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [1.0, 2.0]}
+    decision = run(scored(lambda params: 0.9 if params["lr"] == 0.02 else 0.8), spec).decision(KIND)
+    assert decision.choice["lr"] == 0.02
+    enough = 0.9 - decision.evidence["noise"]
+    assert decision.what_would_flip_it == (
+        f"A dev_accuracy above {enough:.4g} for lr 0.01, batch size 64, momentum 0.9, which has 0.8."
+    )
+
+
+def test_a_lead_from_single_runs_of_unknown_noise_says_so() -> None:
+    spec = {**BATCH, "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [1.0, 2.0]}
+    decision = run(scored(lambda params: float(params["lr"]), tail=0.2), spec, steps=10, trials=2).decision(KIND)
+    assert "from single runs whose noise is not known" in decision.reason
+
+
+def test_a_configuration_that_diverges_with_another_seed_takes_no_part() -> None:
+    """What survives of it is luck: a rate that trains with one seed of three is no choice."""
+    good = scored(closeness(128, 0.95), noise=0.03)
+
+    def world(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
+        unlucky = seed > 0 and params["batch_size"] == 128
+        return (diverging(0.0, good) if unlucky else good)(params, schedule, num_steps, seed)
+
+    decision = run(world).decision(KIND)
+    assert decision.evidence["diverged"]
+    assert decision.choice["batch_size"] != 128 or len(decision.evidence["diverged"]) < 2
+    gone = [key.split("/seed=")[0] for key in decision.evidence["diverged"]]
+    for key in gone:
+        assert f"{key} takes no part: it diverged with another seed." in decision.warnings
+
+
+def test_where_every_configuration_diverges_with_some_seed_the_survivors_are_judged() -> None:
+    good = scored(closeness(64, 0.9), noise=0.05)
+
+    def world(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
+        return (diverging(0.0, good) if seed else good)(params, schedule, num_steps, seed)
+
+    spec = {**BATCH, "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [1.0, 2.0]}
+    decision = run(world, spec).decision(KIND)
+    assert decision.evidence["diverged"]
+    assert decision.candidates
 
 
 def test_a_run_best_in_its_last_quarter_is_lengthened_as_far_as_the_budget_goes() -> None:
@@ -178,6 +231,19 @@ def test_an_idle_tail_is_cut() -> None:
     spec = {**BATCH, "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [1.0]}
     decision = run(scored(closeness(64, 0.9), tail=0.2), spec).decision(KIND)
     assert decision.choice["num_steps"] < 90
+    assert "tail is idle" in decision.reason
+
+
+def test_a_run_that_was_best_in_its_first_tenth_is_far_too_long_whatever_its_loss_does() -> None:
+    """The loss still falls while the dev metric only gets worse: the rest is overfitting (T)."""
+
+    def overfitting(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
+        steps = np.arange(num_steps)
+        return run_of(2.0 - steps / num_steps, 0.9 - 0.3 * steps / num_steps)
+
+    spec = {**BATCH, "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [1.0]}
+    decision = run(overfitting, spec).decision(KIND)
+    assert decision.choice["num_steps"] <= 12
     assert "tail is idle" in decision.reason
 
 

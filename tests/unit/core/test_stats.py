@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.core.stats import Estimate, difference_is_noise, lead, mean_and_standard_error, pooled_deviation
+from studies.core.stats import Estimate, lead, mean_and_standard_error, pooled_deviation
 
 FLOATS = st.floats(-1e6, 1e6)
 
@@ -45,20 +45,6 @@ def test_a_lead_adds_variances_and_is_clear_beyond_two_standard_errors() -> None
     assert lead(a, b).standard_error == pytest.approx(0.005)
     assert not lead(a, b, z=2.1).clear
     assert lead(a, b, z=1.9).clear
-
-
-@pytest.mark.parametrize(
-    ("a", "a_se", "b", "b_se", "noise"),
-    [
-        (1.0, 0.0, 1.0, 0.0, True),
-        (1.0, 0.0, 2.0, 0.0, False),
-        (1.0, 1.0, 2.0, 1.0, True),
-        (1.0, math.inf, 2e9, 0.0, True),
-        (math.nan, 0.0, 1.0, 0.0, True),
-    ],
-)
-def test_difference_is_noise(a: float, a_se: float, b: float, b_se: float, *, noise: bool) -> None:
-    assert difference_is_noise(a, a_se, b, b_se) is noise
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=6), st.lists(FLOATS, min_size=1, max_size=6), st.floats(0, 1e3))

@@ -109,3 +109,8 @@ def test_the_token_travels_in_the_header_alone() -> None:
 
     with answering(look) as client:
         assert client.workers() == []
+
+
+def test_an_address_without_its_scheme_is_said_plainly() -> None:
+    with ApiClient("somewhere:8080") as client, pytest.raises(ApiError, match="write it as http://HOST:PORT"):
+        client.studies()

@@ -32,6 +32,7 @@ def sync(answer: httpx.Response | Exception) -> SyncAnswer:
     ("answer", "trouble", "words"),
     [
         (httpx.ConnectError("refused"), Unavailable, "is the server up"),
+        (httpx.UnsupportedProtocol("no scheme"), Refused, "write it as http://HOST:PORT"),
         (httpx.ReadTimeout("slow"), Unavailable, "ReadTimeout"),
         (httpx.Response(503, json={"detail": "the database rests"}), Unavailable, "the database rests"),
         (httpx.Response(500, text="<html>"), Unavailable, "500"),

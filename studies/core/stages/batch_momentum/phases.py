@@ -12,6 +12,7 @@ from studies.core.contest import Contest, contest, finalists, judged_by, measure
 from studies.core.context import Context, Phase
 from studies.core.judging import Contender
 from studies.core.plan import Demand
+from studies.core.remembering import once
 from studies.core.repeating import REPEAT, repeats
 from studies.core.sampling import Axis, ChoiceAxis, FloatAxis, Observation, SearchRequest
 from studies.core.snapshot import Trial
@@ -99,6 +100,7 @@ def all_cells(context: Context[BatchMomentum]) -> list[Cell]:
     return incoming_cells(context) + (grid_cells(context) if context.stage.search == "grid" else [])
 
 
+@once
 def standing(context: Context[BatchMomentum]) -> Contest:
     """Return the contest among this stage's trials and the runs of the sweep that are the same as one of its cells."""
     return contest(context, reusable(context, {each.configuration for each in all_cells(context)}))

@@ -7,26 +7,14 @@ from typing import Any
 import numpy as np
 
 from studies.contract.decision import Decision
+from studies.contract.states import TrialState
 from studies.contract.study_file import BatchMomentum
 from studies.core import curves
 from studies.core.contest import Contest, final_order
+from studies.core.contest_record import certainty, contest_warnings, flip, note, runs_of, shown
 from studies.core.context import Context, left_out
 from studies.core.judging import Contender
-from studies.core.records import (
-    candidate,
-    certainty,
-    cut_short,
-    dev_score,
-    flagged_warning,
-    judge_warning,
-    named,
-    note,
-    number,
-    plain,
-    runs_of,
-    shown,
-    trouble,
-)
+from studies.core.records import candidate, cut_short, dev_score, named, plain, trouble
 from studies.core.snapshot import LOSS
 from studies.core.stages.batch_momentum.length import Length, refit
 from studies.core.stages.batch_momentum.phases import (
@@ -50,14 +38,15 @@ def conclude(context: Context[BatchMomentum]) -> Decision:
 def _chosen(context: Context[BatchMomentum], field: Contest) -> Decision:
     order = final_order(field.contenders, baseline_of(context, field.contenders))
     best, length = order[0], refit(context, order[0])
-    runners_up = tuple(candidate(context, other, other.num_steps, note(best, other)) for other in order[1:])
+    stays = _stays(context, order)
+    runners_up = tuple(candidate(context, other, other.num_steps, note(best, other, stays)) for other in order[1:])
     return Decision(
         rule=RULE_NAME,
         choice=_choice(context, best, length.num_steps),
         reason=f"{_why(context, field, order)} {length.why}",
         evidence=_evidence(context, field, order),
         runners_up=runners_up,
-        what_would_flip_it=_flip(field, order),
+        what_would_flip_it=_flip(context, field, order),
         candidates=(candidate(context, best, length.num_steps, "Best on the dev set."), *runners_up[:1]),
         warnings=_warnings(context, field, order, length),
     )
@@ -73,8 +62,13 @@ def _kept(context: Context[BatchMomentum]) -> Decision:
         evidence={"dev_before": score, "dev_after": score, "noise": None, "lead": None, "ranking": [], "cells": []},
         what_would_flip_it="Any completed run with a sound loss and a better dev metric: raise budget.trials.",
         candidates=context.incoming,
-        warnings=(*trouble(context), *cut_short(context, _dropped(context))),
+        warnings=(*trouble(context.ended_as(TrialState.FAILED)), *cut_short(context, _dropped(context))),
     )
+
+
+def _stays(context: Context[BatchMomentum], order: list[Contender]) -> str:
+    """Say what a tie leaves as it is, where the winner is what came in."""
+    return "what came in stays" if order[0] == baseline_of(context, order) else ""
 
 
 def _choice(context: Context[BatchMomentum], best: Contender, num_steps: int) -> dict[str, Any]:
@@ -92,27 +86,23 @@ def _why(context: Context[BatchMomentum], field: Contest, order: list[Contender]
         return f"{opening}, the only configuration that could be judged."
     second = others[0]
     against = f"{named(second)} with {shown(context, field.judged_by, second)}{runs_of(second)}"
-    return f"{opening} against {against}: {certainty(best, second)}."
+    return f"{opening} against {against}: {certainty(best, second, _stays(context, order))}."
 
 
-def _flip(field: Contest, order: list[Contender]) -> str:
+def _flip(context: Context[BatchMomentum], field: Contest, order: list[Contender]) -> str:
     best, *others = order
     if not others:
         return "Any other configuration with a better dev metric: raise budget.trials so that more can be run."
-    lead = best.leads(others[0])
-    margin = max(abs(lead.value), 0.0 if lead.clear else 2 * lead.standard_error)
-    return f"A {field.judged_by} of {named(others[0])} better by {number(margin)} over the same seeds."
+    second, incumbent = others[0], baseline_of(context, order)
+    errors = 1.0 if best == incumbent else -1.0 if second == incumbent else 0.0
+    return flip(context, field.judged_by, best, second, name=named(second), errors=errors)
 
 
 def _warnings(
     context: Context[BatchMomentum], field: Contest, order: list[Contender], length: Length
 ) -> tuple[str, ...]:
     best = order[0]
-    found = [
-        *trouble(context),
-        *judge_warning(context, field.judged_by),
-        *flagged_warning(context, field.flagged, best),
-    ]
+    found = list(contest_warnings(context, field, best))
     if not has_momentum(context.spec):
         found.append(f"The momentum axis dropped out: with {context.spec.optimizer} momentum is left alone.")
     if len(order) > 1 and not best.leads(order[1]).clear:
@@ -151,7 +141,7 @@ def _evidence(context: Context[BatchMomentum], field: Contest, order: list[Conte
         "dev_peak_step": curves.peak(best.trials[0].curve(context.spec.metric.name), maximize=context.maximize)[0],
         "momentum_axis": has_momentum(context.spec),
         "cells": [_cell(context, contender, before) for contender in order],
-        "diverged": [trial.key for trial in context.trials if trial.state.value == "diverged"],
+        "diverged": [trial.key for trial in context.trials if trial.state is TrialState.DIVERGED],
     }
 
 

@@ -13,22 +13,20 @@ from studies.core.contest import Contest, contest, finalists, settled
 from studies.core.context import Context, Phase
 from studies.core.judging import Contender, has_values, pooled
 from studies.core.plan import Demand
-from studies.core.repeating import again, repeats
+from studies.core.remembering import once
+from studies.core.repeating import ROUNDS, repeats
 from studies.core.snapshot import LOSS
 from studies.core.stages.decay_schedule.forms import late
 from studies.core.starting import reusable, start
-
-MUCH_LATER = 1.25
-"""A decayed run whose dev peak comes this many times later than the old one decays too fast."""
 
 Verdict = Literal["gain", "loss", "unclear", "unknown"]
 """What a decay did against no decay: beyond noise better, worse, neither; or one of the two gave no result."""
 
 
 def demand(spec: StudySpec, stage: DecaySchedule) -> Demand:
-    """Return what the stage asks for: baseline, linear, three repeats in doubt, every form, two more repeats."""
+    """Return what the stage asks for: baseline, linear, four repeats in doubt, every form, two more repeats."""
     del spec
-    return Demand(minimum=2, wanted=2 + 3 + len(stage.forms) + 2)
+    return Demand(minimum=2, wanted=2 + 4 + len({"linear", *stage.forms}) + 2)
 
 
 # --- the phases --------------------------------------------------------------------------------------------------
@@ -48,25 +46,33 @@ def first_comparison(context: Context[DecaySchedule]) -> Sequence[Proposal]:
 
 
 def doubt(context: Context[DecaySchedule]) -> Sequence[Proposal]:
-    """One more seed of the linear decay and of the baseline where the lead is within noise."""
-    pair = [each for each in (linear_of(context), baseline_of(context)) if each]
-    why = "whether decay helps at all is within noise (guide, stage 3; T)."
-    return repeats(pair, lambda done: settled(pair, done), why, rounds=1)
+    """Further seeds of the linear decay and of the baseline while the lead is within noise."""
+    return _doubt(linear_of(context), baseline_of(context), "whether decay helps at all is within noise")
 
 
 def later_start(context: Context[DecaySchedule]) -> Sequence[Proposal]:
-    """Linear decay from just before the old dev peak, unless decay from step 0 made no difference of any kind."""
-    if not decay_may_pay(context):
+    """Linear decay from just before the old dev peak, before any verdict.
+
+    From step 0 a decay also lowers the mean rate, and the one may hide what the other gains: most of what decay gives
+    comes from late ones (guide, section 7). A peak that came much later was asking for this run anyhow (stage 3).
+    """
+    if linear_verdict(context) == "unknown":
         return ()
     return [_late(context, "linear", "Linear decay from just before the old dev peak (guide, stage 3).")]
 
 
 def later_doubt(context: Context[DecaySchedule]) -> Sequence[Proposal]:
-    """One more seed of the later decay, where it is the only one that may be better than none."""
-    late_linear = late_linear_of(context)
-    if late_linear is None or linear_verdict(context) == "gain" or late_verdict(context, 0) != "unclear":
+    """The same for the later decay, where it is the only one that may be better than none."""
+    if linear_verdict(context) == "gain":
         return ()
-    return [again(late_linear.after(0), 0, "whether a later decay helps is within noise (guide, stage 3; T).")]
+    return _doubt(late_linear_of(context), baseline_of(context), "whether a later decay helps is within noise")
+
+
+def _doubt(decayed: Contender | None, baseline: Contender | None, why: str) -> Sequence[Proposal]:
+    if decayed is None or baseline is None:
+        return ()
+    pair = (decayed, baseline)
+    return repeats(pair, lambda done: beyond_doubt(decayed, baseline, done), f"{why} (guide, stage 3; T).")
 
 
 def classic_forms(context: Context[DecaySchedule]) -> Sequence[Proposal]:
@@ -98,6 +104,7 @@ PHASES: tuple[Phase[DecaySchedule], ...] = (
 # --- what they stand on ------------------------------------------------------------------------------------------
 
 
+@once
 def standing(context: Context[DecaySchedule]) -> Contest:
     """Return the contest among the decayed runs and the undecayed ones, of whatever stage."""
     return contest(context, reusable(context, {_configuration(context)}))
@@ -140,43 +147,26 @@ def verdict(decayed: Contender | None, baseline: Contender | None) -> Verdict:
 
 
 def linear_verdict(context: Context[DecaySchedule]) -> Verdict:
-    """Return what linear decay from step 0 did: at first sight, or after a repeat of both where that was unclear."""
-    linear, baseline = linear_of(context), baseline_of(context)
-    if linear is None or baseline is None:
+    """Return what linear decay from step 0 did, by the runs that it took to be beyond doubt."""
+    return _settled_verdict(linear_of(context), baseline_of(context))
+
+
+def _settled_verdict(decayed: Contender | None, baseline: Contender | None) -> Verdict:
+    if decayed is None or baseline is None:
         return "unknown"
-    rounds = _rounds_of_doubt(linear, baseline)
-    return verdict(linear.after(rounds), baseline.after(rounds))
+    rounds = next((done for done in range(ROUNDS) if beyond_doubt(decayed, baseline, done)), ROUNDS)
+    return verdict(decayed.after(rounds), baseline.after(rounds))
 
 
-def late_verdict(context: Context[DecaySchedule], rounds: int) -> Verdict:
-    """Return what linear decay from the old peak did, by its runs of so many rounds and the baseline's by then."""
-    late_linear, linear, baseline = late_linear_of(context), linear_of(context), baseline_of(context)
-    if late_linear is None or linear is None or baseline is None:
-        return "unknown"
-    return verdict(late_linear.after(rounds), baseline.after(_rounds_of_doubt(linear, baseline)))
-
-
-def _rounds_of_doubt(linear: Contender, baseline: Contender) -> int:
-    return 0 if settled([linear, baseline], 0) else 1
+def beyond_doubt(decayed: Contender, baseline: Contender, rounds: int) -> bool:
+    """Return whether nothing is to be learnt from a further seed: a clear lead, or repeated and still behind."""
+    behind = rounds > 0 and decayed.after(rounds).mean <= baseline.after(rounds).mean
+    return behind or settled([decayed, baseline], rounds)
 
 
 def decay_pays(context: Context[DecaySchedule]) -> bool:
     """Return whether a linear decay, from step 0 or from the old peak, was clearly better than none."""
-    if linear_verdict(context) == "gain":
-        return True
-    at_first_sight = late_verdict(context, 0)
-    return "gain" in (at_first_sight, late_verdict(context, 1) if at_first_sight == "unclear" else at_first_sight)
-
-
-def decay_may_pay(context: Context[DecaySchedule]) -> bool:
-    """Return whether decay does something: it gains, or it is only too fast.
-
-    Too fast is a decay that makes things worse, or whose dev peak comes much later than the old one (guide, stage 3).
-    """
-    found, linear = linear_verdict(context), linear_of(context)
-    if found == "unclear" and linear is not None:
-        return peak_step(context, linear) > MUCH_LATER * old_peak(context)
-    return found in ("gain", "loss")
+    return "gain" in (linear_verdict(context), _settled_verdict(late_linear_of(context), baseline_of(context)))
 
 
 def old_peak(context: Context[DecaySchedule]) -> int:

@@ -5,24 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from studies.contract.decision import Candidate, Decision
+from studies.contract.states import TrialState
 from studies.contract.study_file import DecaySchedule
 from studies.core.contest import Contest, final_order
+from studies.core.contest_record import against_noise, certainty, contest_warnings, flip, note, runs_of, shown
 from studies.core.context import Context, left_out
 from studies.core.judging import Contender
-from studies.core.records import (
-    candidate,
-    certainty,
-    cut_short,
-    dev_score,
-    flagged_warning,
-    judge_warning,
-    note,
-    number,
-    plain,
-    runs_of,
-    shown,
-    trouble,
-)
+from studies.core.records import candidate, cut_short, dev_score, number, plain, trouble
 from studies.core.schedules import describe
 from studies.core.stages.decay_schedule.phases import (
     PHASES,
@@ -34,6 +23,7 @@ from studies.core.stages.decay_schedule.phases import (
     verdict,
 )
 from studies.core.starting import start
+from studies.core.stats import Z
 
 RULE_NAME = "linear decay against none first, then the classic forms if it pays (guide, stage 3)"
 
@@ -47,13 +37,14 @@ def conclude(context: Context[DecaySchedule]) -> Decision:
 def _chosen(context: Context[DecaySchedule], field: Contest) -> Decision:
     order = order_of(context, field)
     best, *others = order
+    stays = "no decay stays" if best == baseline_of(context) else ""
     return Decision(
         rule=RULE_NAME,
         choice=_choice(best),
         reason=_why(context, field, order),
         evidence=_evidence(context, field, order),
-        runners_up=tuple(_candidate(context, each, note(best, each)) for each in others),
-        what_would_flip_it=_flip(field, order),
+        runners_up=tuple(_candidate(context, each, note(best, each, stays)) for each in others),
+        what_would_flip_it=_flip(context, field, order),
         candidates=(_candidate(context, best, "Best on the dev set."),),
         warnings=_warnings(context, field, order),
     )
@@ -77,7 +68,7 @@ def _kept(context: Context[DecaySchedule]) -> Decision:
         evidence={"dev_before": origin.score, "dev_after": origin.score, "noise": None, "lead": None, "cells": []},
         what_would_flip_it="Any completed run with a sound loss and a better dev metric: raise budget.trials.",
         candidates=context.incoming,
-        warnings=(*trouble(context), *cut_short(context, left_out(context, PHASES))),
+        warnings=(*trouble(context.ended_as(TrialState.FAILED)), *cut_short(context, left_out(context, PHASES))),
     )
 
 
@@ -107,12 +98,18 @@ def _why(context: Context[DecaySchedule], field: Contest, order: list[Contender]
     if not others:
         return f"{chosen} stays: no decayed run gave a result to compare it with.".capitalize()
     if best == baseline:
-        noise = number(others[0].leads(best).standard_error)
-        return (
-            f"Insensitive to decay: the best decayed run, {_scored(context, field, others[0])}, is no gain beyond "
-            f"the noise of {noise} over {chosen}."
-        )
+        return _why_none(context, field, best, others[0])
     return f"Decay pays: {chosen} against {_scored(context, field, baseline)} is {certainty(best, baseline)}."
+
+
+def _why_none(context: Context[DecaySchedule], field: Contest, best: Contender, decayed: Contender) -> str:
+    lead = decayed.leads(best)
+    verdict = "Decay does harm" if lead.clear else "Insensitive to decay"
+    side = f"{'ahead' if lead.value > 0 else 'behind'} by {number(abs(lead.value))}" if lead.value else "equal"
+    return (
+        f"{verdict}: the best decayed run, {_scored(context, field, decayed)}, against "
+        f"{_scored(context, field, best)} is {side}, {against_noise(lead)}."
+    )
 
 
 def _scored(context: Context[DecaySchedule], field: Contest, contender: Contender) -> str:
@@ -120,22 +117,18 @@ def _scored(context: Context[DecaySchedule], field: Contest, contender: Contende
     return f"{describe(contender.schedule)} with a {field.judged_by} of {value}{runs_of(contender)}"
 
 
-def _flip(field: Contest, order: list[Contender]) -> str:
+def _flip(context: Context[DecaySchedule], field: Contest, order: list[Contender]) -> str:
     best, *others = order
     if not others:
         return "A decayed run with a better dev metric: raise budget.trials so that one can be run."
-    lead = best.leads(others[0])
-    margin = max(abs(lead.value), 0.0 if lead.clear else 2 * lead.standard_error)
-    return f"A {field.judged_by} of {describe(others[0].schedule)} better by {number(margin)} over the same seeds."
+    second, baseline = others[0], baseline_of(context)
+    errors = Z if best == baseline else -Z if second == baseline else 0.0
+    return flip(context, field.judged_by, best, second, name=describe(second.schedule), errors=errors)
 
 
 def _warnings(context: Context[DecaySchedule], field: Contest, order: list[Contender]) -> tuple[str, ...]:
     best = order[0]
-    found = [
-        *trouble(context),
-        *judge_warning(context, field.judged_by),
-        *flagged_warning(context, field.flagged, best),
-    ]
+    found = list(contest_warnings(context, field, best))
     others = [each for each in order[1:] if each.schedule.kind != "constant"]
     if best.schedule.kind != "constant" and others and not best.leads(others[0]).clear:
         found.append(f"{describe(others[0].schedule)} cannot be told from the choice beyond noise.".capitalize())

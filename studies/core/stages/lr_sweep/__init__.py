@@ -11,7 +11,7 @@ from studies.core.records import end_diverged, plural, reasons
 from studies.core.space import lr_label
 from studies.core.stages.lr_sweep.phases import PHASES, demand
 from studies.core.stages.lr_sweep.record import conclude, convergence, final_order, longest
-from studies.core.stages.lr_sweep.standing import rate, standings
+from studies.core.stages.lr_sweep.standing import diverged_rates, rate, standings
 
 
 def act(context: Context[LrSweep]) -> tuple[Action, ...]:
@@ -45,18 +45,18 @@ def _continuation(context: Context[LrSweep]) -> tuple[Action, ...]:
 
 
 def _nothing_to_choose(context: Context[LrSweep]) -> str:
-    failed, diverged = context.ended_as(TrialState.FAILED), context.ended_as(TrialState.DIVERGED)
-    if context.completed:
+    failed, diverged = context.ended_as(TrialState.FAILED), diverged_rates(context)
+    if any(rate(trial) not in diverged for trial in context.completed):
         return (
             f"No trial of the sweep reported a finite training loss or {context.spec.metric.name}: check that the "
             "objective reports them under these names, then submit the study again."
         )
     if not failed:
         return (
-            f"Every learning rate diverged, down to {lr_label(min(map(rate, diverged)))}: check inputs, labels and "
+            f"Every learning rate diverged, down to {lr_label(min(diverged))}: check inputs, labels and "
             "loss for NaN and for scale, then submit the study again, with smaller rates in the grid if they are sound."
         )
-    others = f", and {plural(len(diverged), 'other')} diverged" if diverged else ""
+    others = f", and {plural(len(diverged), 'rate')} diverged" if diverged else ""
     return f"No trial of the sweep completed: {reasons(failed)}{others}. Mend what failed and submit the study again."
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from studies.contract.states import TrialState
 from studies.contract.study_file import LrSweep, StudySpec
 from studies.core import schedules
 from studies.core.actions import Proposal
@@ -16,8 +15,8 @@ from studies.core.space import at_edge, extend_beyond, lr_label, refine_around
 from studies.core.stages.lr_sweep.standing import (
     Standing,
     as_repeated,
+    diverged_rates,
     ranked,
-    rate,
     settled,
     standings,
     winner,
@@ -59,8 +58,7 @@ def refinement(context: Context[LrSweep]) -> Sequence[Proposal]:
     if not coarse:
         return ()
     best = winner(coarse).lr
-    diverged = [rate(trial) for trial in context.ended_as(TrialState.DIVERGED) if _coarse(context, rate(trial))]
-    bound = min((lr for lr in diverged if lr > best), default=None)
+    bound = min((lr for lr in diverged_rates(context) if _coarse(context, lr) and lr > best), default=None)
     tried = sorted({standing.lr for standing in coarse} | set(context.stage.grid))
     reason = f"Refine around lr {lr_label(best)}, the best of the coarse grid (guide, stage 1)."
     finer = refine_around(tried, best, 2 * context.stage.refine, bound)
@@ -109,7 +107,7 @@ def ladder(grid: Sequence[float]) -> list[float]:
 
 def _beyond(context: Context[LrSweep]) -> tuple[float | None, str]:
     coarse = coarse_standings(context)
-    diverged = {rate(trial) for trial in context.ended_as(TrialState.DIVERGED) if _coarse(context, rate(trial))}
+    diverged = {lr for lr in diverged_rates(context) if _coarse(context, lr)}
     rungs = ladder(context.stage.grid)
     if not coarse:
         below = [lr for lr in rungs if diverged and lr < min(diverged)]

@@ -8,27 +8,25 @@ from studies.contract.decision import Decision
 from studies.contract.states import TrialState
 from studies.contract.study_file import LrSweep
 from studies.core import curves
+from studies.core.contest_record import against_noise, flip, note, shown, unsteady_warning
 from studies.core.context import Context, left_out
-from studies.core.records import (
-    candidate,
-    cut_short,
-    dev_score,
-    number,
-    plain,
-    trouble,
-)
+from studies.core.records import candidate, cut_short, dev_score, number, plain, reasons, trouble
 from studies.core.snapshot import LOSS, Trial
 from studies.core.space import at_edge, lr_label
 from studies.core.stages.lr_sweep.phases import PHASES, finalists
 from studies.core.stages.lr_sweep.standing import (
     Standing,
     ahead_by,
+    diverged_rates,
+    fastest_of,
     judged_by_loss,
+    lost,
     ranked,
     rate,
     standings,
 )
 from studies.core.starting import DEFAULT_LR
+from studies.core.stats import Z
 
 CARRIED = 2
 """Rates that go on to the next stage: an early choice has short-horizon bias (T)."""
@@ -93,8 +91,7 @@ def _quantity(context: Context[LrSweep]) -> str:
 
 
 def _shown(context: Context[LrSweep], standing: Standing) -> str:
-    sign = 1 if not judged_by_loss(context) and context.maximize else -1
-    return number(sign * standing.depth.mean)
+    return shown(context, _quantity(context), standing.depth)
 
 
 def _why(context: Context[LrSweep], order: list[Standing]) -> str:
@@ -107,8 +104,7 @@ def _why(context: Context[LrSweep], order: list[Standing]) -> str:
     lead = best.depth.leads(second.depth)
     match ahead_by(best, second):
         case "depth":
-            certainty = "beyond" if lead.clear else "but not surely beyond"
-            return f"{opening}, deeper than {against} by {number(lead.value)}, {certainty} the noise."
+            return f"{opening}, deeper than {against} by {number(lead.value)}, {against_noise(lead)}."
         case "speed":
             areas = f"{number(-best.speed.mean)} against {number(-second.speed.mean)}"
             return f"{opening}: as deep within noise as {against}, and it falls faster (area {areas})."
@@ -117,11 +113,15 @@ def _why(context: Context[LrSweep], order: list[Standing]) -> str:
 
 
 def _note(order: list[Standing], place: int) -> str:
+    best, other = order[0], order[place]
     if not place:
         return "Fastest and deepest."
-    lead = order[0].depth.leads(order[place].depth)
-    how = {"depth": "less deep", "speed": "as deep, slower", "tie": "a tie"}[ahead_by(order[0], order[place])]
-    return f"{how.capitalize()}: behind by {number(lead.value)}, standard error {number(lead.standard_error)}."
+    decided = ahead_by(best, other)
+    if decided == "depth":
+        return note(best.depth, other.depth)
+    lead = best.depth.leads(other.depth)
+    gap = f"{'Ahead' if lead.value < 0 else 'Behind'} by {number(abs(lead.value))}, {against_noise(lead)}"
+    return f"{gap}, and {'slower' if decided == 'speed' else 'as fast: the smaller rate is the more stable'}."
 
 
 def _flip(context: Context[LrSweep], order: list[Standing]) -> str:
@@ -129,16 +129,19 @@ def _flip(context: Context[LrSweep], order: list[Standing]) -> str:
     if not others:
         return "Any other rate with a finite loss: run more of the grid, with a larger budget.trials."
     second = others[0]
-    lead = best.depth.leads(second.depth)
-    if ahead_by(best, second) == "depth":
-        return f"A {_quantity(context)} of lr {lr_label(second.lr)} better by {number(lead.value)} or more."
-    margin = number(2 * lead.standard_error)
-    return f"A {_quantity(context)} of lr {lr_label(second.lr)} better by more than the noise ({margin})."
+    # Once as deep within noise the faster of the two wins; otherwise it takes a clear lead.
+    errors = -Z if ahead_by(best, second) == "depth" and fastest_of([best, second]) is second else Z
+    name = f"lr {lr_label(second.lr)}"
+    return flip(context, _quantity(context), best.depth, second.depth, name=name, errors=errors)
 
 
 def _warnings(context: Context[LrSweep], order: list[Standing]) -> tuple[str, ...]:
     best = order[0]
-    found = list(trouble(context))
+    found = [
+        *trouble([trial for trial in context.ended_as(TrialState.FAILED) if not lost(context, trial)]),
+        *unsteady_warning(trial for trial in context.completed if rate(trial) in diverged_rates(context)),
+        *(_lost_warning(trial) for trial in context.trials if lost(context, trial)),
+    ]
     if len(order) > 1 and ahead_by(best, order[1]) == "tie":
         found.append(f"lr {lr_label(best.lr)} and lr {lr_label(order[1].lr)} tie within noise; both are carried on.")
     tried = [rate(trial) for trial in context.trials if trial.state in (TrialState.COMPLETED, TrialState.DIVERGED)]
@@ -149,6 +152,10 @@ def _warnings(context: Context[LrSweep], order: list[Standing]) -> tuple[str, ..
     if not judged_by_loss(context):
         found.append(f"No training loss was reported, so the rates were judged by {context.spec.metric.name} alone.")
     return (*found, *cut_short(context, left_out(context, PHASES)))
+
+
+def _lost_warning(trial: Trial) -> str:
+    return f"A run that had not converged failed when it was continued, and its curve counts: {reasons([trial])}."
 
 
 # --- evidence ----------------------------------------------------------------------------------------------------
@@ -167,7 +174,7 @@ def _evidence(context: Context[LrSweep], order: list[Standing]) -> dict[str, Any
         "ranking": [standing.lr for standing in order],
         "convergence_step": convergence(best),
         "cells": [_cell(context, standing) for standing in order],
-        "diverged": sorted({rate(trial) for trial in context.ended_as(TrialState.DIVERGED)}),
+        "diverged": sorted(diverged_rates(context)),
     }
 
 

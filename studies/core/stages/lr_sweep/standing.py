@@ -6,11 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from studies.contract.states import TrialState
 from studies.contract.study_file import LrSweep
 from studies.core.context import Context
-from studies.core.judging import Contender, Measure, contenders, dev_peak, loss_area, loss_depth, pooled, tied
+from studies.core.judging import (
+    Contender,
+    Measure,
+    contenders,
+    dev_peak,
+    has_values,
+    loss_area,
+    loss_depth,
+    pooled,
+    tied,
+)
 from studies.core.plan import sweep_steps
-from studies.core.snapshot import Trial
+from studies.core.snapshot import LOSS, Trial
 
 By = Literal["depth", "speed", "tie"]
 """What one rate has over another: a deeper loss, as deep but faster, or nothing but being smaller."""
@@ -29,7 +40,10 @@ class Standing:
 
 
 def standings(context: Context[LrSweep]) -> list[Standing]:
-    """Return all rates with completed runs, smallest first, judged on the steps that every one of them has."""
+    """Return all rates with completed runs, smallest first, judged on the steps that every one of them has.
+
+    A rate that diverged with any seed takes no part: what survives of it is luck.
+    """
     depth, speed = _measures(context)
     deep, fast = (_by_rate(context, measure) for measure in (depth, speed))
     return [Standing(lr, deep[lr], fast[lr]) for lr in sorted(deep.keys() & fast.keys())]
@@ -38,22 +52,36 @@ def standings(context: Context[LrSweep]) -> list[Standing]:
 def _measures(context: Context[LrSweep]) -> tuple[Measure, Measure]:
     """Return how to read depth and speed: off the loss, or off the dev metric where no loss was reported at all."""
     steps = sweep_steps(context.spec)
-    if any(loss_depth(steps)(trial) for trial in context.completed):
+    if judged_by_loss(context):
         return loss_depth(steps), loss_area(steps)
     metric = dev_peak(context.spec.metric.name, maximize=context.maximize)
     return metric, metric
 
 
 def judged_by_loss(context: Context[LrSweep]) -> bool:
-    return any(loss_depth()(trial) for trial in context.completed)
+    return any(has_values(trial.curve(LOSS)) for trial in swept(context))
 
 
 def _by_rate(context: Context[LrSweep], measure: Measure) -> dict[float, Contender]:
     def asked(trial: Trial) -> bool:
         return trial.seed < context.spec.seed + context.stage.seeds
 
-    runs = contenders(context.completed, measure, rate, asked)
-    return {rate(contender.trials[0]): contender for contender in runs}
+    runs = (trial for trial in swept(context) if rate(trial) not in diverged_rates(context))
+    return {rate(contender.trials[0]): contender for contender in contenders(runs, measure, rate, asked)}
+
+
+def swept(context: Context[LrSweep]) -> tuple[Trial, ...]:
+    """Return the runs that have the sweep's steps: the completed ones, and those that failed when continued."""
+    return tuple(trial for trial in context.trials if trial.state is TrialState.COMPLETED or lost(context, trial))
+
+
+def lost(context: Context[LrSweep], trial: Trial) -> bool:
+    """Return whether a run had completed the sweep and failed when it was continued: its curve until then counts."""
+    return trial.state is TrialState.FAILED and trial.num_steps > sweep_steps(context.spec)
+
+
+def diverged_rates(context: Context[LrSweep]) -> set[float]:
+    return {rate(trial) for trial in context.ended_as(TrialState.DIVERGED)}
 
 
 def rate(trial: Trial) -> float:
@@ -85,7 +113,11 @@ def winner(group: Sequence[Standing]) -> Standing:
     rate wins (guide, stage 1).
     """
     deepest = max(group, key=lambda standing: standing.depth.mean)
-    as_deep = [standing for standing in group if standing is deepest or tied(deepest.depth, standing.depth)]
+    return fastest_of([each for each in group if each is deepest or tied(deepest.depth, each.depth)])
+
+
+def fastest_of(as_deep: Sequence[Standing]) -> Standing:
+    """Return the winner of equally deep rates."""
     fastest = max(as_deep, key=lambda standing: standing.speed.mean)
     as_fast = [standing for standing in as_deep if standing is fastest or tied(fastest.speed, standing.speed)]
     return min(as_fast, key=lambda standing: standing.lr)

@@ -6,9 +6,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from service.cli.render import best_yaml, number, report_panel, study_table
+from service.cli.render import best_table, best_yaml, report_panel, study_table
 from service.cli.report import build_report, exit_code
 from service.cli.watching import STALL_SECONDS, StallWatch, news
+from service.conclusions import Chosen, Gain
 from studies.contract.base import Params
 from studies.contract.decision import Candidate, Decision
 from studies.contract.schedule import Schedule
@@ -20,7 +21,7 @@ CHOSEN: Params = {"lr": 0.03, "batch_size": 64, "momentum": 0.9}
 
 
 def decided(kind: str, choice: dict[str, object], **evidence: object) -> StageView:
-    candidate = Candidate(trial_id="tr_1", params=CHOSEN, schedule=Schedule(), num_steps=450)
+    candidate = Candidate(trial_id="tr_1", params=CHOSEN, schedule=Schedule(), num_steps=450, score=0.95)
     decision = Decision(
         rule="fastest and deepest curve (guide, stage 1)",
         choice=choice,
@@ -52,8 +53,9 @@ def study(*stages: StageView, state: StudyState = StudyState.RUNNING, **fields: 
     )
 
 
-SWEPT = decided("lr_sweep", {"lr": 0.03, "num_steps": 450}, dev_before=0.9, dev_after=0.95)
-BEST = BestTrial(trial_id="tr_1", params=CHOSEN, metrics={"dev_accuracy": 0.9512345})
+CELLS = [{"trial_id": "tr_1", "seeds": [0, 1, 2]}, {"trial_id": "tr_9", "seeds": [0]}]
+SWEPT = decided("lr_sweep", {"lr": 0.03, "num_steps": 450}, dev_before=0.9, dev_after=0.95, cells=CELLS)
+BEST = BestTrial(trial_id="tr_9", params={"lr": 0.1, "batch_size": 128}, metrics={"dev_accuracy": 0.9777, "lr": 0.1})
 
 
 def printed(renderable: object) -> str:
@@ -64,33 +66,33 @@ def printed(renderable: object) -> str:
 
 def test_the_report_says_what_was_chosen_and_what_it_brought() -> None:
     report = build_report(study(SWEPT, best=BEST), dashboard="http://here/studies/st_1")
-    assert report.chosen == {**CHOSEN, "num_steps": 450, "schedule": report.chosen["schedule"]}
+    assert report.chosen == Chosen("tr_1", CHOSEN, 450, Schedule(), 0.95, 3)
     first = report.stages[0]
-    assert (first.before, first.after, first.warnings) == (0.9, 0.95, ("the winner was at the edge",))
-    assert (report.best_trial_id, report.metrics) == ("tr_1", {"dev_accuracy": 0.9512345})
+    assert (first.gain, first.warnings) == (Gain("lr_sweep", 0.9, 0.95, 3), ("the winner was at the edge",))
+    assert report.best == BEST
 
 
-def test_without_a_decision_the_best_trial_stands_for_what_was_chosen() -> None:
-    assert build_report(study(best=BEST)).chosen == CHOSEN
-    assert build_report(study()).chosen == {}
+def test_the_chosen_and_the_luckiest_run_are_told_apart() -> None:
+    text = printed(best_table(build_report(study(SWEPT, best=BEST))))
+    assert "dev accuracy  0.95 (mean of 3 seeds)" in text
+    assert "Best single run: dev accuracy 0.9777 (lr 0.1 · batch size 128)" in text
 
 
-@pytest.mark.parametrize("value", [None, "n/a", float("nan"), True])
-def test_what_is_no_number_is_not_measured(value: object) -> None:
-    stage = decided("lr_sweep", {"lr": 0.1}, dev_before=value, dev_after=0.5)
-    before = build_report(study(stage)).stages[0].before
-    assert before is None
+def test_without_a_decision_the_best_run_stands_alone() -> None:
+    assert build_report(study(best=BEST)).chosen is None
+    assert printed(best_table(build_report(study(best=BEST)))).startswith("Best single run: dev accuracy 0.9777")
+    assert "No run has given a result yet." in printed(best_table(build_report(study())))
 
 
 def test_the_printed_report_has_every_stage_in_words() -> None:
     text = printed(report_panel(build_report(study(SWEPT, best=BEST), dashboard="http://here/studies/st_1")))
     for expected in (
         "running after 6 trials, 12,345 steps.",
-        "learning rate and number of steps: lr 0.03, num_steps 450",
+        "learning rate and number of steps: lr 0.03, num steps 450",
         "0.3 below the next [best]",
-        "dev_accuracy before 0.9, after 0.95",
+        "dev accuracy 0.9 at lr 0.01 → 0.95 (mean of 3 seeds)",
         "What would change it: a loss below 0.12 at lr 0.1",
-        "Mind: the winner was at the edge",
+        "Note: the winner was at the edge",
         "batch size and momentum: pending",
         "http://here/studies/st_1",
     ):
@@ -104,22 +106,27 @@ def test_markup_in_a_reason_stays_text() -> None:
 
 def test_the_best_configuration_as_yaml_reads_back() -> None:
     document = yaml.safe_load(best_yaml(build_report(study(SWEPT, best=BEST))))
-    assert document["params"]["lr"] == 0.03
-    assert document["params"]["num_steps"] == 450
-    assert document["metrics"] == {"dev_accuracy": 0.9512345}
+    assert (document["trial"], document["params"], document["num_steps"]) == ("tr_1", CHOSEN, 450)
+    assert Schedule.model_validate(document["schedule"]) == Schedule()
+    assert (document["metrics"], document["seeds"]) == ({"dev_accuracy": 0.95}, 3)
+    assert document["best_run"] == {"trial": "tr_9", "params": BEST.params, "metrics": BEST.metrics}
+
+
+def test_before_a_decision_the_yaml_is_the_best_run() -> None:
+    document = yaml.safe_load(best_yaml(build_report(study(best=BEST))))
+    assert (document["trial"], document["params"]) == ("tr_9", BEST.params)
 
 
 def test_the_table_names_state_and_stage() -> None:
     text = printed(study_table([study(SWEPT, best=BEST)]))
     assert "1/3 batch_momentum" in text
     assert "6/8" in text
+    assert "dev accuracy 0.95 " in text
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"), [(0.0312345, "0.03123"), (12_345, "12,345"), (1e-5, "1e-05"), (True, "True"), ("[b]", r"\[b]")]
-)
-def test_numbers_are_for_people(value: object, shown: str) -> None:
-    assert number(value) == shown
+def test_before_a_decision_the_table_shows_the_best_run() -> None:
+    assert "dev accuracy 0.9777 (best run)" in printed(study_table([study(best=BEST)]))
+    assert "(best run)" not in printed(study_table([study()]))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ OPENED = StageView(kind="lr_sweep", state=StageState.RUNNING)
     [
         pytest.param(None, study(), (), id="nothing yet"),
         pytest.param(study(), study(OPENED), ("stage opened: learning rate",), id="stage opened"),
-        pytest.param(None, study(SWEPT), ("num_steps", "0.3 below the next", "Mind: the winner"), id="decided"),
+        pytest.param(None, study(SWEPT), ("num steps", "0.3 below the next"), id="decided"),
         pytest.param(study(SWEPT), study(SWEPT), (), id="nothing new"),
         pytest.param(study(), study(state=StudyState.PAUSED), ("stagetune resume digits-cnn",), id="paused"),
         pytest.param(

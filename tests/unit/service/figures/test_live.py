@@ -127,3 +127,17 @@ def test_a_trial_of_nan_alone_is_told_from_one_without_points() -> None:
 def test_the_table_of_a_long_curve_is_short() -> None:
     drawing = trial_curve_drawing(trial_curve_data(trial(0), falling(0.1, steps=5000), LOOK), LIGHT)
     assert 15 <= len(drawing.table.rows) <= 45
+
+
+def test_the_rate_is_drawn_as_it_is_however_smooth_the_others_are() -> None:
+    steps = curve(*[0.1] * 50, *[0.01] * 50)
+    drawn = trial_curve_data(trial(0), steps, CurveLook("lr", smooth=100))
+    assert set(drawn.curve.values) == {0.1, 0.01}
+    assert drawn.raw is None
+
+
+def test_a_constant_rate_stands_above_zero() -> None:
+    drawn = trial_curve_data(trial(0), curve(0.01, 0.01), CurveLook("lr"))
+    assert trial_curve_drawing(drawn, LIGHT).figure["layout"]["yaxis"]["range"] == pytest.approx([0, 0.011])
+    logarithmic = trial_curve_data(trial(0), curve(0.01, 0.01), CurveLook("lr", log_y=True))
+    assert "range" not in trial_curve_drawing(logarithmic, LIGHT).figure["layout"]["yaxis"]

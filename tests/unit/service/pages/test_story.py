@@ -25,7 +25,7 @@ def test_a_finished_study_tells_three_decisions(store: MemoryStore) -> None:
     assert sweep.choice == (("lr", "0.03"), ("num steps", "570"))
     assert sweep.reason.startswith("lr 0.03 falls fastest")
     assert sweep.reason.endswith(".")
-    assert sweep.gain == "dev accuracy 0.951 → 0.972"
+    assert sweep.gain == "dev accuracy 0.951 at lr 0.01 → 0.972"
     assert batch.warnings == ("The lead is smaller than the noise: a tie, the cheaper one was taken.",)
     assert decay.flip == "A cosine run that gains 0.003."
     assert decay.runners_up[0].what.endswith("cosine to zero from step 0 to 600")

@@ -47,7 +47,10 @@ def work(
     ] = None,
     builtin: Annotated[
         bool,
-        typer.Option(help="Offer the builtin objectives; without them, torch is never loaded for the worker's sake."),
+        typer.Option(
+            help="Offer the builtin objectives; without them, torch is never loaded for the worker's sake.",
+            envvar="STAGETUNE_BUILTIN",
+        ),
     ] = True,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
 ) -> None:

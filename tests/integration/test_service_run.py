@@ -20,6 +20,7 @@ from service.client import ApiClient
 from studies.contract.states import TrialState
 from studies.contract.views import TrialDetail
 from studies.storage import open_store
+from tests.integration.cluster import recorded
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 100.0
@@ -68,7 +69,8 @@ class Run:
             "--devices",
             "cpu",
         ]
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "STAGETUNE_PORT": "0", "COLUMNS": "200"}
+        settings = {"STAGETUNE_PORT": "0", "STAGETUNE_BUILTIN": "false", "COLUMNS": "200"}  # no torch: plain functions
+        environment = os.environ | {"PYTHONPATH": str(ROOT)} | settings
         self.process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -149,12 +151,21 @@ def attempts_of(folder: Path, trial_ids: Iterable[str]) -> list[int]:
         return [len(store.get_trial(trial_id).attempts) for trial_id in trial_ids]
 
 
-def test_a_run_ends_with_its_report_and_again_with_the_same(run: Start) -> None:
+def assert_recorded_with_optuna(folder: Path, study_id: str) -> None:
+    """Every stage's Optuna study holds the trials that we have of it, the last stage's too."""
+    url = f"sqlite:///{folder}/stagetune-data/stagetune.db"
+    with closing(open_store(url)) as store:
+        ours = [trial.id for trial in store.list_trials(study_id).trials]
+        assert sorted(recorded(url, store.get_study(study_id))) == sorted(ours)
+
+
+def test_a_run_ends_with_its_report_and_again_with_the_same(run: Start, folder: Path) -> None:
     first = run()
     assert first.end() == 0, first.output
     assert "Stagetune: hills" in first.output
     assert "learning rate and number of steps: lr " in first.output
     assert "learning-rate decay: " in first.output
+    assert_recorded_with_optuna(folder, study_id)
     again = run()
     assert again.end() == 0, again.output
     assert "ended already" in again.output

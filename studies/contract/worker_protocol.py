@@ -99,7 +99,10 @@ class Lease(Message):
 
 
 class MetricChunk(Message):
-    """Consecutive points of one metric. ``sequence`` counts the chunks of (attempt, name) from 0."""
+    """Consecutive points of one metric. ``sequence`` counts the chunks of (attempt, name) from 0.
+
+    A point's step is the number of optimiser updates completed when it was measured: 1 after the first.
+    """
 
     name: MetricName
     sequence: int = Field(ge=0, le=MAX_COUNT)

@@ -101,9 +101,9 @@ def unsteady_warning(runs: Iterable[Trial]) -> tuple[str, ...]:
 
 def _judge_warning(context: Context[StageT], judged_by: str) -> tuple[str, ...]:
     """Say that the metric could not decide, where the training loss had to."""
-    if judged_by != LOSS:
-        return ()
     metric = context.spec.metric.name
+    if judged_by != LOSS or metric == LOSS:
+        return ()
     return (f"{metric} was never reported as a number, so the training loss decided instead.",)
 
 

@@ -157,7 +157,7 @@ def by_mean(group: Iterable[Contender]) -> list[Contender]:
 
 
 def loss_depth(limit: int | None = None) -> Measure:
-    """Read how deep the smoothed training loss ends, before step `limit` (guide, stage 1)."""
+    """Read how deep the smoothed training loss ends, up to step `limit` (guide, stage 1)."""
     return lambda trial: _of_loss(upto(trial.curve(LOSS), limit), depth, noise)
 
 
@@ -192,10 +192,10 @@ def has_values(curve: Curve) -> bool:
 
 
 def upto(curve: Curve, limit: int | None) -> Curve:
-    """Return the part of a curve before step `limit`."""
-    if limit is None or not len(curve) or curve.steps[-1] < limit:
+    """Return the part of a curve up to and with step `limit`."""
+    if limit is None or not len(curve) or curve.steps[-1] <= limit:
         return curve
-    kept = curve.steps < limit
+    kept = curve.steps <= limit
     return Curve(curve.steps[kept], curve.values[kept])
 
 

@@ -67,7 +67,7 @@ def sentence(text: str) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def trouble(failed: Sequence[Trial]) -> tuple[str, ...]:

@@ -21,7 +21,11 @@ LOSS = "loss"
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A metric over steps. ``steps`` int64 [n], strictly increasing; ``values`` float64 [n], NaN and Inf included."""
+    """A metric over steps. ``steps`` int64 [n], strictly increasing; ``values`` float64 [n], NaN and Inf included.
+
+    A point's step is the number of optimiser updates completed when it was measured: the loss of the first update
+    stands at 1, and the last point of a whole run at its ``num_steps``.
+    """
 
     steps: NDArray[np.int64]
     values: NDArray[np.float64]

@@ -106,7 +106,7 @@ class ScriptedWorker:
 
 
 def _between(curve: Curve, first: int, end: int) -> Curve:
-    inside = (curve.steps >= first) & (curve.steps < end)
+    inside = (curve.steps > first) & (curve.steps <= end)
     return Curve(curve.steps[inside], curve.values[inside])
 
 

@@ -158,7 +158,7 @@ def test_a_paused_study_goes_on_from_its_checkpoints(place: tuple[StudyStore, st
     assert work(store, study_id, engine, worker, ended) is StudyState.COMPLETED
     assert worker.resumed_from
     losses = store.curves(study_id, "loss")
-    assert all(list(curve.steps) == list(range(len(curve))) for curve in losses.values())
+    assert all(list(curve.steps) == list(range(1, len(curve) + 1)) for curve in losses.values())
     engine.flush()
     assert_recorded(store, study_id, url)
 

@@ -165,7 +165,7 @@ def test_a_run_ends_with_its_report_and_again_with_the_same(run: Start, folder: 
     assert "Stagetune: hills" in first.output
     assert "learning rate and number of steps: lr " in first.output
     assert "learning-rate decay: " in first.output
-    assert_recorded_with_optuna(folder, study_id)
+    assert_recorded_with_optuna(folder, first.address()[1])
     again = run()
     assert again.end() == 0, again.output
     assert "ended already" in again.output

@@ -74,7 +74,7 @@ def queued(spec: StudySpec) -> Snapshot:
 
 
 def upto(curve: Curve, step: int) -> Curve:
-    return Curve(curve.steps[curve.steps < step], curve.values[curve.steps < step])
+    return Curve(curve.steps[curve.steps <= step], curve.values[curve.steps <= step])
 
 
 class Simulation:

@@ -46,7 +46,7 @@ def test_a_diverged_run_is_ended_while_it_runs_with_the_reason() -> None:
     simulation = Simulation(study(SWEEP), diverging(0.05, quadratic())).run()
     ended = [action for action in simulation.actions if isinstance(action, EndTrial)]
     assert {simulation.snapshot.by_id[action.trial_id].params["lr"] for action in ended} >= {0.1, 1.0}
-    assert all(action.state == "diverged" and "nan at step 2" in action.reason for action in ended)
+    assert all(action.state == "diverged" and "nan at step 3" in action.reason for action in ended)
     assert simulation.ticks < 4 * len(simulation.snapshot.trials)
 
 

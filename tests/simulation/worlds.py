@@ -21,7 +21,7 @@ EVALUATE_EVERY = 5
 
 def curve(values: np.ndarray, every: int = 1) -> Curve:
     """Return values as a curve with a point every so many steps, the first after the first such stretch."""
-    steps = np.arange(every - 1, every * len(values), every, dtype=np.int64)
+    steps = np.arange(every, every * len(values) + 1, every, dtype=np.int64)
     return Curve(steps, np.asarray(values, np.float64))
 
 

@@ -179,3 +179,9 @@ def test_the_chosen_rate_is_near_the_best_one_of_a_quadratic_bowl(noise: float) 
         simulation = Simulation(study(SWEEP, seed=seed, steps=90), quadratic(noise=noise)).run()
         near += 0.003 <= simulation.decision("lr_sweep").choice["lr"] <= 0.03
     assert near >= 4
+
+
+def test_the_last_step_counts_even_where_it_is_the_only_one() -> None:
+    """A point's step is the number of updates completed: a run of one step has its only loss at step 1."""
+    simulation = Simulation(study(SWEEP, steps=1, trials=1), quadratic()).run()
+    assert simulation.decision("lr_sweep").evidence["judged_by"] == "loss"

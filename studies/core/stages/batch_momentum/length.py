@@ -8,6 +8,7 @@ from studies.contract.study_file import BatchMomentum
 from studies.core import curves
 from studies.core.context import Context
 from studies.core.judging import Contender
+from studies.core.records import plural
 from studies.core.snapshot import LOSS
 
 IDLE = 0.75
@@ -35,7 +36,7 @@ def refit(context: Context[BatchMomentum], winner: Contender) -> Length:
         return _lengthened(steps, cap)
     needed = _needed(context, winner, far_too_long=verdict == "too_long")
     if needed is None or needed >= IDLE * steps:
-        return Length(steps, f"Its {steps:,} steps fit and stay.")
+        return Length(steps, f"Its length of {plural(steps, 'step')} fits and stays.")
     return Length(needed, f"Its tail is idle, so {steps:,} steps are cut to {needed:,}, 1.5x what it needed.")
 
 

@@ -167,4 +167,4 @@ def samples_to_target(context: Context[BatchMomentum], contender: Contender, tar
         return None
     heights = curves.smooth(dev).values
     reached = np.flatnonzero(heights >= target if context.maximize else heights <= target)
-    return int(dev.steps[reached[0]] + 1) * int(contender.params["batch_size"]) if reached.size else None
+    return int(dev.steps[reached[0]]) * int(contender.params["batch_size"]) if reached.size else None

@@ -172,7 +172,7 @@ def decay_pays(context: Context[DecaySchedule]) -> bool:
 def old_peak(context: Context[DecaySchedule]) -> int:
     """Return the step of the undecayed run's dev peak; without that run or its metric, the last step."""
     baseline = baseline_of(context)
-    return peak_step(context, baseline) if baseline else start(context).num_steps - 1
+    return peak_step(context, baseline) if baseline else start(context).num_steps
 
 
 def peak_step(context: Context[DecaySchedule], contender: Contender) -> int:

@@ -11,7 +11,7 @@ from studies.core import curves
 from studies.core.contest_record import against_noise, flip, note, shown, unsteady_warning
 from studies.core.context import Context, left_out
 from studies.core.plan import sweep_steps
-from studies.core.records import candidate, cut_short, dev_score, number, plain, reasons, trouble
+from studies.core.records import candidate, cut_short, dev_score, number, plain, plural, reasons, trouble
 from studies.core.snapshot import LOSS, Trial
 from studies.core.space import at_edge, lr_label
 from studies.core.stages.lr_sweep.phases import PHASES, finalists
@@ -92,7 +92,7 @@ def _quantity(context: Context[LrSweep]) -> str:
     if not judged_by_loss(context):
         return context.spec.metric.name
     continued = any(trial.num_steps > sweep_steps(context.spec) for trial in context.trials)
-    return f"smoothed loss after {sweep_steps(context.spec):,} steps" if continued else "smoothed final loss"
+    return f"smoothed loss after {plural(sweep_steps(context.spec), 'step')}" if continued else "smoothed final loss"
 
 
 def _shown(context: Context[LrSweep], standing: Standing) -> str:
@@ -152,7 +152,9 @@ def _warnings(context: Context[LrSweep], order: list[Standing]) -> tuple[str, ..
     if side := at_edge(sorted(set(tried)), best.lr):
         found.append(f"lr {lr_label(best.lr)} is still the {side}est rate tried: a {side}er one may be better.")
     if convergence(best) is None:
-        found.append(f"The loss still falls after {longest(best).num_steps:,} steps: a larger budget.steps may pay.")
+        found.append(
+            f"The loss still falls after {plural(longest(best).num_steps, 'step')}: a larger budget.steps may pay."
+        )
     if not judged_by_loss(context):
         found.append(f"No training loss was reported, so the rates were judged by {context.spec.metric.name} alone.")
     return (*found, *cut_short(context, left_out(context, PHASES)))

@@ -151,12 +151,13 @@ def attempts_of(folder: Path, trial_ids: Iterable[str]) -> list[int]:
         return [len(store.get_trial(trial_id).attempts) for trial_id in trial_ids]
 
 
-def assert_recorded_with_optuna(folder: Path, study_id: str) -> None:
+def assert_recorded_with_optuna(folder: Path) -> None:
     """Every stage's Optuna study holds the trials that we have of it, the last stage's too."""
     url = f"sqlite:///{folder}/stagetune-data/stagetune.db"
     with closing(open_store(url)) as store:
-        ours = [trial.id for trial in store.list_trials(study_id).trials]
-        assert sorted(recorded(url, store.get_study(study_id))) == sorted(ours)
+        (study,) = store.list_studies()
+        ours = [trial.id for trial in store.list_trials(study.id).trials]
+        assert sorted(recorded(url, store.get_study(study.id))) == sorted(ours)
 
 
 def test_a_run_ends_with_its_report_and_again_with_the_same(run: Start, folder: Path) -> None:
@@ -165,7 +166,7 @@ def test_a_run_ends_with_its_report_and_again_with_the_same(run: Start, folder: 
     assert "Stagetune: hills" in first.output
     assert "learning rate and number of steps: lr " in first.output
     assert "learning-rate decay: " in first.output
-    assert_recorded_with_optuna(folder, first.address()[1])
+    assert_recorded_with_optuna(folder)
     again = run()
     assert again.end() == 0, again.output
     assert "ended already" in again.output
@@ -184,7 +185,6 @@ def test_ctrl_c_pauses_and_the_same_command_goes_on(run: Start, folder: Path) ->
 
     second = run()
     assert second.address()[1] == first.address()[1]
-    assert "Going on where it stopped: " in second.output
     assert second.end() == 0, second.output
     assert attempts_of(folder, done) == [1] * len(done)
 

@@ -182,6 +182,10 @@ def test_a_refused_command_says_why(store: MemoryStore, url: str, page: Page) ->
     page.route("**/pause", lambda route: route.fulfill(status=409, json={"detail": "Resume it first."}))
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("alert")).to_have_text("Resume it first.")
+    before = page.locator("#facts").inner_text()
+    history.run()
+    expect(page.locator("#facts")).not_to_have_text(before, use_inner_text=True)
+    expect(page.get_by_role("alert")).to_have_text("Resume it first.")
 
 
 def test_a_browser_gets_in_with_the_token_as_password(chromium: Browser, store: MemoryStore) -> None:

@@ -46,7 +46,7 @@ def demo(
     port: Port = None,
     fresh: Fresh = False,
 ) -> None:
-    """Tune a small network on scikit-learn's digits: all three stages, with real training, in about two minutes."""
+    """Tune a small network on scikit-learn's digits: all three stages, with real training, in about a minute."""
     _run(demo_study(quick=quick), data_dir, devices, port, fresh=fresh)
 
 

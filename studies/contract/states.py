@@ -52,6 +52,8 @@ class AttemptState(StrEnum):
     """Ended on a stop order from the server."""
     PREEMPTED = "preempted"
     """Given back by its worker (drain); not counted as a failure."""
+    EVICTED = "evicted"
+    """Its pack could not go on with it; not counted as a failure, the next attempt runs alone."""
     FAILED = "failed"
     EXPIRED = "expired"
     """The lease ran out: the worker is gone or cut off."""

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from studies.contract.base import Fraction, Message, NonNegative, Positive, Scalar, Steps
 
 OptimizerName = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop"]
+Precision = Literal["float32", "float64", "bfloat16", "float16"]
 LrScaling = Literal["linear", "sqrt", "none"]
 Search = Literal["grid", "random", "qmc", "tpe", "gp"]
 StageKind = Literal["lr_sweep", "batch_momentum", "decay_schedule"]
@@ -246,7 +247,9 @@ def _default_evaluate_every(fields: dict[str, Any]) -> int:
 class StudySpec(Message):
     """A study as submitted, with every default filled in.
 
-    ``evaluate_every`` left out is 50 steps, or the budget's steps where those are fewer.
+    ``evaluate_every`` left out is 50 steps, or the budget's steps where those are fewer. ``precision`` is that of
+    builtin objectives: ``bfloat16`` and ``float16`` are mixed precision, weights and loss staying float32, the latter
+    with dynamic loss scaling (guide, section 5); ``float64`` is for comparing runs to the last digit.
     """
 
     model_config = ConfigDict(
@@ -276,6 +279,7 @@ class StudySpec(Message):
     objective: Objective
     metric: Metric = Metric()
     optimizer: OptimizerName = "sgd"
+    precision: Precision = "float32"
     strategy: Literal["guide"] = "guide"
     seed: int = Field(default=0, ge=0, lt=2**31)
     budget: Budget = Budget()

@@ -17,8 +17,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from studies.contract.base import Message, NonNegative, Params, Scalar, Timestamp
+from studies.contract.packing import MAX_CLASSES_PER_SYNC, MAX_PACKS_PER_DEVICE, PackReport, RunProfile
+from studies.contract.packing import run_class as class_of
 from studies.contract.schedule import Schedule
-from studies.contract.study_file import Metric, Objective, OptimizerName
+from studies.contract.study_file import Metric, Objective, OptimizerName, Precision
 
 MAX_POINTS_PER_CHUNK = 4096
 MAX_CHUNKS_PER_SYNC = 4096
@@ -87,15 +89,28 @@ class RunSpec(Message):
     num_steps: int
     seed: int
     evaluate_every: int
+    precision: Precision = "float32"
+
+    @property
+    def run_class(self) -> str:
+        """The class of runs that this one belongs to: they cost a device the same and can share a pack."""
+        return class_of(self.objective, self.optimizer, self.precision, self.params)
 
 
 class Lease(Message):
-    """A time-limited right to run an attempt on one device of the worker."""
+    """A time-limited right to run an attempt on one device of the worker.
+
+    Attributes:
+        alone: the trial was evicted from a pack before: nothing else may run on the device meanwhile.
+        profile: what the server knows of this class of runs on this model of device, from any worker.
+    """
 
     attempt_id: str
     token: str
     device: str
     run: RunSpec
+    alone: bool = False
+    profile: RunProfile | None = None
 
 
 class MetricChunk(Message):
@@ -127,12 +142,14 @@ class Outcome(Message):
     """How an attempt ended, as the worker saw it.
 
     Attributes:
-        state: ``preempted`` gives the attempt back uncounted; ``stopped`` answers a stop order.
+        state: ``preempted`` gives the attempt back uncounted; ``stopped`` answers a stop order; ``evicted`` says that
+            its pack could not go on with it (out of memory, or the pack's process died): given back uncounted, its
+            next attempt runs alone. An attempt that ran alone is never evicted: what befell it is its own doing.
         reason: for people: the exception, the decoded signal, why it was given back.
         error: the child's own error record (exception type, message, traceback), if it wrote one.
     """
 
-    state: Literal["completed", "diverged", "stopped", "preempted", "failed"]
+    state: Literal["completed", "diverged", "stopped", "preempted", "evicted", "failed"]
     reason: str = Field(default="", max_length=10_000)
     error: dict[str, Scalar] | None = None
 
@@ -155,19 +172,35 @@ class AttemptReport(Message):
 
 
 class DeviceReport(Message):
-    """How a device stands now. ``capacity`` as in `Device`; 0 asks for nothing (draining)."""
+    """How a device stands now. ``capacity`` as in `Device`; 0 asks for nothing (draining).
+
+    Attributes:
+        room: how many more attempts the device would start now, by class of runs. A class not named has the room
+            of its kind (the key ``builtin`` or ``function``), and where that is not named either all of the capacity.
+        packs: what runs on it, one entry a process.
+        mps: whether NVIDIA's multi-process service runs there; None where there is none to run (a CPU).
+    """
 
     name: str = Field(pattern=r"^(cpu|cuda:[0-9]{1,3})$")
     capacity: int = Field(ge=0, le=1024)
     memory_used_bytes: int | None = Field(default=None, ge=0)
     utilization: NonNegative | None = None
+    room: Annotated[dict[str, Annotated[int, Field(ge=0, le=1024)]], Field(max_length=MAX_CLASSES_PER_SYNC)] = Field(
+        default_factory=dict
+    )
+    packs: Annotated[tuple[PackReport, ...], Field(max_length=MAX_PACKS_PER_DEVICE)] = ()
+    mps: bool | None = None
 
 
 class SyncRequest(Message):
-    """All the news of a node. An attempt, and a device, stands in it at most once."""
+    """All the news of a node. An attempt, and a device, stands in it at most once.
+
+    ``profiles`` are what was measured or corrected since the last sync that was answered; the latest word counts.
+    """
 
     attempts: Annotated[tuple[AttemptReport, ...], Field(max_length=MAX_ATTEMPTS_PER_SYNC)] = ()
     devices: Annotated[tuple[DeviceReport, ...], Field(max_length=64)] = ()
+    profiles: Annotated[tuple[RunProfile, ...], Field(max_length=MAX_CLASSES_PER_SYNC)] = ()
 
     @model_validator(mode="after")
     def _each_once(self) -> SyncRequest:

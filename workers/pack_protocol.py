@@ -1,0 +1,45 @@
+"""What the agent and a pack's process say to each other, one JSON frame at a time, over one socket.
+
+A process is forked for a pack. It is given the pack's own folder (``pack.json`` in it says what to do, standard output
+goes to ``pack.log``), and then hears and says:
+
+    agent -> pack   {"kind": "join", "attempt": id, "directory": path}   a run wants in (``run.json`` lies there)
+                    {"kind": "stop", "attempt": id}                      that member alone: save its state and end
+    pack -> agent   {"kind": "taken", "attempt": id}                     it is a member now; what was not taken by the
+                                                                         end of the process has not begun
+                    {"kind": "started", "attempt": id, "step": n, "note": text}
+                    {"kind": "points", "attempt": id, "points": {name: [steps, values]}}
+                    {"kind": "evaluated", "attempt": id, "step": n, "metrics": {...}}
+                    {"kind": "finished", "attempt": id, "state": ..., "step": n, "reason": text}
+                    {"kind": "failed", "attempt": id, "error": {type, message, traceback}}
+                    {"kind": "evicted", "attempt": id, "reason": text}
+                    {"kind": "pace", "width": k, "samples_per_second": x, "memory_bytes": n or null}
+                    {"kind": "profile", "profile": {...}}                a probe's result (`RunProfile`)
+
+SIGTERM to the process tells every member to stop.
+"""
+
+from __future__ import annotations
+
+from studies.contract.base import Message
+from studies.contract.packing import Engine
+
+
+class PackOrder(Message):
+    """``pack.json``: what a pack's process is to do.
+
+    Attributes:
+        device: ``cpu`` or ``cuda:N``.
+        engine: how to train; a serial one takes one member and no joins.
+        width: most members at once.
+        members: (attempt id, run directory) of the first ones.
+        probe: measure the class of the first member and end, instead of training.
+        memory_fraction: share of the device's memory that the process may allocate; None leaves it unbounded.
+    """
+
+    device: str
+    engine: Engine
+    width: int = 1
+    members: tuple[tuple[str, str], ...] = ()
+    probe: bool = False
+    memory_fraction: float | None = None

@@ -1,0 +1,300 @@
+"""One process on a device and the attempts that are its members."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from studies.contract.packing import Engine, RunProfile
+from studies.contract.worker_protocol import Outcome
+from workers.attempt import Attempt
+from workers.channel import BrokenFrame, Frame
+from workers.objectives import modules_of
+from workers.pack_folder import PackFolder
+from workers.pack_protocol import PackOrder
+from workers.supervisor import PackHandle, Supervisor
+from workers.verdict import MAX_REASON, Remains, describe_error, describe_status, judge
+
+logger = logging.getLogger(__name__)
+
+MEMBER_PATIENCE = 60.0
+"""Seconds for one member to answer its stop order. Compiling a stacked model takes half a minute, in which a pack hears
+nothing, and its other members should not pay for that."""
+
+MAX_STARTS = 3
+"""Processes that may end without having taken an attempt before the worker gives it up."""
+
+LAST_WORDS = frozenset({"finished", "failed", "evicted"})
+
+
+@dataclass(frozen=True)
+class PackTerms:
+    """What a pack was launched with.
+
+    Attributes:
+        alone: nothing else may run on the device while it does.
+        reserved_bytes: memory that was set aside for it.
+        memory_fraction: share of the device that its process may allocate, None for no bound.
+        note: for people: why it trains as it does.
+    """
+
+    pack_id: str
+    device: str
+    device_model: str
+    run_class: str
+    engine: Engine = "serial"
+    width: int = 1
+    alone: bool = False
+    probe: bool = False
+    reserved_bytes: int = 0
+    memory_fraction: float | None = None
+    note: str = ""
+
+    @property
+    def single(self) -> bool:
+        """Whether one run is all that the process trains: its end is then the end of the process's whole tree."""
+        return self.width == 1
+
+    def order(self, members: tuple[tuple[str, str], ...]) -> PackOrder:
+        return PackOrder(
+            device=self.device,
+            device_model=self.device_model,
+            engine=self.engine,
+            width=self.width,
+            members=members,
+            probe=self.probe,
+            memory_fraction=self.memory_fraction,
+        )
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a pack was when it last said so, and the memory of its process where it can tell."""
+
+    width: int
+    samples_per_second: float
+    memory_bytes: int | None
+
+
+@dataclass
+class _Member:
+    """One attempt in a pack.
+
+    Attributes:
+        taken: the process has it.
+        said: its last frame.
+    """
+
+    attempt: Attempt
+    taken: bool = False
+    said: Frame | None = None
+
+
+class Pack:
+    """A process from its launch to its end.
+
+    Args:
+        terms: what it is launched with.
+        attempts: its first members; a probe's specimen, which is no member and goes on waiting.
+        workdir: where the folders of packs live.
+        grace_seconds: between SIGTERM and SIGKILL.
+        changed: called when what it said, or its end, may change the plan.
+
+    Attributes:
+        pace: what it last said of its speed.
+        peak: the pace at which its memory was largest.
+        profile: what a probe has measured.
+        trouble: why the process ended badly, or could not be started.
+    """
+
+    def __init__(
+        self,
+        terms: PackTerms,
+        attempts: Sequence[Attempt],
+        workdir: Path,
+        grace_seconds: float,
+        changed: Callable[[], None],
+    ) -> None:
+        self.terms = terms
+        self.specimen = attempts[0] if terms.probe else None
+        self.launched_at = time.monotonic()
+        self.pace: Pace | None = None
+        self.peak: Pace | None = None
+        self.profile: RunProfile | None = None
+        self.trouble = ""
+        self._first = tuple(attempts)
+        self._members = {} if terms.probe else {each.id: _Member(each) for each in attempts}
+        self._folder = PackFolder(workdir.resolve() / "packs" / terms.pack_id)
+        self._grace = grace_seconds
+        self._changed = changed
+        self._handle: PackHandle | None = None
+        self._started = asyncio.Event()
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Its members that have not ended."""
+        return tuple(member.attempt for member in self._members.values())
+
+    @property
+    def pid(self) -> int | None:
+        return self._handle.pid if self._handle else None
+
+    # --- its life --------------------------------------------------------------------------------------------------
+
+    async def live(self, supervisor: Supervisor) -> None:
+        """Run to the end: every member has ended then, or was never taken and waits for another process."""
+        status = None
+        try:
+            status = await self._run(supervisor)
+        except Exception as fault:  # Whatever it is, it ends this pack alone, not the agent with all others.
+            self.trouble = f"the worker could not run it: {type(fault).__name__}: {fault}"[:MAX_REASON]
+            logger.debug("pack %s: %s", self.terms.pack_id, self.trouble, exc_info=True)
+        finally:
+            self._started.set()
+        self._settle(status)
+
+    async def bring(self, attempts: Sequence[Attempt]) -> None:
+        """Send runs to the process as further members."""
+        for attempt in attempts:
+            self._members[attempt.id] = _Member(attempt)
+        await self._started.wait()
+        for attempt in attempts:
+            directory = await self._prepare(attempt)
+            if directory is not None and attempt.id in self._members and not self._send_in(attempt, directory):
+                self._drop(attempt.id)
+
+    def stop(self, attempt: Attempt) -> None:
+        """Have one member, which was told to stop, save its state and end: the whole process if it is the last one."""
+        if self._handle is None:
+            return  # It is seen to once the process has been started.
+        if all(each.stop for each in self.attempts):
+            self._handle.stop(self._grace)
+        else:
+            self._handle.send({"kind": "stop", "attempt": attempt.id})
+            asyncio.get_running_loop().call_later(max(MEMBER_PATIENCE, self._grace), self._overdue, attempt.id)
+
+    def kill(self) -> None:
+        """End the process with its whole tree now."""
+        if self._handle is not None:
+            self._handle.stop(0.0)
+
+    async def _run(self, supervisor: Supervisor) -> int | None:
+        prepared = [(each, directory) for each in self._first if (directory := await self._prepare(each))]
+        members = tuple((each.id, str(directory)) for each, directory in prepared)
+        if not members:
+            return None
+        await asyncio.to_thread(self._folder.prepare, self.terms.order(members))
+        modules = modules_of(self._first[0].lease.run.objective)
+        self._handle = await supervisor.launch(self._folder.path, modules, self._on_frame)
+        self._started.set()
+        for attempt in self.attempts:
+            if attempt.stop:  # It came while the process was being started.
+                self.stop(attempt)
+        return await self._handle.ended
+
+    async def _prepare(self, attempt: Attempt) -> Path | None:
+        """Return the run directory; None where there is nothing to run (any more)."""
+        attempt.starts += 1
+        try:
+            directory = await asyncio.to_thread(attempt.prepare)
+        except Exception as fault:
+            reason = f"the worker could not run it: {type(fault).__name__}: {fault}"
+            self._end(attempt, Outcome(state="failed", reason=reason[:MAX_REASON]))
+            return None
+        if attempt.stop is not None:
+            self._end(attempt, judge(Remains(stop=attempt.stop)))
+            return None
+        return directory
+
+    def _send_in(self, attempt: Attempt, directory: Path) -> bool:
+        frame = {"kind": "join", "attempt": attempt.id, "directory": str(directory)}
+        return self._handle is not None and self._handle.send(frame)
+
+    def _overdue(self, attempt_id: str) -> None:
+        if attempt_id in self._members:
+            logger.warning("pack %s does not answer a stop order: it is killed", self.terms.pack_id)
+            self.kill()
+
+    # --- what it says ----------------------------------------------------------------------------------------------
+
+    def _on_frame(self, frame: Frame) -> None:
+        match frame:
+            case {"kind": "pace", "width": width, "samples_per_second": rate, "memory_bytes": memory}:
+                self._on_pace(Pace(width, rate, memory))
+            case {"kind": "profile", "profile": profile}:
+                self.profile = RunProfile.model_validate(profile)
+            case {"kind": str(kind), "attempt": str(attempt_id)}:
+                if member := self._members.get(attempt_id):  # One that was given up may still speak.
+                    self._on_word(member, kind, frame)
+            case _:
+                raise BrokenFrame(f"a frame of unknown kind: {frame.get('kind')!r}")
+
+    def _on_pace(self, pace: Pace) -> None:
+        self.pace = pace
+        if self.peak is None or (pace.memory_bytes or 0) > (self.peak.memory_bytes or 0):
+            self.peak = pace
+        self._changed()
+
+    def _on_word(self, member: _Member, kind: str, frame: Frame) -> None:
+        if kind == "taken":
+            member.taken = True
+        elif kind in LAST_WORDS:
+            member.said = frame
+            if not self.terms.single:
+                self._close(member, Remains(frame))
+        else:
+            self._hear(member, frame)
+
+    def _hear(self, member: _Member, frame: Frame) -> None:
+        """User code shares a process with the sender: what is wrong with a frame is the fault of the run it names."""
+        try:
+            member.attempt.hear(frame)
+        except Exception as fault:
+            words = f"a frame could not be understood: {type(fault).__name__}: {fault}"
+            error = {"type": BrokenFrame.__name__, "message": words}
+            self._end(member.attempt, judge(Remains({"kind": "failed", "error": error})))
+            if self._members and self._handle is not None:
+                self._handle.send({"kind": "stop", "attempt": member.attempt.id})
+            else:
+                self.kill()
+
+    # --- ends ------------------------------------------------------------------------------------------------------
+
+    def _settle(self, status: int | None) -> None:
+        """The process is gone: say of every member what became of it."""
+        error, output = self._folder.read_error(), "" if self.terms.single else self._folder.tail()
+        surprised = [member for member in self._members.values() if member.taken and member.said is None]
+        for member in list(self._members.values()):
+            if self._may_start_again(member):
+                self._drop(member.attempt.id)
+                continue
+            if output and member in surprised:
+                member.attempt.add_log(f"{output}\n")
+            others = max(0, len(surprised) - 1)
+            self._close(member, Remains(member.said, status, error, others=others, output=output, trouble=self.trouble))
+        if surprised or error or (self.terms.probe and self.profile is None):
+            self.trouble = self.trouble or describe_error(error) or describe_status(status)
+        self._folder.close(self.trouble)
+        self._changed()
+
+    def _may_start_again(self, member: _Member) -> bool:
+        """Whether it never began, through no fault that is known to be its own."""
+        began = member.taken or member.said is not None
+        return not began and member.attempt.stop is None and member.attempt.starts < MAX_STARTS
+
+    def _close(self, member: _Member, remains: Remains) -> None:
+        attempt = member.attempt
+        self._end(attempt, judge(replace(remains, stop=attempt.stop, alone=self.terms.alone)))
+
+    def _end(self, attempt: Attempt, outcome: Outcome) -> None:
+        attempt.end(outcome)
+        self._drop(attempt.id)
+
+    def _drop(self, attempt_id: str) -> None:
+        member = self._members.pop(attempt_id)
+        member.attempt.waiting_since = time.monotonic()
+        self._changed()

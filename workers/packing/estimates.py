@@ -11,8 +11,8 @@ from math import ceil
 from studies.contract.packing import RunProfile
 
 MARGIN = 0.10
-"""Set aside beyond the estimate. Peaks of one class repeat to a percent or two; the rest is what a short probe does not
-see: fragments between the blocks of a caching allocator, and workspaces that a library chooses when memory is plenty."""
+"""Set aside beyond the estimate. Peaks of one class repeat to a percent or two; the rest is for what a short probe does
+not see: fragments between the blocks of a caching allocator, workspaces that a library takes when memory is plenty."""
 
 USABLE = 0.92
 """Share of a card that runs may take: the driver, a display and the contexts of starting processes need the rest."""

@@ -65,7 +65,7 @@ def room(device: DeviceState, profiles: Mapping[str, RunProfile], waiting: Seque
     return {**_room_of_kinds(device, waiting), **known, **counts}
 
 
-# --- runs that must be alone -------------------------------------------------------------------------------------------
+# --- runs that must be alone -----------------------------------------------------------------------------------------
 
 
 def _must_be_alone(want: Want, device: DeviceState) -> bool:
@@ -86,7 +86,7 @@ def _launch_alone(want: Want, device: DeviceState) -> Launch:
     return Launch((want.attempt_id,), want.run_class, engine, 1, device.budget_bytes or 0, alone=True)
 
 
-# --- runs that share the device ----------------------------------------------------------------------------------------
+# --- runs that share the device --------------------------------------------------------------------------------------
 
 
 def _shared(wants: Sequence[Want], device: DeviceState) -> list[Placement]:
@@ -170,7 +170,7 @@ def _waits(wants: Iterable[Want], reason: str, device: DeviceState) -> list[Plac
     return [Wait(want.attempt_id, reason.format(device=device.name)) for want in wants]
 
 
-# --- room --------------------------------------------------------------------------------------------------------------
+# --- room ------------------------------------------------------------------------------------------------------------
 
 
 def _measured_now(device: DeviceState) -> list[str]:

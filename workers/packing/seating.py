@@ -181,7 +181,8 @@ def seat(claims: Sequence[Claim], free: Free, *, spread: bool) -> None:
         for claim in claims:
             while claim.sit(free):
                 continue
-        moved = any([claim.start(free) for claim in claims])
+        started = [claim.start(free) for claim in claims]
+        moved = any(started)
 
 
 def _spread(claims: Sequence[Claim], free: Free) -> None:

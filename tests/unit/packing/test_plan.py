@@ -49,7 +49,7 @@ def sizes(placements: Iterable[Placement]) -> list[int]:
     return [len(launch.attempts) for launch in of_kind(placements, Launch)]
 
 
-# --- examples ----------------------------------------------------------------------------------------------------------
+# --- examples --------------------------------------------------------------------------------------------------------
 
 
 def test_nothing_wanted_nothing_done() -> None:
@@ -201,7 +201,7 @@ def test_places_are_never_exceeded() -> None:
     assert placements[-1] == Wait("t4", "all 3 places of cuda:0 are taken")
 
 
-# --- room --------------------------------------------------------------------------------------------------------------
+# --- room ------------------------------------------------------------------------------------------------------------
 
 
 def test_room_of_an_empty_device() -> None:
@@ -224,7 +224,7 @@ def test_seats_of_a_pack_under_way_are_room() -> None:
     assert room(device, known) == {"builtin": 0, "function": 0, CLASSES[0]: 5, CLASSES[1]: 0}
 
 
-# --- properties --------------------------------------------------------------------------------------------------------
+# --- properties ------------------------------------------------------------------------------------------------------
 
 PROFILES = st.builds(
     profile,

@@ -25,15 +25,17 @@ class Attempt:
         workdir: where run directories live.
 
     Attributes:
+        run_class: the class of runs that it belongs to.
         lost: the server has given its trial to someone else: nothing more is said about it.
         stop: what it was told; the first request counts.
         ended: whether it has its outcome, so that no process works on it any more.
-        starts: processes that it was given to.
+        starts: processes that ended before they had begun with it.
         waiting_since: when it last began to wait for a process (monotonic seconds).
     """
 
     def __init__(self, lease: Lease, workdir: Path) -> None:
         self.lease = lease
+        self.run_class = lease.run.run_class
         self.lost = False
         self.stop: StopRequest | None = None
         self.ended = False

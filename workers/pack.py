@@ -17,7 +17,7 @@ from workers.objectives import modules_of
 from workers.pack_folder import PackFolder
 from workers.pack_protocol import PackOrder
 from workers.supervisor import PackHandle, Supervisor
-from workers.verdict import MAX_REASON, Remains, describe_error, describe_status, judge
+from workers.verdict import MAX_REASON, Remains, describe_error, describe_status, judge, ran_out_of_memory
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ MEMBER_PATIENCE = 60.0
 nothing, and its other members should not pay for that."""
 
 MAX_STARTS = 3
-"""Processes that may end without having taken an attempt before the worker gives it up."""
+"""After so many processes that ended without having taken an attempt, the worker gives it up."""
 
 LAST_WORDS = frozenset({"finished", "failed", "evicted"})
 
@@ -109,6 +109,8 @@ class Pack:
         peak: the pace at which its memory was largest.
         profile: what a probe has measured.
         trouble: why the process ended badly, or could not be started.
+        most_members: it ever had at once.
+        ran_out_of_memory: the process, or one of its members.
     """
 
     def __init__(
@@ -126,6 +128,8 @@ class Pack:
         self.peak: Pace | None = None
         self.profile: RunProfile | None = None
         self.trouble = ""
+        self.most_members = len(attempts)
+        self.ran_out_of_memory = False
         self._first = tuple(attempts)
         self._members = {} if terms.probe else {each.id: _Member(each) for each in attempts}
         self._folder = PackFolder(workdir.resolve() / "packs" / terms.pack_id)
@@ -157,14 +161,17 @@ class Pack:
             self._started.set()
         self._settle(status)
 
+    def expect(self, attempts: Sequence[Attempt]) -> None:
+        """Count these runs among the members: they are on their way (`bring`)."""
+        self._members |= {attempt.id: _Member(attempt) for attempt in attempts}
+        self.most_members = max(self.most_members, len(self._members))
+
     async def bring(self, attempts: Sequence[Attempt]) -> None:
-        """Send runs to the process as further members."""
-        for attempt in attempts:
-            self._members[attempt.id] = _Member(attempt)
+        """Send runs that are expected to the process; one that cannot be sent waits for another process."""
         await self._started.wait()
         for attempt in attempts:
             directory = await self._prepare(attempt)
-            if directory is not None and attempt.id in self._members and not self._send_in(attempt, directory):
+            if directory is not None and not self._send_in(attempt, directory):
                 self._drop(attempt.id)
 
     def stop(self, attempt: Attempt) -> None:
@@ -197,18 +204,22 @@ class Pack:
         return await self._handle.ended
 
     async def _prepare(self, attempt: Attempt) -> Path | None:
-        """Return the run directory; None where there is nothing to run (any more)."""
-        attempt.starts += 1
+        """Return the run directory; None where there is nothing to run here (any more)."""
+        if not self._wanted(attempt):
+            return None
         try:
             directory = await asyncio.to_thread(attempt.prepare)
         except Exception as fault:
-            reason = f"the worker could not run it: {type(fault).__name__}: {fault}"
-            self._end(attempt, Outcome(state="failed", reason=reason[:MAX_REASON]))
+            if self._wanted(attempt):
+                reason = f"the worker could not run it: {type(fault).__name__}: {fault}"
+                self._end(attempt, Outcome(state="failed", reason=reason[:MAX_REASON]))
             return None
-        if attempt.stop is not None:
-            self._end(attempt, judge(Remains(stop=attempt.stop)))
-            return None
-        return directory
+        if attempt.stop is not None and self._wanted(attempt):
+            self._end(attempt, judge(Remains(stop=attempt.stop, began=False)))
+        return directory if self._wanted(attempt) else None
+
+    def _wanted(self, attempt: Attempt) -> bool:
+        return attempt.id in self._members or (attempt is self.specimen and not attempt.ended)
 
     def _send_in(self, attempt: Attempt, directory: Path) -> bool:
         frame = {"kind": "join", "attempt": attempt.id, "directory": str(directory)}
@@ -275,7 +286,8 @@ class Pack:
             if output and member in surprised:
                 member.attempt.add_log(f"{output}\n")
             others = max(0, len(surprised) - 1)
-            self._close(member, Remains(member.said, status, error, others=others, output=output, trouble=self.trouble))
+            remains = Remains(member.said, status, error, others=others, output=output, trouble=self.trouble)
+            self._close(member, replace(remains, began=member.taken))
         if surprised or error or (self.terms.probe and self.profile is None):
             self.trouble = self.trouble or describe_error(error) or describe_status(status)
         self._folder.close(self.trouble)
@@ -283,18 +295,22 @@ class Pack:
 
     def _may_start_again(self, member: _Member) -> bool:
         """Whether it never began, through no fault that is known to be its own."""
-        began = member.taken or member.said is not None
-        return not began and member.attempt.stop is None and member.attempt.starts < MAX_STARTS
+        attempt = member.attempt
+        if member.taken or member.said is not None or attempt.stop is not None:
+            return False
+        attempt.starts += 1
+        return attempt.starts < MAX_STARTS
 
     def _close(self, member: _Member, remains: Remains) -> None:
         attempt = member.attempt
-        self._end(attempt, judge(replace(remains, stop=attempt.stop, alone=self.terms.alone)))
+        self.ran_out_of_memory |= ran_out_of_memory(remains)
+        self._end(attempt, judge(replace(remains, stop=attempt.stop, alone=attempt.lease.alone)))
 
     def _end(self, attempt: Attempt, outcome: Outcome) -> None:
         attempt.end(outcome)
         self._drop(attempt.id)
 
     def _drop(self, attempt_id: str) -> None:
-        member = self._members.pop(attempt_id)
-        member.attempt.waiting_since = time.monotonic()
+        if member := self._members.pop(attempt_id, None):
+            member.attempt.waiting_since = time.monotonic()
         self._changed()

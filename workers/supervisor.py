@@ -67,15 +67,12 @@ class PackHandle:
         """Listen to the process and its keeper from now on."""
         self.ended = asyncio.create_task(self._listen(said, keeper, on_frame), name="pack")
 
-    async def _listen(
-        self, said: asyncio.StreamReader, keeper: asyncio.StreamReader, on_frame: OnFrame
-    ) -> int | None:
+    async def _listen(self, said: asyncio.StreamReader, keeper: asyncio.StreamReader, on_frame: OnFrame) -> int | None:
         try:
-            told = frames(keeper)
-            self.pid = (await anext(told, {})).get("pid")
+            self.pid = (await _next(keeper)).get("pid")
             async for frame in frames(said):
                 _hand_over(frame, on_frame)
-            return (await anext(told, {})).get("status")
+            return (await _next(keeper)).get("status")
         finally:
             self._control.close()  # Wherever this ends, the keeper takes it as the order to end the tree.
             os.close(self._orders)
@@ -191,6 +188,13 @@ async def _attend(control: socket.socket, orders: int, words: int, on_frame: OnF
     handle = PackHandle(writer, orders)
     handle.attend(said, keeper, on_frame)
     return handle
+
+
+async def _next(reader: asyncio.StreamReader) -> Frame:
+    """Return the next frame, an empty one where the other side has closed."""
+    async for frame in frames(reader):
+        return frame
+    return {}
 
 
 def _hand_over(frame: Frame, on_frame: Callable[[Frame], None]) -> None:

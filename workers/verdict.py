@@ -39,6 +39,7 @@ class Remains:
         others: members that the end of the process took by surprise as well.
         output: the last that the process printed, where no run's log has it.
         trouble: what kept the worker from running it, or from running it to its end.
+        began: whether a process had taken it.
     """
 
     said: Mapping[str, Any] | None = None
@@ -49,6 +50,7 @@ class Remains:
     others: int = 0
     output: str = ""
     trouble: str = ""
+    began: bool = True
 
 
 def judge(remains: Remains) -> Outcome:
@@ -57,16 +59,29 @@ def judge(remains: Remains) -> Outcome:
     if said.get("state") in {"completed", "diverged"}:
         return Outcome(state=said["state"], reason=str(said["reason"])[:MAX_REASON])
     if stop:
-        checkpoint = f"stopped at step {said['step']}" if "step" in said else "ended before it could save its state"
-        return Outcome(state=stop.state, reason=f"{stop.reason}: {checkpoint}"[:MAX_REASON])
+        return Outcome(state=stop.state, reason=f"{stop.reason}: {_standing(remains)}"[:MAX_REASON])
     match said:
         case {"kind": "finished"}:
-            return Outcome(state="preempted", reason="someone on the node sent it SIGTERM, it saved its state and ended")
+            return Outcome(
+                state="preempted", reason="someone on the node sent it SIGTERM, it saved its state and ended"
+            )
         case {"kind": "evicted", "reason": reason}:
             return _evicted(str(reason), remains)
         case {"kind": "failed", "error": error}:
             return _fault(error, remains)
     return _surprised(remains)
+
+
+def ran_out_of_memory(remains: Remains) -> bool:
+    """Say whether it was memory that the attempt, or its process, lacked."""
+    error = (remains.said or {}).get("error") or remains.error or {}
+    return error.get("type") in OUT_OF_MEMORY
+
+
+def _standing(remains: Remains) -> str:
+    if remains.said and "step" in remains.said:
+        return f"stopped at step {remains.said['step']}"
+    return "ended before it could save its state" if remains.began else "it had not begun"
 
 
 def _surprised(remains: Remains) -> Outcome:

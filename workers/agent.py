@@ -31,6 +31,7 @@ from studies.contract.worker_protocol import (
 from workers.attempt import Attempt
 from workers.client import Client, Unavailable, UnknownWorker, backoff
 from workers.dispatcher import Dispatcher
+from workers.gauges import Gauges
 from workers.objectives.permission import refusal
 from workers.packing.mode import Packing
 from workers.supervisor import Supervisor
@@ -90,12 +91,14 @@ class Agent:
         self._client = client
         self._supervisor = supervisor
         self._news = asyncio.Event()
+        self._gauges = Gauges.open()
         self._dispatcher = Dispatcher(
             settings.devices,
             mode=settings.packing,
             workdir=settings.workdir,
             grace_seconds=settings.grace_seconds,
             supervisor=supervisor,
+            gauges=self._gauges,
             news=self._news.set,
         )
         self._drain_until: float | None = None
@@ -120,6 +123,7 @@ class Agent:
         finally:
             await self._supervisor.close()
             await self._client.close()
+            self._gauges.close()
         return 1 if self._dispatcher.attempts else 0
 
     def drain(self) -> None:

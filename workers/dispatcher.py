@@ -6,12 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from studies.contract.packing import RunProfile
 from studies.contract.worker_protocol import Device, DeviceReport, Lease, Outcome
 from workers.attempt import Attempt
 from workers.floor import Floor
+from workers.gauges import Gauges
 from workers.pack import Pack, PackTerms
 from workers.packing.device_state import Join, Launch, Placement, Probe, Wait
 from workers.packing.mode import Packing
@@ -40,6 +42,7 @@ class Dispatcher:
         workdir: where the directories of runs and packs live.
         grace_seconds: between SIGTERM and SIGKILL of a process.
         supervisor: starts processes.
+        gauges: tell memory and utilization of the devices.
         news: called when the server should hear from this worker at once.
 
     Attributes:
@@ -54,11 +57,12 @@ class Dispatcher:
         workdir: Path,
         grace_seconds: float,
         supervisor: Supervisor,
+        gauges: Gauges,
         news: Callable[[], None],
     ) -> None:
         self.attempts: dict[str, Attempt] = {}
         self._book = ProfileBook()
-        self._floors = {device.name: Floor(device, mode, self._book) for device in devices}
+        self._floors = {device.name: Floor(device, mode, self._book, gauges) for device in devices}
         self._workdir = workdir
         self._grace = grace_seconds
         self._supervisor = supervisor
@@ -69,14 +73,19 @@ class Dispatcher:
 
     async def serve(self, tasks: asyncio.TaskGroup) -> None:
         """Review the plan at every change, for ever. Processes live in `tasks`."""
+        looked_at = 0.0
         while True:
-            try:
-                async with asyncio.timeout(REVIEW_SECONDS):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
-            self._changed.clear()
+            if (now := time.monotonic()) - looked_at > REVIEW_SECONDS:
+                looked_at = now
+                self._look(now)
             self.review(tasks)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), REVIEW_SECONDS)
+            self._changed.clear()
+
+    def _look(self, now: float) -> None:
+        for floor in self._floors.values():
+            floor.look(now)
 
     # --- leases ----------------------------------------------------------------------------------------------------
 

@@ -80,6 +80,14 @@ class Pace:
     memory_bytes: int | None
 
 
+@dataclass(frozen=True)
+class Peak:
+    """The most memory that a process was seen with, and its members then."""
+
+    held_bytes: int = 0
+    members: int = 1
+
+
 @dataclass
 class _Member:
     """One attempt in a pack.
@@ -106,7 +114,8 @@ class Pack:
 
     Attributes:
         pace: what it last said of its speed.
-        peak: the pace at which its memory was largest.
+        held_bytes: memory of its process when last weighed.
+        peak: the most memory that it was seen with.
         profile: what a probe has measured.
         trouble: why the process ended badly, or could not be started.
         most_members: it ever had at once.
@@ -125,7 +134,8 @@ class Pack:
         self.specimen = attempts[0] if terms.probe else None
         self.launched_at = time.monotonic()
         self.pace: Pace | None = None
-        self.peak: Pace | None = None
+        self.held_bytes: int | None = None
+        self.peak = Peak()
         self.profile: RunProfile | None = None
         self.trouble = ""
         self.most_members = len(attempts)
@@ -146,6 +156,12 @@ class Pack:
     @property
     def pid(self) -> int | None:
         return self._handle.pid if self._handle else None
+
+    def weigh(self, held_bytes: int) -> None:
+        """Note what memory its process was seen with."""
+        self.held_bytes = held_bytes
+        if held_bytes > self.peak.held_bytes:
+            self.peak = Peak(held_bytes, max(1, len(self._members)))
 
     # --- its life --------------------------------------------------------------------------------------------------
 
@@ -246,8 +262,8 @@ class Pack:
 
     def _on_pace(self, pace: Pace) -> None:
         self.pace = pace
-        if self.peak is None or (pace.memory_bytes or 0) > (self.peak.memory_bytes or 0):
-            self.peak = pace
+        if pace.memory_bytes is not None:
+            self.weigh(pace.memory_bytes)
         self._changed()
 
     def _on_word(self, member: _Member, kind: str, frame: Frame) -> None:

@@ -31,6 +31,7 @@ class SerialModel(StackedModel):
         self.weights = torch.cat([parameter.detach().flatten() for parameter in self._parameters])[None]
         for slot, parameter in zip(self.slots, self._parameters, strict=True):
             parameter.data = self.weights[0, slot.columns].view(slot.shape)
+        self._gradients = torch.empty_like(self.weights)
         self._draws = True
 
     @classmethod
@@ -57,7 +58,9 @@ class SerialModel(StackedModel):
     def gradients(self, losses: Tensor) -> Tensor:
         # A parameter that took no part has no say in the loss: its gradient is zero.
         found = torch.autograd.grad(losses.sum(), self._parameters, materialize_grads=True)
-        return torch.cat([gradient.flatten() for gradient in found])[None]
+        # Into the same memory each time: fresh pages for it cost a ResNet-18 a tenth of its step on a CPU.
+        torch.cat([gradient.flatten() for gradient in found], out=self._gradients[0])
+        return self._gradients
 
     def select(self, members: Sequence[int]) -> Self:
         return self.stack([self.module for _ in members], [self.generators[member] for member in members])
@@ -83,8 +86,14 @@ class ChannelsLastModel(SerialModel):
     """
 
     def _outputs(self, batch: Tensor) -> Tensor:
-        arranged = batch.contiguous(memory_format=torch.channels_last) if batch.ndim == IMAGES else batch
-        return super()._outputs(arranged)
+        return super()._outputs(_channels_last(batch) if batch.ndim == IMAGES else batch)
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    """Return `images` [B, C, H, W] with the strides of channels-last memory, grey ones too, whose memory is both."""
+    _, channels, height, width = images.shape
+    arranged = images.contiguous(memory_format=torch.channels_last)
+    return arranged.as_strided(images.shape, (channels * height * width, 1, channels * width, channels))
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from studies.contract.worker_protocol import Device, DeviceReport, Lease, Outcom
 from workers.attempt import Attempt
 from workers.floor import Floor
 from workers.gauges import Gauges
-from workers.pack import Pack, PackTerms
+from workers.pack import Pack
+from workers.pack_terms import PackTerms
 from workers.packing.device_state import Join, Launch, Placement, Probe, Wait
 from workers.packing.mode import Packing
 from workers.packing.plan import plan
@@ -145,6 +146,7 @@ class Dispatcher:
         """Ask the plan what to do about the attempts that wait, and do it."""
         for floor in self._floors.values():
             self._end_idle_probes(floor)
+            floor.heed()
             waiting = self._waiting(floor)
             for placement in plan([floor.want(attempt) for attempt in waiting], floor.state()):
                 self._act(placement, floor, tasks)

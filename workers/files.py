@@ -22,5 +22,5 @@ def read_error(path: Path) -> dict[str, Scalar] | None:
     """Return an error record, None where there is none that can be read: user code may write here too."""
     try:
         return _ERROR.validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return None

@@ -12,10 +12,11 @@ from studies.contract.worker_protocol import Device, DeviceReport
 from workers.attempt import Attempt
 from workers.devices import cores
 from workers.gauges import Gauges, Reading
-from workers.pack import Pack, PackTerms
+from workers.pack import Pack
+from workers.pack_terms import PackTerms
 from workers.packing import estimates
 from workers.packing.device_state import DeviceState, Launch, LivePack, Probe, Want
-from workers.packing.mode import Packing, plain, seen
+from workers.packing.mode import Packing, plain, seen, unfused
 from workers.packing.plan import MEASURING, room
 from workers.packing.sizes import is_function, is_serial
 from workers.profile_book import ProfileBook
@@ -160,6 +161,13 @@ class Floor:
 
     # --- what happens ----------------------------------------------------------------------------------------------
 
+    def heed(self) -> None:
+        """Where a pack gave members back because they do not train as one, their class is not fused again."""
+        for pack in self.packs.values():
+            known = self._book.get(pack.terms.run_class, self.device.model)
+            if pack.refusal and not pack.ran_out_of_memory and known and known.engine == pack.terms.engine:
+                self._book.note(unfused(known, f"since a pack of them did not work: {pack.refusal}"))
+
     def learn_from(self, pack: Pack) -> None:
         """A process has ended: what it measured, or what it took, is remembered."""
         if pack.terms.probe:
@@ -197,7 +205,7 @@ class Floor:
         return LivePack(
             terms.pack_id,
             terms.run_class,
-            not is_serial(terms.engine),
+            not is_serial(terms.engine) and not pack.refusal,
             tuple(attempt.id for attempt in pack.attempts),
             terms.width,
             terms.alone,

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from studies.contract.packing import Engine, RunProfile
+from studies.contract.packing import RunProfile
 from studies.contract.worker_protocol import Outcome
 from workers.attempt import Attempt
 from workers.channel import BrokenFrame, Frame
 from workers.objectives import modules_of
 from workers.pack_folder import PackFolder
-from workers.pack_protocol import PackOrder
+from workers.pack_terms import Pace, PackTerms, Peak
 from workers.supervisor import PackHandle, Supervisor
-from workers.verdict import MAX_REASON, Remains, describe_error, describe_status, judge, ran_out_of_memory
+from workers.verdict import MAX_REASON, Remains, describe_error, describe_status, judge, last_words, ran_out_of_memory
 
 logger = logging.getLogger(__name__)
 
@@ -27,65 +28,6 @@ nothing, and its other members should not pay for that."""
 
 MAX_STARTS = 3
 """After so many processes that ended without having taken an attempt, the worker gives it up."""
-
-LAST_WORDS = frozenset({"finished", "failed", "evicted"})
-
-
-@dataclass(frozen=True)
-class PackTerms:
-    """What a pack was launched with.
-
-    Attributes:
-        alone: nothing else may run on the device while it does.
-        reserved_bytes: memory that was set aside for it.
-        memory_fraction: share of the device that its process may allocate, None for no bound.
-        note: for people: why it trains as it does.
-    """
-
-    pack_id: str
-    device: str
-    device_model: str
-    run_class: str
-    engine: Engine = "serial"
-    width: int = 1
-    alone: bool = False
-    probe: bool = False
-    reserved_bytes: int = 0
-    memory_fraction: float | None = None
-    note: str = ""
-
-    @property
-    def single(self) -> bool:
-        """Whether one run is all that the process trains: its end is then the end of the process's whole tree."""
-        return self.width == 1
-
-    def order(self, members: tuple[tuple[str, str], ...]) -> PackOrder:
-        return PackOrder(
-            device=self.device,
-            device_model=self.device_model,
-            engine=self.engine,
-            width=self.width,
-            members=members,
-            probe=self.probe,
-            memory_fraction=self.memory_fraction,
-        )
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast a pack was when it last said so, and the memory of its process where it can tell."""
-
-    width: int
-    samples_per_second: float
-    memory_bytes: int | None
-
-
-@dataclass(frozen=True)
-class Peak:
-    """The most memory that a process was seen with, and its members then."""
-
-    held_bytes: int = 0
-    members: int = 1
 
 
 @dataclass
@@ -99,7 +41,7 @@ class _Member:
 
     attempt: Attempt
     taken: bool = False
-    said: Frame | None = None
+    said: Mapping[str, Any] | None = None
 
 
 class Pack:
@@ -120,6 +62,7 @@ class Pack:
         trouble: why the process ended badly, or could not be started.
         most_members: it ever had at once.
         ran_out_of_memory: the process, or one of its members.
+        refusal: why it gave a member back, empty while it has not: it takes no more then.
     """
 
     def __init__(
@@ -140,6 +83,7 @@ class Pack:
         self.trouble = ""
         self.most_members = len(attempts)
         self.ran_out_of_memory = False
+        self.refusal = ""
         self._first = tuple(attempts)
         self._members = {} if terms.probe else {each.id: _Member(each) for each in attempts}
         self._folder = PackFolder(workdir.resolve() / "packs" / terms.pack_id)
@@ -250,9 +194,14 @@ class Pack:
 
     def _on_frame(self, frame: Frame) -> None:
         match frame:
-            case {"kind": "pace", "width": width, "samples_per_second": rate, "memory_bytes": memory}:
-                self._on_pace(Pace(width, rate, memory))
-            case {"kind": "profile", "profile": profile}:
+            case {
+                "kind": "pace",
+                "width": int(),
+                "samples_per_second": float() | int() as rate,
+                "memory_bytes": memory,
+            }:
+                self._on_pace(Pace.checked(float(rate), memory))
+            case {"kind": "profile", "profile": profile} if self.terms.probe:
                 self.profile = RunProfile.model_validate(profile)
             case {"kind": str(kind), "attempt": str(attempt_id)}:
                 if member := self._members.get(attempt_id):  # One that was given up may still speak.
@@ -269,12 +218,13 @@ class Pack:
     def _on_word(self, member: _Member, kind: str, frame: Frame) -> None:
         if kind == "taken":
             member.taken = True
-        elif kind in LAST_WORDS:
-            member.said = frame
-            if not self.terms.single:
-                self._close(member, Remains(frame))
-        else:
+        elif (said := last_words(frame)) is None:
             self._hear(member, frame)
+        else:
+            member.said = said
+            self.refusal = self.refusal or (said["reason"] if kind == "evicted" else "")
+            if not self.terms.single:
+                self._close(member, Remains(said))
 
     def _hear(self, member: _Member, frame: Frame) -> None:
         """User code shares a process with the sender: what is wrong with a frame is the fault of the run it names."""
@@ -296,7 +246,7 @@ class Pack:
         error, output = self._folder.read_error(), "" if self.terms.single else self._folder.tail()
         surprised = [member for member in self._members.values() if member.taken and member.said is None]
         for member in list(self._members.values()):
-            if self._may_start_again(member):
+            if self._may_start_again(member, status):
                 self._drop(member.attempt.id)
                 continue
             if output and member in surprised:
@@ -304,23 +254,24 @@ class Pack:
             others = max(0, len(surprised) - 1)
             remains = Remains(member.said, status, error, others=others, output=output, trouble=self.trouble)
             self._close(member, replace(remains, began=member.taken))
-        if surprised or error or (self.terms.probe and self.profile is None):
+        unmeasured = self.specimen is not None and self.specimen.stop is None and self.profile is None
+        if surprised or error or unmeasured:
             self.trouble = self.trouble or describe_error(error) or describe_status(status)
         self._folder.close(self.trouble)
         self._changed()
 
-    def _may_start_again(self, member: _Member) -> bool:
-        """Whether it never began, through no fault that is known to be its own."""
+    def _may_start_again(self, member: _Member, status: int | None) -> bool:
+        """Whether it never began. A process that ended well just missed it; others may have died of it."""
         attempt = member.attempt
         if member.taken or member.said is not None or attempt.stop is not None:
             return False
-        attempt.starts += 1
+        attempt.starts += int(status != 0)
         return attempt.starts < MAX_STARTS
 
     def _close(self, member: _Member, remains: Remains) -> None:
         attempt = member.attempt
         self.ran_out_of_memory |= ran_out_of_memory(remains)
-        self._end(attempt, judge(replace(remains, stop=attempt.stop, alone=attempt.lease.alone)))
+        self._end(attempt, judge(replace(remains, stop=attempt.stop, alone=attempt.lease.alone or self.terms.alone)))
 
     def _end(self, attempt: Attempt, outcome: Outcome) -> None:
         attempt.end(outcome)

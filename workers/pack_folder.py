@@ -9,6 +9,7 @@ ended.txt    how it ended, where that was not well: such folders are kept for a 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
@@ -18,6 +19,8 @@ from pathlib import Path
 from studies.contract.base import Scalar
 from workers.files import read_error, write_whole
 from workers.pack_protocol import PackOrder
+
+logger = logging.getLogger(__name__)
 
 MAX_KEPT = 20
 """Folders of packs that ended badly; older ones go."""
@@ -60,7 +63,7 @@ class PackFolder:
             with self.log.open("rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
                 return file.read().decode(errors="replace").strip()
-        except FileNotFoundError:
+        except OSError:
             return ""
 
     def close(self, trouble: str) -> None:
@@ -68,8 +71,11 @@ class PackFolder:
         if not trouble:
             shutil.rmtree(self.path, ignore_errors=True)
             return
-        write_whole(self.path / "ended.txt", trouble + "\n")
-        _prune(self.path.parent)
+        try:
+            write_whole(self.path / "ended.txt", trouble + "\n")
+            _prune(self.path.parent)
+        except OSError as fault:  # The disk is full, or somebody tidies up as well: runs come first.
+            logger.warning("%s: cannot be noted or tidied up: %s", self.path, fault)
 
 
 def _prune(packs: Path) -> None:

@@ -15,9 +15,7 @@ from workers.pack_protocol import PackOrder
 from workers.run_directory import RunDirectory
 from workers.runtime.reporter import Reporter
 from workers.runtime.run_context import Ending, RunContext
-
-MAX_TRACEBACK = 20_000
-"""Characters of a traceback that travel to the server; the log on disk has all of it."""
+from workers.verdict import MAX_MESSAGE, MAX_TRACEBACK
 
 POLL_SECONDS = 0.02
 """Between two looks into the channel: a step of a small model takes a millisecond, and a look is a system call."""
@@ -141,4 +139,4 @@ class ChannelSurroundings:
 def error_record(fault: BaseException) -> dict[str, Any]:
     """Return an exception as data: type, message, traceback (its end, where it is long)."""
     text = "".join(traceback.format_exception(fault))
-    return {"type": type(fault).__name__, "message": str(fault)[:4000], "traceback": text[-MAX_TRACEBACK:]}
+    return {"type": type(fault).__name__, "message": str(fault)[:MAX_MESSAGE], "traceback": text[-MAX_TRACEBACK:]}

@@ -12,6 +12,9 @@ from studies.contract.base import Scalar
 from studies.contract.worker_protocol import Outcome
 
 MAX_REASON = 2_000
+MAX_MESSAGE = 4_000
+MAX_TRACEBACK = 20_000
+"""Characters that travel to the server: the end of a traceback, all of which is in the log on disk."""
 
 OUT_OF_MEMORY = frozenset({"OutOfMemoryError", "MemoryError"})
 """Types of exceptions: torch's and Python's own."""
@@ -53,6 +56,20 @@ class Remains:
     began: bool = True
 
 
+def last_words(frame: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return a frame in which a run says how it ended, None where it says something else."""
+    match frame:
+        case {"kind": "finished", "state": str(), "step": int(), "reason": str()} | {
+            "kind": "evicted",
+            "reason": str(),
+        }:
+            return frame
+        case {"kind": "failed", "error": {"type": str(kind), "message": str(message), "traceback": str(trace)}}:
+            error = {"type": kind[:200], "message": message[:MAX_MESSAGE], "traceback": trace[-MAX_TRACEBACK:]}
+            return {"kind": "failed", "error": error}
+    return None
+
+
 def judge(remains: Remains) -> Outcome:
     """Return the attempt's outcome. "Stopped" is not "died": a run that was told to stop did not fail."""
     said, stop = remains.said or {}, remains.stop
@@ -73,9 +90,10 @@ def judge(remains: Remains) -> Outcome:
 
 
 def ran_out_of_memory(remains: Remains) -> bool:
-    """Say whether it was memory that the attempt, or its process, lacked."""
-    error = (remains.said or {}).get("error") or remains.error or {}
-    return error.get("type") in OUT_OF_MEMORY
+    """Say whether it was memory that the attempt, its pack or its process lacked."""
+    said = remains.said or {}
+    error = said.get("error") or remains.error or {}
+    return error.get("type") in OUT_OF_MEMORY or (said.get("kind") == "evicted" and "out of memory" in said["reason"])
 
 
 def _standing(remains: Remains) -> str:

@@ -35,9 +35,9 @@ def seen(mode: Packing, run_class: str, device_model: str, known: RunProfile | N
             return known
 
 
-def unfused(profile: RunProfile) -> RunProfile:
+def unfused(profile: RunProfile, why: str = "as this worker was told") -> RunProfile:
     """Return the profile with the fastest way to train one run a process."""
     if is_serial(profile.engine):
         return profile
-    note = "one process a run, as this worker was told"
+    note = f"one process a run, {why}"[:1000]
     return profile.model_copy(update={"engine": best_serial(profile.timings), "width": 1, "note": note})

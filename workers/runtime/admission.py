@@ -83,7 +83,8 @@ class Admission:
     def _check(self, cohort: Cohort, newcomers: Sequence[Newcomer]) -> None:
         """Hold the first step of the stack against that of each member alone."""
         batch = next_batch([newcomer.member for newcomer in newcomers], cohort.recipe.dtype)
-        if disagreement(batch): raise NotStackable("x")
+        if disagreement(batch):
+            raise NotStackable("x")
 
     def _restore(self, cohort: Cohort, row: int, newcomer: Newcomer) -> bool:
         if newcomer.start.checkpoint is None:

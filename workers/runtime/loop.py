@@ -59,9 +59,7 @@ def train(pack: PackSurroundings, device: str, engine: Engine, width: int, build
 class _Training:
     """A pack under way: `members` are the rows of `cohort`, oldest first; `newcomers` wait to be stacked."""
 
-    def __init__(
-        self, pack: PackSurroundings, device: str, engine: Engine, width: int, build_task: BuildTask
-    ) -> None:
+    def __init__(self, pack: PackSurroundings, device: str, engine: Engine, width: int, build_task: BuildTask) -> None:
         self.pack = pack
         self.device = device
         self.engine = engine

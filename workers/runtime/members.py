@@ -157,4 +157,5 @@ def next_batch(members: Sequence[Member], dtype: torch.dtype) -> Batch:
         return Batch(inputs.to(dtype), targets, shared=True)
     indices = torch.stack([member.indices() for member in members])
     inputs, targets = train.batch(indices.flatten())
-    return Batch(inputs.to(dtype).unflatten(0, indices.shape), targets.view(indices.shape), shared=False)
+    inputs = inputs.to(dtype).reshape(*indices.shape, *inputs.shape[1:])
+    return Batch(inputs, targets.reshape(indices.shape), shared=False)

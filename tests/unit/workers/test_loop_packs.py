@@ -57,7 +57,9 @@ def sgd(lr: float = 0.1, **params: Any) -> dict[str, Any]:
 RUNS = (
     trial(0, num_steps=24, evaluate_every=8, params=sgd()),
     trial(1, num_steps=24, evaluate_every=8, params=sgd(0.03, weight_decay=1e-3, clip_norm=0.5)),
-    trial(2, num_steps=17, evaluate_every=5, params=sgd(0.01, label_smoothing=0.1), schedule={"kind": "cosine", "end": 17}),
+    trial(
+        2, num_steps=17, evaluate_every=5, params=sgd(0.01, label_smoothing=0.1), schedule={"kind": "cosine", "end": 17}
+    ),
     trial(3, num_steps=24, evaluate_every=8, params=sgd(0.1, momentum=0.5), seed=7),
 )
 
@@ -127,9 +129,7 @@ def test_a_run_resumes_in_another_constellation(tmp_path: Path, alone: list[Any]
     assert {name: before.curve(name) | after.curve(name) for name in alone[1]} == alone[1]
 
 
-def test_a_member_that_diverges_ends_alone_and_the_others_go_on_as_they_were(
-    tmp_path: Path, alone: list[Any]
-) -> None:
+def test_a_member_that_diverges_ends_alone_and_the_others_go_on_as_they_were(tmp_path: Path, alone: list[Any]) -> None:
     members = scripts(tmp_path, 0, 3)
     wild = Script(trial(9, num_steps=24, params=sgd(1e300)), tmp_path / "wild")
     pack = run_pack(members[0], wild, members[1], engine="batched")

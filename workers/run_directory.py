@@ -17,7 +17,7 @@ from pathlib import Path
 
 from studies.contract.base import Scalar
 from studies.contract.worker_protocol import RunSpec
-from workers.files import read_error, write_whole
+from workers.files import write_whole
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -64,10 +64,6 @@ class RunDirectory:
 
     def write_error(self, error: dict[str, Scalar]) -> None:
         write_whole(self.error, json.dumps(error))
-
-    def read_error(self) -> dict[str, Scalar] | None:
-        """Return the error record, None where there is none that can be read: user code may write here too."""
-        return read_error(self.error)
 
     @property
     def delivered(self) -> int:

@@ -78,7 +78,9 @@ def summarise(run_class: str, device_model: str, timings: Sequence[EngineTiming]
     choice = choose(timings, length)
     usable = [timing for timing in timings if not timing.refused]
     alone = _fastest([timing for timing in usable if is_serial(timing.engine)])
-    base_bytes, member_bytes = memory([timing for timing in usable if timing.engine == choice.engine or timing is alone])
+    base_bytes, member_bytes = memory(
+        [timing for timing in usable if timing.engine == choice.engine or timing is alone]
+    )
     return RunProfile(
         run_class=run_class,
         device_model=device_model,

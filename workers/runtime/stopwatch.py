@@ -37,7 +37,8 @@ def turn_by_turn(
         if made >= at_least and clock() - began >= seconds:
             break
         # Every other round backwards: none has always the same neighbour, whose caches it would find.
-        for name in programs if made % 2 == 0 else reversed(programs):
+        order = list(programs)
+        for name in order if made % 2 == 0 else reversed(order):
             times[name].append(_timed(programs[name], clock))
     return times
 

@@ -81,7 +81,8 @@ class Dispatcher:
                 self._look(now)
             self.review(tasks)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), REVIEW_SECONDS)
+                async with asyncio.timeout(REVIEW_SECONDS):
+                    await self._changed.wait()
             self._changed.clear()
 
     def _look(self, now: float) -> None:

@@ -1,0 +1,175 @@
+"""K models of one architecture as one program of batched layers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from workers.runtime.engines.base import NotStackable, Slot, StackedModel, StateDict, layout
+from workers.runtime.engines.batched.members import Members
+from workers.runtime.engines.batched.program import Program
+from workers.runtime.engines.batched.trace import traced
+from workers.runtime.engines.batched.value import Form, Value, stack
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What K models have in common; stacks made by `select` and `join` share it.
+
+    Attributes:
+        slots: layout of a row of weights.
+        homes: the first name of every parameter and buffer, by every name: tied ones have several.
+        keys: of the state dict, in order.
+        programs: by whether they train.
+    """
+
+    slots: tuple[Slot, ...]
+    homes: dict[str, str]
+    keys: tuple[str, ...]
+    programs: dict[bool, Program]
+
+    @classmethod
+    def of(cls, model: nn.Module) -> Blueprint:
+        """Read the plan off one model.
+
+        Raises:
+            NotStackable: no stacked form.
+        """
+        # Without the numbers: what remains are the layers' settings, which the rules look up.
+        shell = copy.deepcopy(model).to("meta")
+        programs = {training: traced(shell, training=training) for training in (True, False)}
+        return cls(layout(shell), _homes(shell), tuple(shell.state_dict()), programs)
+
+
+class BatchedModel(StackedModel):
+    """Grouped convolutions, batched products, and norms over all members' channels.
+
+    Each `forward` first lays the columns of `weights` out parameter by parameter (one kernel, one more copy of the
+    weights in memory), because K * C channels side by side are what grouped operators want.
+    """
+
+    def __init__(
+        self, blueprint: Blueprint, weights: Tensor, buffers: dict[str, Tensor], generators: Sequence[torch.Generator]
+    ) -> None:
+        self.slots = blueprint.slots
+        self.weights = weights
+        self.generators = list(generators)
+        self._blueprint = blueprint
+        self._buffers = buffers
+        self._columns = [slot.shape.numel() for slot in self.slots]
+        self._copies = [weights.new_empty(self.width, size) for size in self._columns]
+        self._leaves = [
+            copied.detach().view(self.width, *slot.shape).requires_grad_()
+            for copied, slot in zip(self._copies, self.slots, strict=True)
+        ]
+        own = buffers | dict(zip((slot.name for slot in self.slots), self._leaves, strict=True))
+        tensors = {name: own[home] for name, home in blueprint.homes.items()}
+        self._members = Members(self.width, tensors, self.generators, training=True)
+
+    @classmethod
+    def stack(cls, models: Sequence[nn.Module], generators: Sequence[torch.Generator]) -> Self:
+        if any(_anatomy(model) != _anatomy(models[0]) for model in models[1:]):
+            raise NotStackable("the models differ in more than their weights")
+        blueprint = Blueprint.of(models[0])
+        rows = [_row(model, blueprint.slots) for model in models]
+        buffers = [_constants(model) for model in models]
+        stacked = {name: torch.stack([own[name] for own in buffers]) for name in buffers[0]}
+        return cls(blueprint, torch.stack(rows), stacked, generators)
+
+    def train(self, *, mode: bool = True) -> None:
+        self._members.training = mode
+
+    def forward(self, inputs: Tensor, *, shared: bool) -> Tensor:
+        with torch.no_grad():
+            torch.split_with_sizes_copy(self.weights, self._columns, 1, out=self._copies)
+        program = self._blueprint.programs[self._members.training]
+        outputs = program.run(self._members, Value(inputs, Form.SHARED, self.width) if shared else stack(inputs))
+        if self._members.training:
+            self._count(program)
+        return outputs.stacked()
+
+    def gradients(self, losses: Tensor) -> Tensor:
+        parts = torch.autograd.grad(losses, self._leaves, torch.ones_like(losses))
+        return torch.cat([part.reshape(self.width, -1) for part in parts], dim=1)
+
+    def select(self, members: Sequence[int]) -> Self:
+        chosen = list(members)
+        buffers = {name: buffer[chosen] for name, buffer in self._buffers.items()}
+        return self._of(self.weights[chosen], buffers, [self.generators[member] for member in chosen])
+
+    def join(self, other: Self) -> Self:
+        if (self.slots, self._blueprint.keys) != (other.slots, other._blueprint.keys):
+            raise ValueError("only stacks of one architecture can be joined")
+        buffers = {name: torch.cat([buffer, other._buffers[name]]) for name, buffer in self._buffers.items()}
+        return self._of(torch.cat([self.weights, other.weights]), buffers, self.generators + other.generators)
+
+    def state_dict(self, member: int) -> StateDict:
+        return {key: tensor.clone() for key, tensor in self._views(member).items()}
+
+    def load_state_dict(self, member: int, state: Mapping[str, Tensor]) -> None:
+        views = self._views(member)
+        if views.keys() != state.keys():
+            raise ValueError(f"the state of another model: {sorted(views.keys() ^ state.keys())} differ")
+        for key, tensor in views.items():
+            tensor.copy_(state[key])
+
+    def _of(self, weights: Tensor, buffers: dict[str, Tensor], generators: list[torch.Generator]) -> Self:
+        other = type(self)(self._blueprint, weights, buffers, generators)
+        other.train(mode=self._members.training)
+        return other
+
+    def _views(self, member: int) -> StateDict:
+        """Return the tensors of one member's state dict, where they lie."""
+        own = {name: buffer[member] for name, buffer in self._buffers.items()}
+        own |= {slot.name: self.weights[member, slot.columns].view(slot.shape) for slot in self.slots}
+        return {key: own[self._blueprint.homes[key]] for key in self._blueprint.keys}
+
+    def _count(self, program: Program) -> None:
+        """Count the batches that the batch norms have seen, all with one kernel."""
+        if program.norm_calls:
+            counters = [self._members.tensors[name] for name in program.norm_calls]
+            torch._foreach_add_(counters, list(program.norm_calls.values()))
+
+
+def _homes(model: nn.Module) -> dict[str, str]:
+    tensors = _all_tensors(model)
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(tensor), name) for name, tensor in tensors.items()}
+
+
+def _all_tensors(model: nn.Module) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = dict(model.named_parameters(remove_duplicate=False))
+    return tensors | dict(model.named_buffers(remove_duplicate=False))
+
+
+def _row(model: nn.Module, slots: Sequence[Slot]) -> Tensor:
+    """Return the trainable parameters one after the other.
+
+    Raises:
+        NotStackable: they are of several dtypes, or on several devices.
+    """
+    parameters = [model.get_parameter(slot.name).detach() for slot in slots]
+    if len({(parameter.dtype, parameter.device) for parameter in parameters}) != 1:
+        raise NotStackable("parameters of several dtypes, or on several devices")
+    return torch.cat([parameter.flatten() for parameter in parameters])
+
+
+def _constants(model: nn.Module) -> dict[str, Tensor]:
+    """Return what is not trained: buffers and frozen parameters."""
+    return {name: tensor.detach() for name, tensor in _all_tensors(model).items() if not tensor.requires_grad}
+
+
+def _anatomy(model: nn.Module) -> list[Any]:
+    """Return what must agree between models for one program to compute them all: layers, settings and shapes."""
+    plain = (bool, int, float, str, tuple, type(None))
+    settings = [
+        (path, type(module), {name: value for name, value in vars(module).items() if isinstance(value, plain)})
+        for path, module in model.named_modules()
+    ]
+    shapes = [(name, tensor.shape, tensor.requires_grad) for name, tensor in _all_tensors(model).items()]
+    return [settings, shapes]

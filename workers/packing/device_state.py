@@ -64,10 +64,15 @@ class DeviceState:
 
 @dataclass(frozen=True)
 class Probe:
-    """Measure this class of runs, with this run as its specimen, before anything of it starts."""
+    """Measure this class of runs, with this run as its specimen, before anything of it starts.
+
+    Attributes:
+        reserved_bytes: set aside for it while it measures, and its cap; 0 where the budget is not known.
+    """
 
     attempt_id: str
     run_class: str
+    reserved_bytes: int = 0
 
 
 @dataclass(frozen=True)

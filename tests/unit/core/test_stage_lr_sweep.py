@@ -33,6 +33,16 @@ def from_table(losses: dict[float, float], *, fall: dict[float, float] | None = 
     return world
 
 
+def flat_dev(world: World) -> World:
+    """The same world, but its dev metric is at its best from the start."""
+
+    def flattened(params: Params, schedule: Schedule, num_steps: int, seed: int) -> Run:
+        curves = world(params, schedule, num_steps, seed).curves
+        return run_of(curves["loss"].values, np.full(num_steps, 0.9))
+
+    return flattened
+
+
 COARSE = {**SWEEP, "refine": 0}
 
 
@@ -103,11 +113,20 @@ def test_no_refined_rate_reaches_the_smallest_that_diverged() -> None:
 
 
 def test_num_steps_is_one_and_a_half_times_the_convergence_step() -> None:
-    decision = Simulation(study(COARSE), from_table({0.01: 0.2})).run().decision("lr_sweep")
+    decision = Simulation(study(COARSE), flat_dev(from_table({0.01: 0.2}))).run().decision("lr_sweep")
     converged = decision.evidence["convergence_step"]
     assert 15 <= converged <= 30
+    assert decision.evidence["dev_plateau_step"] <= converged
     assert decision.choice["num_steps"] == -(-3 * converged // 2)
-    assert f"1.5x that makes num_steps {decision.choice['num_steps']}" in decision.reason
+    assert f"at step {converged}, and 1.5x that makes num_steps {decision.choice['num_steps']}" in decision.reason
+
+
+def test_num_steps_reaches_beyond_where_the_dev_metric_still_gains() -> None:
+    decision = Simulation(study(COARSE), from_table({0.01: 0.2})).run().decision("lr_sweep")
+    plateau = decision.evidence["dev_plateau_step"]
+    assert plateau > 2 * decision.evidence["convergence_step"]
+    assert decision.choice["num_steps"] == -(-3 * plateau // 2)
+    assert f"dev_accuracy gains until step {plateau}, and 1.5x that makes num_steps" in decision.reason
 
 
 def test_num_steps_never_exceeds_the_budget() -> None:

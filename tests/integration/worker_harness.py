@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -179,9 +179,9 @@ def serving(server: FakeServer) -> Iterator[str]:
 
 
 class Worker:
-    """A real ``stagetune-worker`` process in its own folder."""
+    """A real ``stagetune-worker`` process in its own folder, on all cores unless some are named."""
 
-    def __init__(self, url: str, folder: Path, *options: str) -> None:
+    def __init__(self, url: str, folder: Path, *options: str, cores: Collection[int] | None = None) -> None:
         self.output = folder / "worker.out"
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
@@ -191,6 +191,8 @@ class Worker:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        if cores is not None:
+            os.sched_setaffinity(self.process.pid, cores)  # before it has come to count them
 
     def tree(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from studies.contract.packing import PackReport, RunProfile
 from studies.contract.worker_protocol import Lease
-from tests.integration.worker_harness import FakeServer, Worker, digits, gone, lease, serving, wait_for
+from tests.integration.worker_harness import FakeServer, Worker, digits, gone, lease, pack_processes, serving, wait_for
 from workers.devices import cpu_device
 
 FOR_EVER = 1_000_000
@@ -64,14 +63,6 @@ def under_way(server: FakeServer, *numbers: int) -> Callable[[], bool]:
         return together and all(server.curve(name, "loss") for name in names)
 
     return condition
-
-
-def pack_processes(worker: Worker) -> list[psutil.Process]:
-    """The processes that train: children of the keepers, which are children of the nursery, the worker's child."""
-    tree = {process.pid: process for process in worker.tree()}
-    keepers = [each for each in tree.values() if each.ppid() in tree]
-    nurseries = {each.pid for each in tree.values() if each.ppid() == worker.process.pid}
-    return [each for each in keepers if each.ppid() not in nurseries]
 
 
 def test_a_sweep_is_measured_once_and_reported(server: FakeServer, start: Callable[[], Worker]) -> None:

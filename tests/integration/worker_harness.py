@@ -203,6 +203,14 @@ class Worker:
         self.process.wait()
 
 
+def pack_processes(worker: Worker) -> list[psutil.Process]:
+    """The processes that train: children of the keepers, which are children of the nursery, the worker's child."""
+    tree = {process.pid: process for process in worker.tree()}
+    keepers = [each for each in tree.values() if each.ppid() in tree]
+    nurseries = {each.pid for each in tree.values() if each.ppid() == worker.process.pid}
+    return [each for each in keepers if each.ppid() not in nurseries]
+
+
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
     """Wait until `condition` gives something true, and return that."""
     deadline = time.monotonic() + seconds

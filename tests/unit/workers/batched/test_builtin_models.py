@@ -15,7 +15,7 @@ RATE = 0.01
 SHAPES = {
     "small_cnn": (1, 8, 8),
     "mlp": (1, 8, 8),
-    "resnet18": (3, 16, 16),
+    "resnet18": (3, 8, 8),
     "squeezenet1_1": (3, 24, 24),
     "mobilenet_v2": (3, 32, 32),
     "mobilenet_v3_small": (3, 32, 32),
@@ -43,10 +43,12 @@ def trained(
     return stack, alone
 
 
-@pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize(
+    ("name", "shared"),
+    [(name, True) for name in SHAPES if name != "resnet18"] + [("small_cnn", False), ("mobilenet_v3_small", False)],
+)
 def test_a_step_of_every_family(name: str, shared: bool) -> None:
-    stack, alone = trained(name, 2, 1, torch.float64, 12, shared=shared)
+    stack, alone = trained(name, 2, 1, torch.float64, 8, shared=shared)
     assert distance(stack, [run.model for run in alone]) < 1e-10
     assert gap(stack, alone, image_batches(1, SHAPES[name])[0][0]) < 1e-10
 
@@ -58,7 +60,7 @@ def test_hundred_steps_of_the_small_ones(name: str) -> None:
 
 
 def test_some_steps_of_a_residual_net_with_batch_norm() -> None:
-    stack, alone = trained("resnet18", 2, 4, torch.float64, 12, shared=True)
+    stack, alone = trained("resnet18", 2, 3, torch.float64, 8, shared=True)
     assert distance(stack, [run.model for run in alone]) < 1e-10
 
 

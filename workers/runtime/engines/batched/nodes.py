@@ -27,7 +27,7 @@ class Nodes:
     """The nodes of one model in one mode."""
 
     def __init__(self, model: nn.Module, *, training: bool) -> None:
-        self._modules = dict(model.named_modules())
+        self._modules: dict[str, nn.Module] = dict(model.named_modules())
         self._tensors = {name for name, _ in model.named_parameters(remove_duplicate=False)}
         self._tensors |= {name for name, _ in model.named_buffers(remove_duplicate=False)}
         self._training = training

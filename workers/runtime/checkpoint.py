@@ -10,9 +10,12 @@ import torch
 
 State = dict[str, Any]
 
+FORMAT = 2
+"""Of a task's checkpoint: 1 held the state of a `torch.optim` optimiser, 2 that of any member of a pack."""
+
 
 class UnreadableCheckpoint(Exception):
-    """The checkpoint could not be read: it was set aside, and the next attempt starts without it."""
+    """The checkpoint cannot be read, or not by this version: it was set aside, and the next attempt starts anew."""
 
 
 class Checkpoints:
@@ -25,7 +28,7 @@ class Checkpoints:
         """Write to a temporary name, flush to disk, then replace: a run killed meanwhile leaves the old one whole."""
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         with temporary.open("wb") as file:
-            torch.save(state, file)
+            torch.save({"format": FORMAT, **state}, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self.path)
@@ -34,13 +37,18 @@ class Checkpoints:
         """Return the state last saved, None where there is none. Only plain data is read, never code.
 
         Raises:
-            UnreadableCheckpoint: the file is damaged; it now has the suffix ``.unreadable``.
+            UnreadableCheckpoint: the file is damaged or of another format; it now has the suffix ``.unreadable``.
         """
         if not self.path.exists():
             return None
         try:
             state: State = torch.load(self.path, map_location=device, weights_only=True)
         except Exception as fault:
-            aside = self.path.rename(self.path.with_suffix(".unreadable"))
-            raise UnreadableCheckpoint(f"{self.path.name} is damaged and was set aside as {aside.name}") from fault
+            raise UnreadableCheckpoint(self._set_aside("is damaged")) from fault
+        if state.pop("format", 1) != FORMAT:
+            raise UnreadableCheckpoint(self._set_aside("was written by another version"))
         return state
+
+    def _set_aside(self, fault: str) -> str:
+        aside = self.path.rename(self.path.with_suffix(".unreadable"))
+        return f"{self.path.name} {fault} and was set aside as {aside.name}"

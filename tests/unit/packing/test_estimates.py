@@ -10,6 +10,7 @@ from studies.contract.packing import RunProfile
 from workers.packing.estimates import (
     after_oom,
     after_peak,
+    believed,
     budget,
     budget_of_main_memory,
     cap,
@@ -93,3 +94,9 @@ def test_main_memory_counts_what_runs_hold_already() -> None:
 @pytest.mark.parametrize(("reserved", "total"), [(0, 100), (10, None), (10, 0)])
 def test_without_numbers_there_is_no_cap(reserved: int, total: int | None) -> None:
     assert cap(reserved, total) is None
+
+
+@given(reserved=st.integers(100, 10**13))
+def test_what_is_believed_of_a_reservation_fits_it_closely(reserved: int) -> None:
+    profile = RunProfile(run_class="function/" + "f" * 16, device_model="a", base_bytes=believed(reserved))
+    assert reserved - 3 <= reservation(profile, 1) <= reserved

@@ -123,6 +123,12 @@ def test_functions_are_not_probed_on_a_cpu_one_starts_on_each_core() -> None:
     assert [launch.engine for launch in of_kind(placements, Launch)] == ["serial", "serial"]
 
 
+@given(budget=st.integers(1_000, 10**12), cores=st.integers(1, 64))
+def test_functions_share_the_main_memory_core_by_core(budget: int, cores: int) -> None:
+    placements = plan(wants(cores + 1, None, run_class=FUNCTION), DeviceState("cpu", 128, cores, budget))
+    assert sizes(placements) == [1] * cores
+
+
 def test_the_first_run_of_a_function_on_a_card_shows_what_the_others_need() -> None:
     card = DeviceState("cuda:0", 64, 8, 80_000 * MB)
     placements = plan(wants(3, None, run_class=FUNCTION), card)

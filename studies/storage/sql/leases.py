@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from studies.contract.states import AttemptState, StudyState, TrialState
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import Lease
 from studies.storage import leasing, reporting
-from studies.storage.granting import QUEUE, Queued, Seats, assign, queued, seats_of, shares
+from studies.storage.granting import QUEUE, Enqueued, Queued, Seats, assign, seats_of, shares
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.sql import events, tables, workers
 from studies.storage.sql.engine import clock, now
@@ -42,10 +42,10 @@ def grant(
     that another server is claiming skipped. Their studies are locked against a pause, and skipped where a pause is
     just being written: a lease granted now is one that the pause will see.
     """
-    if not any(seat.open for seat in held.seats(worker)):
+    if not any(seat.hungry for seat in held.seats(worker)):
         return [], []
-    queue = _queue(connection, worker, time - lease_seconds)
-    allowed = shares(queue, held.seats(worker))
+    queue, waiting = _queue(connection, worker, time - lease_seconds)
+    allowed = shares(queue, held.seats(worker), waiting)
     chosen = [trial_id for trial_id, _ in assign(queue, held.seats(worker), allowed)]
     if not chosen:
         return [], []
@@ -62,12 +62,12 @@ def grant(
     return leases, [item.news for item in given]
 
 
-def _queue(connection: Connection, worker: WorkerRecord, since: float) -> list[Queued]:
-    """Return the head of the queue of what the worker can run, in order."""
+def _queue(connection: Connection, worker: WorkerRecord, since: float) -> tuple[list[Queued], int]:
+    """Return the head of the queue of what the worker can run, in order, and the length of all of it."""
     specs = _runnable(connection, worker)
     trial, study = tables.trial.c, tables.study.c
     query = (
-        select(trial.id, trial.study_id, trial.params, trial.alone)
+        select(trial.id, trial.study_id, trial.params, trial.alone, func.count().over().label("waiting"))
         .join_from(tables.trial, tables.study, study.id == trial.study_id)
         .where(trial.state == TrialState.WAITING, study.id.in_(specs))
         .order_by(*_IN_TURN)
@@ -75,8 +75,8 @@ def _queue(connection: Connection, worker: WorkerRecord, since: float) -> list[Q
     )
     rows = connection.execute(query).all() if specs else ()
     idle = workers.idle_elsewhere(connection, worker, since) if rows else ()
-    rivals = {study_id: leasing.rivals(idle, spec.objective) for study_id, spec in specs.items()}
-    return [queued(specs[row.study_id], row, rivals[row.study_id]) for row in rows]
+    entry = {study_id: Enqueued(spec, leasing.rivals(idle, spec.objective)) for study_id, spec in specs.items()}
+    return [entry[row.study_id](row) for row in rows], rows[0].waiting if rows else 0
 
 
 def _like(queue: Sequence[Queued], chosen: Collection[str]) -> list[str]:

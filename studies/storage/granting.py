@@ -20,7 +20,7 @@ from studies.contract.worker_protocol import Lease
 from studies.storage.copies import storable
 from studies.storage.records import AttemptRecord, DeviceRecord, TrialRecord
 
-QUEUE = 512
+QUEUE = 256
 """Trials at the head of the queue that one sync looks at: a device with no room for some class finds another there."""
 
 _KINDS = {"builtin", "function"}

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +19,7 @@ import psutil
 
 from studies.contract.worker_protocol import (
     AttemptReport,
+    DeviceReport,
     Lease,
     MetricChunk,
     Outcome,
@@ -105,8 +106,7 @@ class FakeServer:
         known = [report for report in request.attempts if report.attempt_id not in self.lost]
         for report in known:
             self._store(report)
-        room = sum(device.capacity for device in request.devices) - len(heard)
-        fresh = [self.waiting.pop(0) for _ in range(min(max(0, room), len(self.waiting)))]
+        fresh = self._grant(request.devices, len(heard))
         self.granted |= {each.attempt_id: each for each in fresh}
         again, self.again = self.again, []
         return SyncAnswer(
@@ -115,6 +115,19 @@ class FakeServer:
             stop=tuple(StopOrder(attempt_id=key, reason=why) for key, why in self.stops.items() if key in heard),
             leases=(*fresh, *again),
         )
+
+    def _grant(self, devices: Sequence[DeviceReport], held: int) -> list[Lease]:
+        """Hand out what waits, in order, as far as capacity and room of its class, or kind, allow."""
+        (device,) = devices
+        room, places, fresh = dict(device.room), device.capacity - held, list[Lease]()
+        for waiting in list(self.waiting):
+            name = waiting.run.run_class
+            left = room.setdefault(name, room.get(waiting.run.objective.kind, device.capacity))
+            if left > 0 and places > 0:
+                self.waiting.remove(waiting)
+                fresh.append(waiting)
+                room[name], places = left - 1, places - 1
+        return fresh
 
     def _store(self, report: AttemptReport) -> None:
         self.started_from[report.attempt_id] = report.started_from

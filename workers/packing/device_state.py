@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studies.contract.packing import RunProfile
+from studies.contract.packing import Engine, RunProfile
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Launch:
 
     attempts: tuple[str, ...]
     run_class: str
-    engine: str
+    engine: Engine
     width: int
     reserved_bytes: int
     alone: bool = False

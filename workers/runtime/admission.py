@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor, nn
+
 from studies.contract.packing import Engine
 from workers.objectives.task import Data, Task
 from workers.runtime.cohort import Cohort, Recipe
@@ -66,25 +68,31 @@ class Admission:
             NotStackable: they cannot be trained as one, or not with the results that each has alone.
         """
         members = [newcomer.member for newcomer in newcomers]
-        cohort = Cohort.create(
-            self._recipe(members[0]),
-            engine,
-            [member.task for member in members],
-            [newcomer.start.model for newcomer in newcomers],
-            [newcomer.start.generator for newcomer in newcomers],
-        )
+        models = [newcomer.start.model for newcomer in newcomers]
+        generators = [newcomer.start.generator for newcomer in newcomers]
+        tasks = [member.task for member in members]
+        cohort = Cohort.create(self._recipe(members[0]), engine, tasks, models, generators)
         if not engine.startswith("serial"):
-            self._check(cohort, newcomers)
+            self._check(cohort, members, models)
         able = [row for row, newcomer in enumerate(newcomers) if self._restore(cohort, row, newcomer)]
         if len(able) < len(members):
             return [members[row] for row in able], cohort.select(able) if able else None
         return members, cohort
 
-    def _check(self, cohort: Cohort, newcomers: Sequence[Newcomer]) -> None:
+    def _check(self, cohort: Cohort, members: Sequence[Member], models: Sequence[nn.Module]) -> None:
         """Hold the first step of the stack against that of each member alone."""
-        batch = next_batch([newcomer.member for newcomer in newcomers], cohort.recipe.dtype)
-        if disagreement(batch):
-            raise NotStackable("x")
+        numbers = cohort.recipe.arithmetic
+        batch = next_batch(members, numbers.dtype)
+
+        def losses(outputs: Tensor, rows: Sequence[int]) -> Tensor:
+            if len(rows) == len(cohort):
+                return cohort.losses(outputs, batch.targets)
+            targets = batch.targets if batch.shared else batch.targets[rows[0]]
+            return cohort.tasks[rows[0]].loss(outputs[0], targets).unsqueeze(0)
+
+        difference = disagreement(cohort.model, models, batch.inputs, losses, numbers, shared=batch.shared)
+        if difference:
+            raise NotStackable(difference)
 
     def _restore(self, cohort: Cohort, row: int, newcomer: Newcomer) -> bool:
         if newcomer.start.checkpoint is None:

@@ -39,7 +39,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Stack], None]:
             ),
         )
 
-    monkeypatch.setattr(admission, "disagreement", lambda *_: None)
+    monkeypatch.setattr(admission, "disagreement", lambda *_, **__: None)
     return use
 
 
@@ -181,7 +181,7 @@ def test_runs_that_cannot_be_stacked_are_given_back_but_for_the_oldest(
 def test_a_pack_that_computes_otherwise_than_alone_falls_back(
     tmp_path: Path, alone: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admission, "disagreement", lambda *_: "member 1: outputs differ by 0.5")
+    monkeypatch.setattr(admission, "disagreement", lambda *_, **__: "member 1: outputs differ by 0.5")
     members = scripts(tmp_path, 0, 1)
     pack = run_pack(*members, engine="batched")
     assert "outputs differ by 0.5" in pack.evictions["tr_1"]
@@ -192,7 +192,7 @@ def test_newcomers_that_disagree_are_given_back_and_the_pack_goes_on(
     tmp_path: Path, alone: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = iter([None, "member 0: gradients differ by 0.5"])
-    monkeypatch.setattr(admission, "disagreement", lambda *_: next(words))
+    monkeypatch.setattr(admission, "disagreement", lambda *_, **__: next(words))
     members = [*scripts(tmp_path, 0, 1), *scripts(tmp_path, 3, arrives=7)]
     pack = run_pack(*members, engine="batched")
     assert pack.evictions.keys() == {"tr_3"}

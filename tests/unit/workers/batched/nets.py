@@ -90,9 +90,9 @@ def stacked_step(
 ) -> Tensor:
     """One step of plain gradient descent on targets [B] or [K, B]; returns the outputs."""
     outputs = stack.forward(inputs, shared=shared)
-    losses = torch.stack([
-        F.cross_entropy(own, targets if shared else targets[member]) for member, own in enumerate(outputs)
-    ])
+    losses = torch.stack(
+        [F.cross_entropy(own, targets if shared else targets[member]) for member, own in enumerate(outputs)]
+    )
     stack.weights.sub_(torch.tensor(rates, dtype=stack.weights.dtype)[:, None] * stack.gradients(losses))
     return outputs.detach()
 

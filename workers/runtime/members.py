@@ -51,7 +51,7 @@ class Member:
         self.data = data
         self._checkpoints = Checkpoints(context.directory)
         self._peak = float(self.run.params["lr"])
-        self._order = batch_order(len(data.train), int(self.run.params.get("batch_size", 64)), self.run.seed)
+        self._order = batch_order(data.train, int(self.run.params.get("batch_size", 64)), self.run.seed)
         self._saving = _Saving()
         self._began, self._first = time.monotonic(), 0
 

@@ -214,6 +214,8 @@ def test_a_task_with_a_loss_of_its_own_trains_one_by_one(tmp_path: Path, alone: 
     pack = run_pack(*members, engine="batched", build=own)
     assert "write losses()" in pack.evictions["tr_1"]
     assert members[0].curves["loss"] == pytest.approx(alone[0]["loss"], abs=1e-10)
+    late = scripts(tmp_path / "late", 0) + scripts(tmp_path / "late", 1, arrives=3)
+    assert run_pack(*late, engine="batched", build=own).evictions.keys() == {"tr_1"}
 
 
 class Tight(LoopedModel):

@@ -11,6 +11,7 @@ from torch import nn
 from workers.objectives.task import Data, Task
 from workers.packing.agenda import Candidate
 from workers.packing.choice import RunLength
+from workers.runtime.admission import check_first_step
 from workers.runtime.cohort import Cohort, Recipe
 from workers.runtime.evaluation import EVALUATION_SAMPLES, LEAST_BATCH, evaluate
 from workers.runtime.footprint import Footprint
@@ -68,7 +69,7 @@ class Specimen:
         Every member has a seed, and so batches, of its own: the dearer case.
 
         Raises:
-            NotStackable: this engine cannot train these models as one.
+            NotStackable: this engine cannot train these models as one, or not with the results of each alone.
             torch.OutOfMemoryError: so many members do not fit.
         """
         self._footprint.restart()
@@ -77,6 +78,8 @@ class Specimen:
         tasks = [self._task] * candidate.width
         cohort = Cohort.create(self._recipe, candidate.engine, tasks, models, generators)
         way = Way(cohort, [self._member(seed) for seed in seeds])
+        if candidate.width > 1:
+            check_first_step(cohort, way.members, models)
         way.steps(1)
         evaluate(cohort, range(candidate.width), self._one_forward(candidate.width))
         return replace(way, peak_bytes=self._footprint.peak())

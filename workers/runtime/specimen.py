@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from studies.contract.packing import Engine
 from workers.objectives.task import Data, Task
 from workers.packing.agenda import Candidate
 from workers.packing.choice import RunLength
@@ -69,20 +70,31 @@ class Specimen:
         Every member has a seed, and so batches, of its own: the dearer case.
 
         Raises:
-            NotStackable: this engine cannot train these models as one, or not with the results of each alone.
+            NotStackable: this engine cannot train these models as one.
             torch.OutOfMemoryError: so many members do not fit.
         """
         self._footprint.restart()
+        way, _ = self._built(candidate)
+        way.steps(1)
+        evaluate(way.cohort, range(candidate.width), self._one_forward(candidate.width))
+        return replace(way, peak_bytes=self._footprint.peak())
+
+    def check(self, engine: Engine) -> None:
+        """Hold the first step of two members under `engine` against that of each alone.
+
+        Raises:
+            NotStackable: a member would not be the same run as alone.
+        """
+        way, models = self._built(Candidate(engine, 2))
+        check_first_step(way.cohort, way.members, models)
+
+    def _built(self, candidate: Candidate) -> tuple[Way, Sequence[nn.Module]]:
+        """Return a way before its first step, and the models that it is made of."""
         seeds = [self._context.run.seed + index for index in range(candidate.width)]
         models, generators = zip(*map(self._model, seeds), strict=True)
         tasks = [self._task] * candidate.width
         cohort = Cohort.create(self._recipe, candidate.engine, tasks, models, generators)
-        way = Way(cohort, [self._member(seed) for seed in seeds])
-        if candidate.width > 1:
-            check_first_step(cohort, way.members, models)
-        way.steps(1)
-        evaluate(cohort, range(candidate.width), self._one_forward(candidate.width))
-        return replace(way, peak_bytes=self._footprint.peak())
+        return Way(cohort, [self._member(seed) for seed in seeds]), models
 
     @property
     def _batch_size(self) -> int:

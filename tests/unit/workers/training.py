@@ -28,21 +28,25 @@ class Member:
     seed: int
     lr: float = 0.02
     stream: int = 0
+    device: str = "cpu"
 
     def model(self, name: str, dtype: torch.dtype, dropout: float = 0.0) -> nn.Module:
         torch.manual_seed(self.seed)
-        return with_seeded_dropout(build_model(name, SHAPE, CLASSES, dropout)).to(dtype)
+        return with_seeded_dropout(build_model(name, SHAPE, CLASSES, dropout)).to(self.device, dtype)
 
     def generator(self) -> torch.Generator:
-        return torch.Generator().manual_seed(self.seed)
+        return torch.Generator(self.device).manual_seed(self.seed)
 
     def inputs(self, step: int, dtype: torch.dtype) -> Tensor:
         """Noise about the class's own brightness: what can be learned does not amplify rounding as chaos does."""
         draw = torch.Generator().manual_seed(self.stream * 10_007 + step)
         noise = torch.randn(BATCH, *SHAPE, generator=draw, dtype=torch.float64)
-        return (0.5 * noise + self.targets(step).view(-1, 1, 1, 1) - 1).to(dtype)
+        return (0.5 * noise + self._labels(step).view(-1, 1, 1, 1) - 1).to(self.device, dtype)
 
     def targets(self, step: int) -> Tensor:
+        return self._labels(step).to(self.device)
+
+    def _labels(self, step: int) -> Tensor:
         return (torch.arange(BATCH) + step) % CLASSES
 
 

@@ -32,11 +32,19 @@ def stack(engine: Engine, models: Sequence[nn.Module], generators: Sequence[torc
             from workers.runtime.engines.serial import ChannelsLastModel
 
             return ChannelsLastModel.stack(models, generators)
-        case "batched" | "batched_compiled":
+        case "batched":
             from workers.runtime.engines.batched import BatchedModel
 
             return BatchedModel.stack(models, generators)
-        case "vmap" | "vmap_compiled":
+        case "vmap":
             from workers.runtime.engines.vmapped import VmappedModel
 
             return VmappedModel.stack(models, generators)
+        case "batched_compiled":
+            from workers.runtime.engines.compiled import CompiledBatched
+
+            return CompiledBatched.stack(models, generators)
+        case "vmap_compiled":
+            from workers.runtime.engines.compiled import CompiledVmapped
+
+            return CompiledVmapped.stack(models, generators)

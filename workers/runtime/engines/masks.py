@@ -58,6 +58,7 @@ def masked_dropouts(module: nn.Module) -> tuple[MaskedDropout, ...]:
     return tuple(child for child in module.modules() if isinstance(child, MaskedDropout))
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def masks_of(draws: Sequence[Draw], generators: Sequence[torch.Generator]) -> tuple[Tensor, ...]:
     """Return the masks [K, *shape] of a forward; each member draws its own in the order in which it does alone."""
     drawn = [[draw.mask(generator) for draw in draws] for generator in generators]

@@ -110,7 +110,7 @@ class VmappedModel(StackedModel):
 
     def _mapped(self, inputs: Tensor, draws: Sequence[Draw], *, shared: bool) -> Tensor:
         """The forward itself, with the masks that dropout wants drawn beforehand, each member's from its generator."""
-        masks = masks_of(draws, self.generators)
+        masks = masks_of(draws, self.generators) if draws else ()
         in_dims = (0, 0, 0, None if shared else 0)
         outputs: Tensor = vmap(self._one, in_dims=in_dims)(self.leaves, self.constants, masks, inputs)
         return outputs
@@ -120,6 +120,7 @@ class VmappedModel(StackedModel):
             outputs: Tensor = functional_call(self.shell, leaves | constants, (inputs,))
         return outputs
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _rehearse(self, inputs: Tensor, *, shared: bool) -> tuple[Draw, ...]:
         """Return what dropout draws in a forward, found by running a copy of the first member, with its backward."""
         double = self.select([0])

@@ -85,13 +85,18 @@ class BatchedModel(StackedModel):
         self._members.training = mode
 
     def forward(self, inputs: Tensor, *, shared: bool) -> Tensor:
-        with torch.no_grad():
-            torch.split_with_sizes_copy(self.weights, self._columns, 1, out=self._copies)
+        self._lay_out()
         program = self._blueprint.programs[self._members.training]
         outputs = program.run(self._members, Value(inputs, Form.SHARED, self.width) if shared else stack(inputs))
         if self._members.training:
             self._count(program)
         return outputs.stacked()
+
+    # Compiled code must not write into the memory of leaves that it reads.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _lay_out(self) -> None:
+        with torch.no_grad():
+            torch.split_with_sizes_copy(self.weights, self._columns, 1, out=self._copies)
 
     def gradients(self, losses: Tensor) -> Tensor:
         parts = torch.autograd.grad(losses, self._leaves, torch.ones_like(losses))

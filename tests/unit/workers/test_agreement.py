@@ -70,7 +70,10 @@ def wrong_statistics(model: VmappedModel) -> None:
 @pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16"])
 @pytest.mark.parametrize(
     ("spoil", "named"),
-    [(wrong_weight, "member 1 .* its (outputs|losses|gradients)"), (wrong_statistics, "member 1 .* its (statistics|outputs in evaluation)")],
+    [
+        (wrong_weight, "member 1 .* its (outputs|losses|gradients)"),
+        (wrong_statistics, "member 1 .* its (statistics|outputs in evaluation)"),
+    ],
 )
 def test_a_member_that_is_not_as_alone_is_named(
     spoil: Callable[[VmappedModel], None], named: str, precision: Precision

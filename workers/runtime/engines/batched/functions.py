@@ -20,8 +20,8 @@ Function = Callable[..., Any]
 
 def elementwise(function: Callable[..., Tensor]) -> Function:
     def rule(features: Value, *settings: Any, **options: Any) -> Value:
-        if not is_shared([*settings, *options.values()]):
-            raise NotStackable("a setting that is a tensor of each member's own")
+        if any(isinstance(setting, Value) for setting in (*settings, *options.values())):
+            raise NotStackable("a setting that is a tensor")
         return features.like(function(features.tensor, *settings, **options))
 
     return rule

@@ -51,7 +51,7 @@ def batch_norm(layer: Layer, members: Members, features: Value) -> Value:
         _flat(variance),
         _flat(layer.tensor(members, "weight")),
         _flat(layer.tensor(members, "bias")),
-        training=members.training or mean is None,
+        training=layer.training or mean is None,
         momentum=cast(float, module.momentum),
         eps=module.eps,
     )
@@ -87,7 +87,7 @@ def embedding(layer: Layer, members: Members, indices: Value) -> Value:
 def dropout(layer: Layer, members: Members, features: Value) -> Value:
     """Each member drops what its own generator says."""
     rate = cast(SeededDropout, layer.module).rate
-    if not members.training or rate == 0:
+    if not layer.training or rate == 0:
         return features
     apart = features.apart()
     masks = keep_masks(apart.tensor.movedim(apart.at, 0), rate, members.generators)
@@ -166,7 +166,7 @@ FRESH: frozenset[type[nn.Module]] = frozenset({
 })  # fmt: skip
 
 
-def obstacle(module: nn.Module, *, training: bool) -> str | None:
+def obstacle(module: nn.Module) -> str | None:
     """Say what keeps a module of a known type from being stacked, None where nothing does."""
     settings: dict[str, Any] = vars(module)
     match module:
@@ -176,6 +176,6 @@ def obstacle(module: nn.Module, *, training: bool) -> str | None:
             return f"convolution with padding_mode={module.padding_mode!r}"
         case nn.Embedding() if module.max_norm is not None or module.sparse or module.scale_grad_by_freq:
             return "embedding with max_norm, sparse or scale_grad_by_freq"
-        case nn.Dropout() if training and module.p > 0:
+        case nn.Dropout() if module.training and module.p > 0:
             return "dropout that draws from torch's own generator: use SeededDropout"
     return "pooling that returns indices" if settings.get("return_indices") else None

@@ -38,7 +38,8 @@ class BatchedModel(StackedModel):
         ]
         own = buffers | dict(zip((slot.name for slot in self.slots), self._leaves, strict=True))
         tensors = {name: own[home] for name, home in blueprint.homes.items()}
-        self._members = Members(self.width, tensors, self.generators, training=True)
+        self._members = Members(self.width, tensors, self.generators)
+        self._training = True
 
     @classmethod
     def stack(cls, models: Sequence[nn.Module], generators: Sequence[torch.Generator]) -> Self:
@@ -51,15 +52,13 @@ class BatchedModel(StackedModel):
         return cls(blueprint, torch.stack(rows), stacked, generators)
 
     def train(self, *, mode: bool = True) -> None:
-        self._members.training = mode
+        self._training = mode
 
     def forward(self, inputs: Tensor, *, shared: bool) -> Tensor:
-        with torch.no_grad():
-            torch.split_with_sizes_copy(self.weights, self._columns, 1, out=self._copies)
-        program = self._blueprint.programs[self._members.training]
+        self._lay_out()
+        program = self._blueprint.programs[self._training]
         outputs = program.run(self._members, Value(inputs, Form.SHARED, self.width) if shared else stack(inputs))
-        if self._members.training:
-            self._count(program)
+        self._count(program)
         return outputs.stacked()
 
     def gradients(self, losses: Tensor) -> Tensor:
@@ -87,9 +86,16 @@ class BatchedModel(StackedModel):
         for key, tensor in views.items():
             tensor.copy_(state[key])
 
+    # A compiler cannot know that the leaves are what is written here.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _lay_out(self) -> None:
+        """Copy the weights to where the leaves are."""
+        with torch.no_grad():
+            torch.split_with_sizes_copy(self.weights, self._columns, 1, out=self._copies)
+
     def _of(self, weights: Tensor, buffers: dict[str, Tensor], generators: list[torch.Generator]) -> Self:
         other = type(self)(self._blueprint, weights, buffers, generators)
-        other.train(mode=self._members.training)
+        other.train(mode=self._training)
         return other
 
     def _views(self, member: int) -> StateDict:

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from workers.runtime.dropout import SeededDropout, keep_masks
 from workers.runtime.engines.base import NotStackable
-from workers.runtime.engines.batched import operators
+from workers.runtime.engines.batched import operators, shapes
 from workers.runtime.engines.batched.members import Layer, Members
 from workers.runtime.engines.batched.value import Value, fold, stack
 
@@ -111,7 +111,7 @@ def softmax(function: Callable[[Value, int], Value], layer: Layer, _: Members, f
 
 def flatten(layer: Layer, _: Members, features: Value) -> Value:
     module = cast(nn.Flatten, layer.module)
-    return operators.flatten(features, module.start_dim, module.end_dim)
+    return shapes.flatten(features, module.start_dim, module.end_dim)
 
 
 def unchanged(_: Layer, __: Members, features: Value) -> Value:
@@ -148,8 +148,8 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.GroupNorm: group_norm,
     nn.LayerNorm: layer_norm,
     nn.Embedding: embedding,
-    nn.Softmax: partial(softmax, operators.softmax),
-    nn.LogSoftmax: partial(softmax, operators.log_softmax),
+    nn.Softmax: partial(softmax, shapes.softmax),
+    nn.LogSoftmax: partial(softmax, shapes.log_softmax),
     nn.Flatten: flatten,
     nn.Identity: unchanged,
     nn.Dropout: unchanged,

@@ -40,10 +40,14 @@ class SweepRow:
 
 @dataclass(frozen=True)
 class SweepData:
-    """The sweep's rows by number; ``converged`` and ``num_steps`` are steps, None before the decision."""
+    """The sweep's rows by number; the others are steps, None before the decision (or where nobody can tell).
+
+    ``plateau`` is where the dev metric stopped gaining, where that is later than ``converged``.
+    """
 
     rows: tuple[SweepRow, ...]
     converged: float | None
+    plateau: float | None
     num_steps: float | None
 
     @property
@@ -63,9 +67,11 @@ def lr_sweep_data(trials: Sequence[TrialView], losses: Mapping[str, Curve], deci
     points = points_each(2 * len(drawn))
     rows = tuple(_row(trial, losses[trial.id], decision, points) for trial in drawn)
     steps = decision.choice.get("num_steps") if decision else None
+    converged, plateau = (evidence_number(decision, name) for name in ("convergence_step", "dev_plateau_step"))
     return SweepData(
         rows=rows,
-        converged=evidence_number(decision, "convergence_step"),
+        converged=converged,
+        plateau=plateau if plateau and converged and plateau > converged else None,
         num_steps=float(steps) if isinstance(steps, int | float) else None,
     )
 
@@ -142,7 +148,8 @@ def _loss_axis(data: SweepData, palette: Palette) -> dict[str, Any]:
 
 def _step_marks(data: SweepData, palette: Palette) -> Marks:
     """Return the marks at the convergence step and at ``num_steps``, their names on the side that has room."""
-    named = [("converged", data.converged), ("num_steps", data.num_steps)] if data.converged is not None else []
+    marks = [("loss converged", data.converged), ("dev flat", data.plateau), ("num_steps", data.num_steps)]
+    named = marks if data.converged is not None else []
     longest = max(row.raw.steps[-1] for row in data.rows if len(row.raw))
     lines: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []

@@ -20,6 +20,9 @@ class SeededDropout(nn.Module):
             return features
         return features * keep_mask(features, self.rate, None)
 
+    def extra_repr(self) -> str:
+        return f"rate={self.rate}"
+
 
 def keep_mask(features: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
     """Return 0 or 1 / (1 - rate) for every element: one draw, the same alone and in a pack."""

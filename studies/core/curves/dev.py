@@ -62,16 +62,26 @@ def length_verdict(dev: Curve, num_steps: int, *, maximize: bool) -> LengthVerdi
     In the first tenth: far too long. In the last quarter: lengthen, and tune the decay again. Fewer than four
     evaluations say neither.
     """
+    step = plateau_step(dev, maximize=maximize)
+    if step is None:
+        return "fine"
+    if step <= TOO_LONG * num_steps:
+        return "too_long"
+    return "too_short" if step >= TOO_SHORT * num_steps else "fine"
+
+
+def plateau_step(dev: Curve, *, maximize: bool) -> int | None:
+    """Return the first step that comes within noise of the dev peak: before it the metric still gains.
+
+    None below four evaluations, which say nothing about their noise.
+    """
     points = usable(dev)
     if len(points) < MIN_STRETCH:
-        return "fine"
+        return None
     heights = _smoothed(points.values)
     error = dev_noise(dev, maximize=maximize)
     gaps = np.abs(heights - heights[_best(heights, maximize=maximize)])
-    reached = points.steps[np.argmax(gaps <= error)] / num_steps
-    if reached <= TOO_LONG:
-        return "too_long"
-    return "too_short" if reached >= TOO_SHORT else "fine"
+    return int(points.steps[np.argmax(gaps <= error)])
 
 
 def _smoothed(values: Values) -> Values:

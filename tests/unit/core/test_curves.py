@@ -312,6 +312,14 @@ def test_a_plateau_is_judged_by_where_it_begins() -> None:
     assert curves.length_verdict(curve(values, every=10), 1_000, maximize=True) == "fine"
 
 
+def test_the_plateau_begins_within_noise_of_the_peak() -> None:
+    rising = np.r_[np.linspace(0, 0.9, 30), np.full(70, 0.9)]
+    noise = 0.01 * np.sin(37.0 * np.arange(100))
+    assert curves.plateau_step(curve(rising + noise, every=10), maximize=True) == pytest.approx(300, abs=40)
+    assert curves.plateau_step(curve(-rising - noise, every=10), maximize=False) == pytest.approx(300, abs=40)
+    assert curves.plateau_step(curve(rising[:3]), maximize=True) is None
+
+
 def test_length_verdict_without_much_to_go_by() -> None:
     assert curves.length_verdict(Curve.empty(), 100, maximize=True) == "fine"
     assert curves.length_verdict(Curve(np.array([50, 100]), np.array([0.5, 0.9])), 100, maximize=True) == "fine"

@@ -95,6 +95,8 @@ class StackedModel(ABC):
     def gradients(self, losses: Tensor) -> Tensor:
         """Return d losses[k] / d weights[k], [K, P] and contiguous, after a `forward` in training mode.
 
+        The next call may write into the same memory.
+
         Args:
             losses: [K], each from its own member's outputs. One that is not finite leaves other rows as they were.
         """

@@ -40,7 +40,7 @@ def conclude(context: Context[LrSweep]) -> Decision:
     notes = [_note(order, place) for place in range(len(order))]
     candidates = [candidate(context, s.depth, steps, note) for s, note in zip(order, notes, strict=True)]
     return Decision(
-        rule="fastest and deepest loss curve, then 1.5x its convergence step (guide, stage 1)",
+        rule=_rule(context),
         choice={"lr": best.lr, "num_steps": steps},
         reason=f"{_why(context, order)} {_why_so_long(context, best, steps)}",
         evidence=_evidence(context, order),
@@ -49,6 +49,12 @@ def conclude(context: Context[LrSweep]) -> Decision:
         candidates=tuple(candidates[:CARRIED]),
         warnings=_warnings(context, order),
     )
+
+
+def _rule(context: Context[LrSweep]) -> str:
+    free = context.stage.free_seeds
+    along = f"; up to {plural(free, 'repeat')} of leading rates beside the refinement (free_seeds)" if free else ""
+    return f"fastest and deepest loss curve, then 1.5x the step of convergence (guide, stage 1; T){along}"
 
 
 def final_order(context: Context[LrSweep]) -> list[Standing]:
@@ -70,18 +76,35 @@ def longest(best: Standing) -> Trial:
     return max(best.depth.trials, key=lambda trial: trial.num_steps)
 
 
+def dev_plateau(context: Context[LrSweep], best: Standing) -> int | None:
+    """Return the step at which the winner's dev metric had practically stopped gaining, None where nobody can tell."""
+    return curves.plateau_step(longest(best).curve(context.spec.metric.name), maximize=context.maximize)
+
+
 def steps_chosen(context: Context[LrSweep], best: Standing) -> int:
-    """Return 1.5x the convergence step, or all that the budget allows where the curve still falls (guide, stage 1)."""
+    """Return 1.5x the later of the loss's convergence and the dev metric's plateau, within the budget.
+
+    All that the budget allows where the loss still falls (guide, stage 1). The dev metric is asked as well because it
+    often gains long after the training loss has flattened, and a run must not end before that (T).
+    """
     converged, cap = convergence(best), context.spec.budget.steps
-    return cap if converged is None else max(context.spec.evaluate_every, curves.num_steps_after(converged, cap))
+    if converged is None:
+        return cap
+    needed = max(converged, dev_plateau(context, best) or 0)
+    return max(context.spec.evaluate_every, curves.num_steps_after(needed, cap))
 
 
 def _why_so_long(context: Context[LrSweep], best: Standing, steps: int) -> str:
-    converged = convergence(best)
+    converged, plateau = convergence(best), dev_plateau(context, best) or 0
     if converged is None:
         return f"Its curve has not converged, so num_steps is the whole {steps:,} of budget.steps."
     capped = " as far as budget.steps allows" if steps == context.spec.budget.steps else ""
-    return f"It has practically converged at step {converged:,}, and 1.5x that{capped} makes num_steps {steps:,}."
+    if plateau <= converged:
+        return f"It has practically converged at step {converged:,}, and 1.5x that{capped} makes num_steps {steps:,}."
+    return (
+        f"Its loss has practically converged at step {converged:,}, but {context.spec.metric.name} gains until step "
+        f"{plateau:,}, and 1.5x that{capped} makes num_steps {steps:,}."
+    )
 
 
 # --- words -------------------------------------------------------------------------------------------------------
@@ -179,6 +202,7 @@ def _evidence(context: Context[LrSweep], order: list[Standing]) -> dict[str, Any
         "judged_by": "loss" if judged_by_loss(context) else context.spec.metric.name,
         "ranking": [standing.lr for standing in order],
         "convergence_step": convergence(best),
+        "dev_plateau_step": dev_plateau(context, best),
         "cells": [_cell(context, standing) for standing in order],
         "diverged": sorted(diverged_rates(context)),
     }

@@ -31,13 +31,13 @@ def sweep(*, decided: bool = True, exploding: bool = True) -> SweepData:
     return lr_sweep_data(trials, losses, _decision() if decided else None)
 
 
-def _decision():
+def _decision(**evidence: float):
     def candidate(number: int) -> Candidate:
         return Candidate(trial_id=f"tr_{number}", params={}, schedule=Schedule(), num_steps=60)
 
     return decision(
         choice={"lr": 0.01, "num_steps": 90},
-        evidence={"convergence_step": 60},
+        evidence={"convergence_step": 60, **evidence},
         candidates=(candidate(1), candidate(2)),
         runners_up=(candidate(2),),
     )
@@ -56,7 +56,13 @@ def test_before_the_decision_nothing_is_chosen() -> None:
 def test_the_steps_of_the_decision_are_marked() -> None:
     figure = lr_curves_drawing(sweep(), LIGHT).figure
     assert [shape["x0"] for shape in figure["layout"]["shapes"]] == [60, 90]
-    assert [note["text"] for note in figure["layout"]["annotations"]] == ["converged 60", "num_steps 90"]
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["loss converged 60", "num_steps 90"]
+
+
+@pytest.mark.parametrize(("plateau", "marks"), [(80, [60, 80, 90]), (40, [60, 90])])
+def test_the_plateau_of_the_dev_metric_is_marked_where_it_decided(plateau: float, marks: list[float]) -> None:
+    data = lr_sweep_data([trial(0)], {"tr_0": falling(0.9)}, _decision(dev_plateau_step=plateau))
+    assert [shape["x0"] for shape in lr_curves_drawing(data, LIGHT).figure["layout"]["shapes"]] == marks
 
 
 def test_a_diverging_curve_does_not_stretch_the_axis() -> None:

@@ -61,6 +61,13 @@ class BatchedModel(StackedModel):
         self._count(program)
         return outputs.stacked()
 
+    # Compiled code must not write into the memory of leaves that it reads.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _lay_out(self) -> None:
+        """Copy the weights to where the leaves are."""
+        with torch.no_grad():
+            torch.split_with_sizes_copy(self.weights, self._columns, 1, out=self._copies)
+
     def gradients(self, losses: Tensor) -> Tensor:
         parts = torch.autograd.grad(losses, self._leaves, torch.ones_like(losses))
         return torch.cat([part.reshape(self.width, -1) for part in parts], dim=1)
@@ -85,13 +92,6 @@ class BatchedModel(StackedModel):
             raise ValueError(f"the state of another model: {sorted(views.keys() ^ state.keys())} differ")
         for key, tensor in views.items():
             tensor.copy_(state[key])
-
-    # A compiler cannot know that the leaves are what is written here.
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
-    def _lay_out(self) -> None:
-        """Copy the weights to where the leaves are."""
-        with torch.no_grad():
-            torch.split_with_sizes_copy(self.weights, self._columns, 1, out=self._copies)
 
     def _of(self, weights: Tensor, buffers: dict[str, Tensor], generators: list[torch.Generator]) -> Self:
         other = type(self)(self._blueprint, weights, buffers, generators)

@@ -230,6 +230,23 @@ def test_volumes() -> None:
     )
 
 
+def test_a_layer_that_stays_in_evaluation() -> None:
+    class Frozen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.conv, self.own = nn.BatchNorm2d(2), nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3)
+
+        def train(self, mode: bool = True) -> Frozen:
+            super().train(mode)
+            self.norm.eval()
+            return self
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.own(self.conv(self.norm(images)))
+
+    check(Frozen, torch.randn(BATCH, 2, 4, 4).double(), 2, shared=True)
+
+
 def test_tied_weights_are_one_parameter() -> None:
     def build() -> nn.Module:
         net: Any = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))

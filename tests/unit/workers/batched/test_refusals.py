@@ -80,6 +80,8 @@ SEEN_ONLY_WITH_DATA: list[tuple[str, Callable[[], nn.Module], tuple[int, ...]]] 
     ("0 (Conv2d): an input with 3 axes", lambda: nn.Sequential(nn.Conv2d(1, 2, 3)), (1, 4, 4)),
     ("indexing by a tensor or a list", lambda: Net(lambda net, x: net.layer(x)[[0, 1]]), (2, 4)),
     ("a product with a vector", lambda: Net(lambda net, x: net.layer(x) @ net.layer.bias), (2, 4)),
+    ("sum_1 (sum)", lambda: Net(lambda net, x: torch.sum(net.layer(x), axis=1)), (2, 4)),
+    ("a setting that is a tensor", lambda: Net(lambda net, x: net.layer(x).clamp(x)), (2, 4)),
     ("getattr", lambda: Net(lambda net, x: net.layer(x).T), (2, 4)),
 ]
 

@@ -140,6 +140,17 @@ def test_a_loss_that_overflows_leaves_the_others_gradients_as_they_were() -> Non
     assert torch.equal(gradients[[0, 2]], expected[[0, 2]])
 
 
+def test_a_stack_can_be_compiled() -> None:
+    stack, alone = stack_and_alone(mlp, 2)
+    inputs, targets = image_batches(1)[0]
+    stack.forward = torch.compile(stack.forward, backend="aot_eager")  # type: ignore[method-assign]
+    for _ in range(2):
+        stacked_step(stack, inputs, targets, RATES[:2], shared=True)
+        for run in alone:
+            run.step(inputs, targets)
+    assert distance(stack, [run.model for run in alone]) < 1e-10
+
+
 def test_the_callers_batch_is_never_written() -> None:
     stack = BatchedModel.stack(models(lambda: nn.Sequential(nn.ReLU(inplace=True), mlp()), 2), generators(2))
     inputs, targets = image_batches(1)[0]

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from workers.runtime.engines.base import NotStackable
-from workers.runtime.engines.batched import operators
+from workers.runtime.engines.batched import operators, shapes
 from workers.runtime.engines.batched.value import Form, Value
 
 Function = Callable[..., Any]
@@ -20,8 +20,8 @@ Function = Callable[..., Any]
 
 def elementwise(function: Callable[..., Tensor]) -> Function:
     def rule(features: Value, *settings: Any, **options: Any) -> Value:
-        if not is_shared([*settings, *options.values()]):
-            raise NotStackable("a setting that is a tensor of each member's own")
+        if any(isinstance(setting, Value) for setting in (*settings, *options.values())):
+            raise NotStackable("a setting that is a tensor")
         return features.like(function(features.tensor, *settings, **options))
 
     return rule
@@ -72,7 +72,7 @@ def attribute(features: Any, name: str) -> Any:
 
 
 def item(features: Any, index: Any) -> Any:
-    return operators.item(features, index) if isinstance(features, Value) else features[index]
+    return shapes.item(features, index) if isinstance(features, Value) else features[index]
 
 
 def unchanged(features: Value, *_: Any, **__: Any) -> Value:
@@ -84,11 +84,11 @@ def _tensor(parameter: Value | None) -> Tensor | None:
 
 
 def _softmax(features: Value, dim: int, _stacklevel: int = 3, dtype: torch.dtype | None = None) -> Value:
-    return operators.softmax(features, dim, dtype)
+    return shapes.softmax(features, dim, dtype)
 
 
 def _log_softmax(features: Value, dim: int, _stacklevel: int = 3, dtype: torch.dtype | None = None) -> Value:
-    return operators.log_softmax(features, dim, dtype)
+    return shapes.log_softmax(features, dim, dtype)
 
 
 _UNARY = (
@@ -110,18 +110,18 @@ _POOLING = {
 }
 
 _SHAPES: dict[str, Function] = {
-    "chunk": operators.chunk,
-    "flatten": operators.flatten,
+    "chunk": shapes.chunk,
+    "flatten": shapes.flatten,
     "log_softmax": _log_softmax,
     "matmul": operators.matmul,
-    "permute": operators.permute,
-    "reshape": operators.reshape,
+    "permute": shapes.permute,
+    "reshape": shapes.reshape,
     "softmax": _softmax,
-    "split": operators.split,
-    "squeeze": operators.squeeze,
-    "transpose": operators.transpose,
-    "unsqueeze": operators.unsqueeze,
-    **{name: partial(operators.reduction, getattr(torch, name)) for name in ("amax", "amin", "mean", "sum")},
+    "split": shapes.split,
+    "squeeze": shapes.squeeze,
+    "transpose": shapes.transpose,
+    "unsqueeze": shapes.unsqueeze,
+    **{name: partial(shapes.reduction, getattr(torch, name)) for name in ("amax", "amin", "mean", "sum")},
 }
 
 _BOTH: dict[str, Function] = {
@@ -149,7 +149,7 @@ FUNCTIONS: dict[Callable[..., Any], Function] = {
     functional.softmax: _softmax,
     operator.getitem: item,
     operator.matmul: operators.matmul,
-    torch.cat: operators.cat,
+    torch.cat: shapes.cat,
     getattr: attribute,
 }
 
@@ -157,9 +157,9 @@ METHODS: dict[str, Function] = {
     **_BOTH,
     "contiguous": unchanged,
     "dim": cast(Function, operator.attrgetter("ndim")),
-    "expand": operators.expand,
+    "expand": shapes.expand,
     "size": size,
-    "view": operators.reshape,
+    "view": shapes.reshape,
 }
 
 # What writes its first argument, and the same without writing.

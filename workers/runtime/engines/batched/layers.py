@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from workers.runtime.dropout import SeededDropout, keep_masks
 from workers.runtime.engines.base import NotStackable
-from workers.runtime.engines.batched import operators
+from workers.runtime.engines.batched import operators, shapes
 from workers.runtime.engines.batched.members import Layer, Members
 from workers.runtime.engines.batched.value import Value, fold, stack
 
@@ -51,7 +51,7 @@ def batch_norm(layer: Layer, members: Members, features: Value) -> Value:
         _flat(variance),
         _flat(layer.tensor(members, "weight")),
         _flat(layer.tensor(members, "bias")),
-        training=members.training or mean is None,
+        training=layer.training or mean is None,
         momentum=cast(float, module.momentum),
         eps=module.eps,
     )
@@ -87,7 +87,7 @@ def embedding(layer: Layer, members: Members, indices: Value) -> Value:
 def dropout(layer: Layer, members: Members, features: Value) -> Value:
     """Each member drops what its own generator says."""
     rate = cast(SeededDropout, layer.module).rate
-    if not members.training or rate == 0:
+    if not layer.training or rate == 0:
         return features
     apart = features.apart()
     masks = keep_masks(apart.tensor.movedim(apart.at, 0), rate, members.generators)
@@ -111,7 +111,7 @@ def softmax(function: Callable[[Value, int], Value], layer: Layer, _: Members, f
 
 def flatten(layer: Layer, _: Members, features: Value) -> Value:
     module = cast(nn.Flatten, layer.module)
-    return operators.flatten(features, module.start_dim, module.end_dim)
+    return shapes.flatten(features, module.start_dim, module.end_dim)
 
 
 def unchanged(_: Layer, __: Members, features: Value) -> Value:
@@ -148,8 +148,8 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.GroupNorm: group_norm,
     nn.LayerNorm: layer_norm,
     nn.Embedding: embedding,
-    nn.Softmax: partial(softmax, operators.softmax),
-    nn.LogSoftmax: partial(softmax, operators.log_softmax),
+    nn.Softmax: partial(softmax, shapes.softmax),
+    nn.LogSoftmax: partial(softmax, shapes.log_softmax),
     nn.Flatten: flatten,
     nn.Identity: unchanged,
     nn.Dropout: unchanged,
@@ -166,7 +166,7 @@ FRESH: frozenset[type[nn.Module]] = frozenset({
 })  # fmt: skip
 
 
-def obstacle(module: nn.Module, *, training: bool) -> str | None:
+def obstacle(module: nn.Module) -> str | None:
     """Say what keeps a module of a known type from being stacked, None where nothing does."""
     settings: dict[str, Any] = vars(module)
     match module:
@@ -176,6 +176,6 @@ def obstacle(module: nn.Module, *, training: bool) -> str | None:
             return f"convolution with padding_mode={module.padding_mode!r}"
         case nn.Embedding() if module.max_norm is not None or module.sparse or module.scale_grad_by_freq:
             return "embedding with max_norm, sparse or scale_grad_by_freq"
-        case nn.Dropout() if training and module.p > 0:
+        case nn.Dropout() if module.training and module.p > 0:
             return "dropout that draws from torch's own generator: use SeededDropout"
     return "pooling that returns indices" if settings.get("return_indices") else None

@@ -16,13 +16,11 @@ class Members:
         width: K.
         tensors: [K, *shape] of every parameter and buffer, under every path by which the model knows it.
         generators: what each member's dropout draws from.
-        training: rather than evaluation.
     """
 
     width: int
     tensors: dict[str, Tensor]
     generators: list[torch.Generator]
-    training: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +30,12 @@ class Layer:
     Attributes:
         module: what the model alone would call.
         path: its name in the model.
+        training: whether the layer trains; in a model that trains it need not, if the model says so.
     """
 
     module: nn.Module
     path: str
+    training: bool
 
     def tensor(self, members: Members, name: str) -> Tensor | None:
         """Return [K, *shape] of a parameter or buffer of this layer, None where it has none."""

@@ -38,7 +38,8 @@ class BatchedModel(StackedModel):
         ]
         own = buffers | dict(zip((slot.name for slot in self.slots), self._leaves, strict=True))
         tensors = {name: own[home] for name, home in blueprint.homes.items()}
-        self._members = Members(self.width, tensors, self.generators, training=True)
+        self._members = Members(self.width, tensors, self.generators)
+        self._training = True
 
     @classmethod
     def stack(cls, models: Sequence[nn.Module], generators: Sequence[torch.Generator]) -> Self:
@@ -51,19 +52,19 @@ class BatchedModel(StackedModel):
         return cls(blueprint, torch.stack(rows), stacked, generators)
 
     def train(self, *, mode: bool = True) -> None:
-        self._members.training = mode
+        self._training = mode
 
     def forward(self, inputs: Tensor, *, shared: bool) -> Tensor:
         self._lay_out()
-        program = self._blueprint.programs[self._members.training]
+        program = self._blueprint.programs[self._training]
         outputs = program.run(self._members, Value(inputs, Form.SHARED, self.width) if shared else stack(inputs))
-        if self._members.training:
-            self._count(program)
+        self._count(program)
         return outputs.stacked()
 
     # Compiled code must not write into the memory of leaves that it reads.
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _lay_out(self) -> None:
+        """Copy the weights to where the leaves are."""
         with torch.no_grad():
             torch.split_with_sizes_copy(self.weights, self._columns, 1, out=self._copies)
 
@@ -94,7 +95,7 @@ class BatchedModel(StackedModel):
 
     def _of(self, weights: Tensor, buffers: dict[str, Tensor], generators: list[torch.Generator]) -> Self:
         other = type(self)(self._blueprint, weights, buffers, generators)
-        other.train(mode=self._members.training)
+        other.train(mode=self._training)
         return other
 
     def _views(self, member: int) -> StateDict:

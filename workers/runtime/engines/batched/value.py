@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from workers.runtime.engines.base import NotStackable
+
 Axis = Literal[0, 1]
 
 
@@ -54,6 +56,11 @@ class Value:
     @property
     def ndim(self) -> int:
         return self.tensor.ndim - 1 if self.form is Form.STACKED else self.tensor.ndim
+
+    def expect(self, ndim: int) -> None:
+        """Raise NotStackable unless a member's tensor has so many axes."""
+        if self.ndim != ndim:
+            raise NotStackable(f"an input with {self.ndim} axes where {ndim} are expected, the batch among them")
 
     def stacked(self) -> Tensor:
         """Return [K, *shape], always a view."""

@@ -43,7 +43,7 @@ class Script:
     delivered: int = 0
     frames: list[dict[str, Any]] = field(default_factory=list)
 
-    def context(self, device: str) -> RunContext:
+    def context(self, device: str = "cpu") -> RunContext:
         self.directory.mkdir(parents=True, exist_ok=True)
         reporter = Reporter(lambda frame: self.frames.append(dict(frame)))
         updates = itertools.count()  # It is asked before every update.

@@ -12,6 +12,7 @@ from studies.contract.worker_protocol import Device, DeviceReport
 from workers.attempt import Attempt
 from workers.devices import cores
 from workers.gauges import Gauges, Reading
+from workers.guard import ThroughputGuard
 from workers.pack import Pack
 from workers.pack_terms import PackTerms
 from workers.packing import estimates
@@ -50,6 +51,7 @@ class Floor:
         self._mode = mode
         self._book = book
         self._gauges = gauges
+        self._guard = ThroughputGuard(device.capacity)
         self._reading = Reading()
         self._mps: bool | None = None
         self._weighed_at = 0.0
@@ -61,12 +63,20 @@ class Floor:
             now: monotonic seconds.
         """
         self._reading = self._gauges.reading(self.device.name)
+        self._watch_throughput(now)
         if now - self._weighed_at < WEIGHING_SECONDS:
             return
         self._weighed_at = now
         self._mps = self._gauges.mps(self.device.name)
         for pack in self.packs.values():
             self._weigh(pack, now)
+
+    def _watch_throughput(self, now: float) -> None:
+        """On a card another process must raise the throughput; on a CPU the cores are the bound."""
+        pack = next(iter(self.packs.values()), None)
+        known = self._book.get(pack.terms.run_class, self.device.model) if pack else None
+        if known and self._is_card and self._mode is not Packing.OFF:
+            self._book.note(self._guard.watch(self.packs.values(), known, now))
 
     def _weigh(self, pack: Pack, now: float) -> None:
         held = self._gauges.held_by(self.device.name, pack.pid) if pack.pid else None
@@ -250,7 +260,9 @@ class Floor:
 
     def _profile(self, run_class: str) -> RunProfile | None:
         known = self._book.get(run_class, self.device.model)
-        return seen(self._mode, run_class, self.device.model, known)
+        profile = seen(self._mode, run_class, self.device.model, known)
+        guarded = profile is not None and self._is_card and self._mode is not Packing.OFF
+        return self._guard.bounded(profile) if profile and guarded else profile
 
 
 def _fresh_id() -> str:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -179,9 +179,9 @@ def serving(server: FakeServer) -> Iterator[str]:
 
 
 class Worker:
-    """A real ``stagetune-worker`` process in its own folder."""
+    """A real ``stagetune-worker`` process in its own folder, on all cores unless some are named."""
 
-    def __init__(self, url: str, folder: Path, *options: str) -> None:
+    def __init__(self, url: str, folder: Path, *options: str, cores: Collection[int] | None = None) -> None:
         self.output = folder / "worker.out"
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
@@ -191,6 +191,8 @@ class Worker:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        if cores is not None:
+            os.sched_setaffinity(self.process.pid, cores)  # before it has come to count them
 
     def tree(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -199,6 +201,14 @@ class Worker:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+def pack_processes(worker: Worker) -> list[psutil.Process]:
+    """The processes that train: children of the keepers, which are children of the nursery, the worker's child."""
+    tree = {process.pid: process for process in worker.tree()}
+    keepers = [each for each in tree.values() if each.ppid() in tree]
+    nurseries = {each.pid for each in tree.values() if each.ppid() == worker.process.pid}
+    return [each for each in keepers if each.ppid() not in nurseries]
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:

@@ -271,7 +271,7 @@ def test_out_of_memory_raises_the_estimate_of_the_class(tmp_path: Path) -> None:
 
 
 def test_on_a_card_processes_start_one_after_the_other(tmp_path: Path) -> None:
-    serial = profile(CLASS, "a card", engine="serial", width=1, base_bytes=10**9)
+    serial = profile(CLASS, "a card", engine="serial", width=1, base_bytes=10**9, processes=4)
 
     async def act(scene: Scene) -> None:
         scene.lease(0, profile=serial)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812, the customary name
+from torch.nn import functional
 
 from workers.runtime.engines.base import NotStackable
 from workers.runtime.engines.batched import operators
@@ -48,18 +48,10 @@ def layer_norm(
     return operators.layer_norm(features, normalized_shape, _tensor(weight), _tensor(bias), eps)
 
 
-def convolution(operator: Callable[..., Tensor]) -> Function:
-    def rule(
-        features: Value,
-        weight: Value,
-        bias: Value | None = None,
-        stride: operators.Size = 1,
-        padding: operators.Padding = 0,
-        dilation: operators.Size = 1,
-        groups: int = 1,
-    ) -> Value:
-        kernels = weight.tensor
-        return operators.convolution(operator, features, kernels, _tensor(bias), stride, padding, dilation, groups)
+def convolution(function: Callable[..., Tensor]) -> Function:
+    def rule(features: Value, weight: Value, bias: Value | None = None, *settings: Any, **options: Any) -> Value:
+        named = dict(zip(("stride", "padding", "dilation", "groups"), settings, strict=False)) | options
+        return operators.convolution(function, features, weight.tensor, _tensor(bias), **named)
 
     return rule
 
@@ -140,19 +132,21 @@ _BOTH: dict[str, Function] = {
 
 FUNCTIONS: dict[Callable[..., Any], Function] = {
     **{getattr(torch, name): rule for name, rule in _BOTH.items()},
-    **{getattr(F, name): elementwise(getattr(F, name)) for name in _ACTIVATIONS},
-    **{getattr(F, name): per_channel(getattr(F, name), spatial) for name, spatial in _POOLING.items()},
+    **{getattr(functional, name): elementwise(getattr(functional, name)) for name in _ACTIVATIONS},
+    **{
+        getattr(functional, name): per_channel(getattr(functional, name), spatial) for name, spatial in _POOLING.items()
+    },
     **{
         getattr(operator, name): partial(operators.broadcast, getattr(operator, name))
         for name in ("add", "floordiv", "mod", "mul", "neg", "pow", "sub", "truediv")
     },
-    F.conv1d: convolution(F.conv1d),
-    F.conv2d: convolution(F.conv2d),
-    F.conv3d: convolution(F.conv3d),
-    F.layer_norm: layer_norm,
-    F.linear: linear,
-    F.log_softmax: _log_softmax,
-    F.softmax: _softmax,
+    functional.conv1d: convolution(functional.conv1d),
+    functional.conv2d: convolution(functional.conv2d),
+    functional.conv3d: convolution(functional.conv3d),
+    functional.layer_norm: layer_norm,
+    functional.linear: linear,
+    functional.log_softmax: _log_softmax,
+    functional.softmax: _softmax,
     operator.getitem: item,
     operator.matmul: operators.matmul,
     torch.cat: operators.cat,
@@ -187,7 +181,7 @@ IN_PLACE: dict[Callable[..., Any] | str, Callable[..., Any] | str] = {
 
 
 # Those that may be told to write their first argument.
-ACTIVATIONS = frozenset(getattr(F, name) for name in _ACTIVATIONS)
+ACTIVATIONS = frozenset(getattr(functional, name) for name in _ACTIVATIONS)
 
 
 def is_shared(argument: Any) -> bool:

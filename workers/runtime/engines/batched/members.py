@@ -39,4 +39,8 @@ class Layer:
 
     def tensor(self, members: Members, name: str) -> Tensor | None:
         """Return [K, *shape] of a parameter or buffer of this layer, None where it has none."""
-        return members.tensors.get(f"{self.path}.{name}" if self.path else name)
+        return members.tensors.get(f"{self.path}.{name}")
+
+    def weight(self, members: Members) -> Tensor:
+        """Return the weights [K, *shape] of a layer that cannot be without."""
+        return members.tensors[f"{self.path}.weight"]

@@ -27,7 +27,7 @@ class Nodes:
     """The nodes of one model in one mode."""
 
     def __init__(self, model: nn.Module, *, training: bool) -> None:
-        self._modules = dict(model.named_modules())
+        self._modules: dict[str, nn.Module] = dict(model.named_modules())
         self._tensors = {name for name, _ in model.named_parameters(remove_duplicate=False)}
         self._tensors |= {name for name, _ in model.named_buffers(remove_duplicate=False)}
         self._training = training
@@ -115,7 +115,9 @@ class Nodes:
         return node.target in _FRESH_FUNCTIONS
 
     def _is_ours(self, node: fx.Node) -> bool:
-        """Say whether a rule made the result, so that it may be written."""
+        """Say whether a rule made the result, and not as a view: autograd copies where a view is written."""
+        if node.op == "call_module" and isinstance(self.module(node), nn.Linear):
+            return False
         return self._is_fresh(node) or node.target in IN_PLACE
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812, the customary name
+from torch.nn import functional
 
 from workers.runtime.engines.base import NotStackable
-from workers.runtime.engines.batched.value import Apart, Form, Value, fold, stack
+from workers.runtime.engines.batched.value import Apart, Axis, Form, Value, fold, stack
 
 Padding = str | int | tuple[int, ...]
 Size = int | tuple[int, ...]
@@ -19,21 +19,33 @@ Size = int | tuple[int, ...]
 
 def linear(features: Value, weight: Tensor, bias: Tensor | None) -> Value:
     """Apply weights [K, out, in] and biases [K, out] to the last axis."""
-    if features.form is Form.SHARED:
-        return _linear_of_shared(features, weight, bias)
-    inputs = features.stacked().flatten(1, -2)
-    transposed = weight.transpose(1, 2)
-    outputs = torch.bmm(inputs, transposed) if bias is None else torch.baddbmm(bias.unsqueeze(1), inputs, transposed)
-    return stack(outputs.view(len(weight), *features.shape[:-1], -1) if features.ndim > 2 else outputs)  # noqa: PLR2004
-
-
-def _linear_of_shared(features: Value, weight: Tensor, bias: Tensor | None) -> Value:
-    """Multiply the one batch by the weights of all members, as if they were one layer of K * out units."""
-    width, units = weight.shape[:2]
-    outputs = F.linear(features.tensor, weight.flatten(0, 1), None if bias is None else bias.flatten())
     if features.ndim == 2:  # noqa: PLR2004, [B, in]
-        return fold(outputs, width)
-    return stack(outputs.unflatten(-1, (width, units)).movedim(-2, 0))
+        return _linear_of_vectors(features, weight, bias)
+    if features.form is Form.SHARED:
+        return _linear_of_shared_tokens(features.tensor, weight, bias)
+    inputs, transposed = features.stacked().flatten(1, -2), weight.transpose(1, 2)
+    outputs = torch.bmm(inputs, transposed) if bias is None else torch.baddbmm(bias.unsqueeze(1), inputs, transposed)
+    return stack(outputs.view(len(weight), *features.shape[:-1], -1))
+
+
+def _linear_of_vectors(features: Value, weight: Tensor, bias: Tensor | None) -> Value:
+    """Multiply from the left, W x, and return the transposed view.
+
+    So the gradient of the weights comes out as they lie, without a transposing copy: up to 2.5 times as fast as x W on
+    one CPU thread at 1,024 units. The one batch that members share meets their weights as one layer of K * out units.
+    """
+    if features.form is not Form.SHARED:
+        inputs = features.stacked().transpose(1, 2)
+        outputs = torch.bmm(weight, inputs) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, inputs)
+        return stack(outputs.transpose(1, 2))
+    units, inputs = weight.flatten(0, 1), features.tensor.t()
+    outputs = torch.mm(units, inputs) if bias is None else torch.addmm(bias.view(-1, 1), units, inputs)
+    return stack(outputs.view(*weight.shape[:2], -1).transpose(1, 2))
+
+
+def _linear_of_shared_tokens(features: Tensor, weight: Tensor, bias: Tensor | None) -> Value:
+    outputs = functional.linear(features, weight.flatten(0, 1), None if bias is None else bias.flatten())
+    return stack(outputs.view(*features.shape[:-1], *weight.shape[:2]).movedim(-2, 0))
 
 
 def convolution(
@@ -41,10 +53,11 @@ def convolution(
     features: Value,
     weight: Tensor,
     bias: Tensor | None,
-    stride: Size,
-    padding: Padding,
-    dilation: Size,
-    groups: int,
+    *,
+    stride: Size = 1,
+    padding: Padding = 0,
+    dilation: Size = 1,
+    groups: int = 1,
 ) -> Value:
     """Convolve with weights [K, out, in / groups, ...]: one operator of K times the groups.
 
@@ -62,7 +75,7 @@ def layer_norm(
     features: Value, shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float = 1e-5
 ) -> Value:
     """Normalise the last axes, then scale and shift with [K, *shape]."""
-    normalised = F.layer_norm(features.stacked(), list(shape), None, None, eps)
+    normalised = functional.layer_norm(features.stacked(), list(shape), None, None, eps)
     ones = [1] * (features.ndim - len(shape))
     if weight is not None:
         scale = weight.view(len(weight), *ones, *shape)
@@ -76,7 +89,8 @@ def per_channel(function: Callable[[Tensor], Tensor], spatial: int, features: Va
     _require(features, spatial + 2)
     if features.form is not Form.STACKED:
         return features.map(function)
-    return stack(function(features.tensor.flatten(0, 1)).unflatten(0, features.tensor.shape[:2]))
+    outputs = function(features.tensor.flatten(0, 1))
+    return stack(outputs.view(*features.tensor.shape[:2], *outputs.shape[1:]))
 
 
 def broadcast(function: Callable[..., Tensor], *operands: Any, **options: Any) -> Value:
@@ -98,14 +112,14 @@ def _lie_alike(values: Sequence[Value]) -> bool:
     return len({(value.form, value.ndim) for value in values}) == 1
 
 
-def _common_axis(values: Sequence[Value]) -> Any:
+def _common_axis(values: Sequence[Value]) -> Axis:
     """Return where to put the members: beside the channels if a folded operand has the most axes, else in front."""
     ndim = max(value.ndim for value in values)
     folded = [value.ndim for value in values if value.form is Form.FOLDED]
     return 1 if folded and min(folded) == ndim else 0
 
 
-def _aligned(value: Value, ndim: int, at: int) -> Tensor:
+def _aligned(value: Value, ndim: int, at: Axis) -> Tensor:
     """Return a member's axes, filled up with ones in front to `ndim`, and the members' axis at `at`."""
     missing = ndim - value.ndim
     if value.form is Form.SHARED:
@@ -146,18 +160,17 @@ def reduction(function: Callable[..., Tensor], features: Value, *dims: Any, **op
     """Reduce axes of each member's tensor: ``function(tensor, dims, keepdim=..., ...)``."""
     keepdim = options.pop("keepdim", False)
     if dims and isinstance(dims[-1], bool):
-        *dims, keepdim = dims
-    chosen = options.pop("dim", None) if not dims or dims == (None,) else _unpacked(dims)
-    if isinstance(chosen, int):
-        chosen = (chosen,)
-    axes = [axis(dim, features.ndim) for dim in chosen] if chosen else list(range(features.ndim))
+        dims, keepdim = dims[:-1], dims[-1]
+    named = options.pop("dim", None)
+    chosen = _unpacked(dims or ((),) if named is None else (named,))
+    axes = [axis(dim, features.ndim) for dim in chosen or range(features.ndim)]
     apart = _with_batch_in_front(features, axes)
     return apart.together(function(apart.tensor, [apart.dim(dim) for dim in axes], keepdim=keepdim, **options))
 
 
 def cat(values: Sequence[Value], dim: int = 0) -> Value:
     chosen = axis(dim, values[0].ndim)
-    at = 1 if chosen > 0 and any(value.form is Form.FOLDED for value in values) else 0
+    at: Axis = 1 if chosen > 0 and any(value.form is Form.FOLDED for value in values) else 0
     tensors = [value.stacked().movedim(0, at) for value in values]
     return Apart(torch.cat(tensors, dim=chosen + 1), at).together()
 
@@ -165,7 +178,7 @@ def cat(values: Sequence[Value], dim: int = 0) -> Value:
 def split(features: Value, size: int | list[int], dim: int = 0) -> tuple[Value, ...]:
     chosen = axis(dim, features.ndim)
     apart = _with_batch_in_front(features, [chosen])
-    return tuple(apart.together(part) for part in apart.tensor.split(size, apart.dim(chosen)))
+    return tuple(apart.together(part) for part in torch.split(apart.tensor, size, apart.dim(chosen)))
 
 
 def chunk(features: Value, chunks: int, dim: int = 0) -> tuple[Value, ...]:

@@ -112,7 +112,7 @@ def reader(argument: Any, positions: dict[fx.Node, int]) -> Reader:
         case list() | tuple():
             return _sequence_reader(argument, positions)
         case _:
-            return lambda environment: argument
+            return lambda _: argument
 
 
 def _sequence_reader(arguments: Sequence[Any], positions: dict[fx.Node, int]) -> Reader:

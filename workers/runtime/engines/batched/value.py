@@ -10,6 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+Axis = Literal[0, 1]
+
 
 class Form(Enum):
     """How the tensor holds what K models alone would hold as tensors of one shape.
@@ -86,7 +88,8 @@ class Value:
         return Value(function(self.tensor), self.form, self.width)
 
     def _unfolded(self) -> Tensor:
-        return self.tensor.unflatten(1, (self.width, -1))
+        batch, channels, *rest = self.tensor.shape
+        return self.tensor.view(batch, self.width, channels // self.width, *rest)
 
 
 @dataclass(slots=True)
@@ -94,7 +97,7 @@ class Apart:
     """A tensor whose axis `at` (0 or 1) counts the members; the other axes are those of one member's tensor."""
 
     tensor: Tensor
-    at: Literal[0, 1]
+    at: Axis
 
     def dim(self, dim: int) -> int:
         """Return where this axis (not negative) of a member's tensor lies here."""

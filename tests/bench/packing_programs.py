@@ -37,7 +37,7 @@ class Batches:
     def __init__(self, case: Case, device: str) -> None:
         task = CaseTask(case, device)
         self._split = task.data().train
-        self._order = batch_order(len(self._split), case.batch, seed=0)
+        self._order = batch_order(self._split, case.batch, seed=0)
         self._step = 0
 
     def next(self) -> tuple[Tensor, Tensor]:

@@ -21,10 +21,8 @@ CARD = "cuda:0"
 def test_small_nets_gain_by_fusing_on_a_card(tmp_path: Path) -> None:
     """A launch-bound net: eight members cost a card little more than one."""
     run = trial(1, num_steps=5000).model_copy(update={"precision": "float32"})
-    context = Script(run, tmp_path).context()
-    task = build_task(context)
-    task.device = CARD
-    profile = measure(context, task, CARD, torch.cuda.get_device_name(CARD))
+    context = Script(run, tmp_path).context(CARD)
+    profile = measure(context, build_task(context), CARD, torch.cuda.get_device_name(CARD))
     assert profile.engine not in ("serial", "serial_channels_last")
     assert max(timing.samples_per_second for timing in profile.timings) > 2 * profile.alone_rate
     assert profile.base_bytes > 100 * 2**20  # the context is in it

@@ -33,7 +33,7 @@ class Footprint:
         self._device = device
         self._card = device != "cpu"
         self._base = self._held_on_card() if self._card else _own_memory()
-        self._before = 0
+        self._before = 0 if self._card else _resident()
         self.restart()
 
     def restart(self) -> None:
@@ -44,8 +44,8 @@ class Footprint:
             torch.cuda.reset_peak_memory_stats(self._device)
             self._before = torch.cuda.memory_reserved(self._device)
         else:
+            # What earlier programs left behind is reused, so it counts for this one as well.
             _forget_peak()
-            self._before = _resident()
 
     def peak(self) -> int:
         """Return the bytes that a process would take with nothing but the program that ran since `restart`.

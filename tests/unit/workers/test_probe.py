@@ -26,7 +26,7 @@ SHORT = 20
 
 
 def probed(run: RunSpec, directory: Path) -> RunProfile:
-    context = Script(run, directory).context()
+    context = Script(run, directory).context("cpu")
     return measure(context, build_task(context), "cpu", "a processor")
 
 
@@ -38,7 +38,7 @@ def ways(profile: RunProfile) -> list[tuple[str, int]]:
 def short(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> tuple[RunProfile, Script]:
     """The profile of a short run, and what the run said of itself meanwhile."""
     script = Script(trial(1, num_steps=SHORT), tmp_path_factory.mktemp("run"))
-    context = script.context()
+    context = script.context("cpu")
     return measure(context, build_task(context), "cpu", "a processor"), script
 
 
@@ -87,7 +87,7 @@ class SecretiveTask(ImageClassification):
 
 
 def test_what_cannot_be_stacked_is_refused_in_words(tmp_path: Path) -> None:
-    context = Script(trial(1, model="mlp", num_steps=SHORT), tmp_path).context()
+    context = Script(trial(1, model="mlp", num_steps=SHORT), tmp_path).context("cpu")
     task = SecretiveTask(context.run.objective.args.model_dump(), context.run.params, "cpu")  # type: ignore[union-attr]
     profile = measure(context, task, "cpu", "a processor")
     assert ways(profile) == [("serial", 1), ("batched", 4), ("vmap", 4)]

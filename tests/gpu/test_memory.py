@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,9 @@ from torch import nn
 
 from studies.contract.study_file import BuiltinObjective
 from tests.gpu.card import CARD, needs_card
-from tests.unit.workers.packs import Script, ScriptedPack, trial
+from tests.unit.workers.packs import Script, run_pack, trial
 from workers.objectives.image_classification.task import ImageClassification
 from workers.objectives.task import Data, Task
-from workers.runtime.loop import train
 from workers.runtime.run_context import RunContext
 
 pytestmark = needs_card
@@ -35,11 +33,6 @@ def wide(context: RunContext) -> Task:
     return Wide(context.run.objective.args.model_dump(), context.run.params, context.device)
 
 
-class OnTheCard(Script):
-    def context(self) -> RunContext:
-        return replace(super().context(), device=CARD)
-
-
 @pytest.fixture
 def cap() -> Iterator[None]:
     """1.5 GB for this process."""
@@ -52,14 +45,13 @@ def cap() -> Iterator[None]:
 
 def in_float32(number: int, directory: Path) -> Script:
     run = trial(number, num_steps=10, evaluate_every=10, params={"lr": 1e-4, "momentum": 0.9, "batch_size": 64})
-    return OnTheCard(run.model_copy(update={"precision": "float32"}), directory)
+    return Script(run.model_copy(update={"precision": "float32"}), directory)
 
 
 @pytest.mark.usefixtures("cap")
 def test_a_pack_that_does_not_fit_goes_on_with_those_that_do(tmp_path: Path) -> None:
     scripts = [in_float32(number, tmp_path / str(number)) for number in range(8)]
-    pack = ScriptedPack(*scripts)
-    train(pack, CARD, "batched", 8, wide)
+    pack = run_pack(*scripts, engine="batched", width=8, build=wide, device=CARD)
     assert not pack.failures
     assert "tr_0" in pack.endings, "the oldest stays"
     assert pack.evictions

@@ -7,20 +7,23 @@ nothing waits for stragglers.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from studies.contract.packing import class_label, run_class
+from studies.contract.base import Params
+from studies.contract.packing import STACKABLE, class_label, run_class
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import Lease
 from studies.storage.copies import storable
 from studies.storage.records import AttemptRecord, DeviceRecord, TrialRecord
 
-QUEUE = 512
+QUEUE = 256
 """Trials at the head of the queue that one sync looks at: a device with no room for some class finds another there."""
 
+_KINDS = {"builtin", "function"}
 _ROUNDING = 1e-9
 
 
@@ -47,32 +50,48 @@ class Queued:
 
 
 class _Asking(Protocol):
-    """What `queued` has to know of a trial: a record, or a row with these columns."""
+    """What the queue has to know of a trial: a record, or a row with these columns."""
 
     @property
     def id(self) -> str: ...
     @property
     def study_id(self) -> str: ...
     @property
-    def params(self) -> dict[str, bool | int | float | str]: ...
+    def params(self) -> Params: ...
     @property
     def alone(self) -> bool: ...
 
 
-def class_of(spec: StudySpec, trial: TrialRecord | _Asking) -> str:
-    """Return the class of a trial's run."""
-    return run_class(spec.objective, spec.optimizer, spec.precision, trial.params)
+class Enqueued:
+    """Makes queue entries of one study's trials; the few classes that they are of are named once each."""
+
+    def __init__(self, spec: StudySpec, rivals: int = 0) -> None:
+        self._spec = spec
+        self._rivals = rivals
+        self._classes: dict[str, str] = {}
+
+    def __call__(self, trial: TrialRecord | _Asking) -> Queued:
+        """Return a waiting trial as it stands in the queue."""
+        return Queued(trial.id, trial.study_id, self._class_of(trial.params), trial.alone, self._rivals)
+
+    def _class_of(self, params: Params) -> str:
+        fixed = repr(sorted((name, value) for name, value in params.items() if name not in STACKABLE))
+        if fixed not in self._classes:
+            self._classes[fixed] = class_of(self._spec, params)
+        return self._classes[fixed]
 
 
-def queued(spec: StudySpec, trial: TrialRecord | _Asking, rivals: int = 0) -> Queued:
-    """Return a waiting trial as it stands in the queue."""
-    return Queued(trial.id, trial.study_id, class_of(spec, trial), trial.alone, rivals)
+def class_of(spec: StudySpec, params: Params) -> str:
+    """Return the class of a run of this study."""
+    return run_class(spec.objective, spec.optimizer, spec.precision, params)
 
 
 def labels(runs: Iterable[tuple[StudySpec, TrialRecord]]) -> dict[str, str]:
     """Return the classes of these runs in words, by class."""
     return {
-        class_of(spec, trial): storable(class_label(spec.objective, spec.optimizer, spec.precision, trial.params))
+        class_of(spec, trial.params): storable(
+            class_label(spec.objective, spec.optimizer, spec.precision, trial.params)
+        )
         for spec, trial in runs
     }
 
@@ -101,6 +120,11 @@ class Seats:
     def open(self) -> bool:
         """Whether its capacity allows one more run, of whatever class."""
         return self._free > 0 and not self._closed
+
+    @property
+    def hungry(self) -> bool:
+        """Whether there may be a class of which it would take one more run."""
+        return self.open and (any(self._room.values()) or not self._room.keys() >= _KINDS)
 
     def _limit(self, name: str) -> int | None:
         """Return how many runs of a class the device would start; None where only its capacity bounds them."""
@@ -158,11 +182,19 @@ def share(waiting: int, own: int, every: int) -> int:
     return -(-waiting * own // every) if own else 0
 
 
-def shares(queue: Sequence[Queued], seats: Sequence[Seats]) -> dict[int, int]:
-    """Return this worker's share of the trials with each number of rivals: who idles elsewhere gets some too."""
+def shares(queue: Sequence[Queued], seats: Sequence[Seats], waiting: int | None = None) -> dict[int, int]:
+    """Return this worker's share of the trials with each number of rivals: who idles elsewhere gets some too.
+
+    Args:
+        queue: the head of the queue.
+        seats: of the worker's devices.
+        waiting: length of the whole queue, where `queue` is not all of it; what follows is taken to be like its head.
+    """
+    more = 1 if waiting is None or not queue else waiting / len(queue)
     counts = Counter(trial.rivals for trial in queue)
     return {
-        rivals: share(count, own := _free_for(queue, seats, rivals), own + rivals) for rivals, count in counts.items()
+        rivals: share(math.ceil(count * more), own := _free_for(queue, seats, rivals), own + rivals)
+        for rivals, count in counts.items()
     }
 
 

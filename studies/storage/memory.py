@@ -42,7 +42,7 @@ from studies.storage.assembly import Part, joined, merged, points
 from studies.storage.commanding import apply_command
 from studies.storage.copies import copy_of, storable
 from studies.storage.documents import document_hash
-from studies.storage.granting import Queued, assign, classes_by_device, queued, seats_of, shares
+from studies.storage.granting import Enqueued, Queued, assign, classes_by_device, seats_of, shares
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
 from studies.storage.port import Created, Known, SettledTrial
@@ -474,15 +474,15 @@ class MemoryStore:
     def _queue(self, worker: WorkerRecord) -> list[Queued]:
         idle = self._idle_elsewhere(worker)
         return [
-            replace(trial, rivals=leasing.rivals(idle, study.spec.objective))
+            trial
             for study in sorted(self._tables.studies.values(), key=_age)
             if study.state is StudyState.RUNNING and leasing.can_run(worker, study.spec.objective)
-            for trial in self._waiting(study)
-        ][: granting.QUEUE]
+            for trial in self._waiting(study, leasing.rivals(idle, study.spec.objective))
+        ]
 
-    def _waiting(self, study: StudyRecord) -> list[Queued]:
+    def _waiting(self, study: StudyRecord, rivals: int = 0) -> list[Queued]:
         waiting = [trial for trial in self._tables.trials_of(study.id) if trial.state is TrialState.WAITING]
-        return [queued(study.spec, trial) for trial in sorted(waiting, key=lambda trial: trial.alone)]
+        return list(map(Enqueued(study.spec, rivals), sorted(waiting, key=lambda trial: trial.alone)))
 
     def _idle_elsewhere(self, worker: WorkerRecord) -> list[leasing.Idle]:
         busy = {(attempt.worker_id, attempt.device) for attempt in self._tables.live_attempts()}

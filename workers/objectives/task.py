@@ -32,7 +32,7 @@ class Split:
         return len(self.labels)
 
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Return inputs and targets of these indices (int64 [b], on the CPU)."""
+        """Return inputs and targets of these indices (int64 [b], best where the samples are)."""
         samples = self.samples[indices.to(self.samples.device)].to(self.labels.device)
         return self.prepare(samples), self.labels[indices.to(self.labels.device)]
 
@@ -107,14 +107,16 @@ def _definer(cls: type, name: str) -> type:
 
 
 BatchOrder = Callable[[int], Tensor]
-"""From an update's index to the indices of its batch, int64 [b] on the CPU."""
+"""From an update's index to the indices of its batch, int64 [b]."""
 
 
-def batch_order(count: int, batch_size: int, seed: int) -> BatchOrder:
-    """Return the order in which `count` samples are seen: a new shuffle each epoch, incomplete batches dropped.
+def batch_order(split: Split, batch_size: int, seed: int) -> BatchOrder:
+    """Return the order in which the samples are seen: a new shuffle each epoch, incomplete batches dropped.
 
-    It follows from (seed, epoch) alone, so that a resumed run sees what the uninterrupted one would have.
+    It follows from (seed, epoch) alone, so that a resumed run sees what the uninterrupted one would have. A shuffle
+    is drawn on the CPU and goes to where the samples are as a whole, once an epoch.
     """
+    count = len(split)
     size = min(batch_size, count)
     per_epoch = count // size
     shuffled: dict[int, Tensor] = {}
@@ -123,7 +125,7 @@ def batch_order(count: int, batch_size: int, seed: int) -> BatchOrder:
         epoch, position = divmod(update, per_epoch)
         if epoch not in shuffled:
             shuffled.clear()
-            shuffled[epoch] = _shuffle(count, seed, epoch)
+            shuffled[epoch] = _shuffle(count, seed, epoch).to(split.samples.device)
         return shuffled[epoch][position * size : (position + 1) * size]
 
     return indices
@@ -131,7 +133,7 @@ def batch_order(count: int, batch_size: int, seed: int) -> BatchOrder:
 
 def train_batches(split: Split, batch_size: int, seed: int) -> Callable[[int], tuple[Tensor, Tensor]]:
     """Return the function from an update's index to its batch, in `batch_order`."""
-    order = batch_order(len(split), batch_size, seed)
+    order = batch_order(split, batch_size, seed)
     return lambda update: split.batch(order(update))
 
 

@@ -22,6 +22,9 @@ from workers.packing.estimates import believed
 from workers.packing.seating import Claim, Free, seat, share_of_unknown
 from workers.packing.sizes import best_serial, exceeds, is_function
 
+TOGETHER = 8
+"""Runs of a class that may come while it is measured: what starts together is divided evenly among the processes."""
+
 MEASURING = "measuring how to train this class of runs"
 MEASURING_ANOTHER = "another class of runs is being measured on {device}"
 MEASURING_FUNCTION = "the first run of this class shows how much memory it takes"
@@ -55,15 +58,16 @@ def room(device: DeviceState, profiles: Mapping[str, RunProfile], waiting: Seque
         waiting: leased runs that the last plan let wait; they come before any new one.
 
     Returns:
-        by class: all of `profiles`, and the classes of `waiting`, since one specimen at a time is enough to measure;
-        and by kind of objective, ``builtin`` and ``function``, for a class that is not known here.
+        by class: all of `profiles`, the class that is being measured, and those of `waiting`, since one specimen at a
+        time is enough to measure; and by kind of objective, ``builtin`` and ``function``, for a class not known here.
     """
     closed = any(pack.alone for pack in device.packs) or any(_must_be_alone(want, device) for want in waiting)
-    known = {**dict.fromkeys((want.run_class for want in waiting), 0), **dict.fromkeys(_measured_now(device), 0)}
+    named = dict.fromkeys((*(want.run_class for want in waiting), *_measured_now(device), *profiles), 0)
     if closed or len(waiting) >= Free.of(device).places:
-        return {"builtin": 0, "function": 0, **known, **dict.fromkeys(profiles, 0)}
+        return {"builtin": 0, "function": 0, **named}
+    measured = {name: _room_to_come(name, device, waiting) for name in _measured_now(device)}
     counts = {name: _room_of(name, profile, device, waiting) for name, profile in profiles.items()}
-    return {**_room_of_kinds(device, waiting), **known, **counts}
+    return {**_room_of_kinds(device, waiting), **named, **measured, **counts}
 
 
 # --- runs that must be alone -----------------------------------------------------------------------------------------
@@ -179,9 +183,17 @@ def _measured_now(device: DeviceState) -> list[str]:
     return [pack.run_class for pack in device.packs if pack.probing]
 
 
+def _room_to_come(run_class: str, device: DeviceState, waiting: Sequence[Want]) -> int:
+    """They wait for the measurement with its specimen, no longer than a few seconds."""
+    own = sum(want.run_class == run_class for want in waiting)
+    return max(0, min(TOGETHER - own, Free.of(device).places - len(waiting)))
+
+
 def _room_of(run_class: str, profile: RunProfile, device: DeviceState, waiting: Sequence[Want]) -> int:
     """Seats of packs under way and of processes that could start, less the runs that wait for them."""
     free = Free.of(device)
+    if exceeds(profile, device.budget_bytes):  # It is tried alone.
+        return 0 if device.packs or waiting else min(1, free.places, free.processes)
     free.places -= len(waiting)
     seats = sum(pack.width - len(pack.members) for pack in device.packs if _joinable(pack, run_class))
     while seats < free.places and (width := free.open(profile)):

@@ -73,26 +73,11 @@ class Admission:
         tasks = [member.task for member in members]
         cohort = Cohort.create(self._recipe(members[0]), engine, tasks, models, generators)
         if not engine.startswith("serial"):
-            self._check(cohort, members, models)
+            check_first_step(cohort, members, models)
         able = [row for row, newcomer in enumerate(newcomers) if self._restore(cohort, row, newcomer)]
         if len(able) < len(members):
             return [members[row] for row in able], cohort.select(able) if able else None
         return members, cohort
-
-    def _check(self, cohort: Cohort, members: Sequence[Member], models: Sequence[nn.Module]) -> None:
-        """Hold the first step of the stack against that of each member alone."""
-        numbers = cohort.recipe.arithmetic
-        batch = next_batch(members, numbers.dtype)
-
-        def losses(outputs: Tensor, rows: Sequence[int]) -> Tensor:
-            if len(rows) == len(cohort):
-                return cohort.losses(outputs, batch.targets)
-            targets = batch.targets if batch.shared else batch.targets[rows[0]]
-            return cohort.tasks[rows[0]].loss(outputs[0], targets).unsqueeze(0)
-
-        difference = disagreement(cohort.model, models, batch.inputs, losses, numbers, shared=batch.shared)
-        if difference:
-            raise NotStackable(difference)
 
     def _restore(self, cohort: Cohort, row: int, newcomer: Newcomer) -> bool:
         if newcomer.start.checkpoint is None:
@@ -112,3 +97,28 @@ class Admission:
             seed_everything(DATA_SEED)
             self._data = task.data()
         return self._data
+
+
+def check_first_step(cohort: Cohort, members: Sequence[Member], models: Sequence[nn.Module]) -> None:
+    """Hold the next step of a stack against that of each member alone; nothing moves on.
+
+    Args:
+        cohort: as it was made of `models`.
+        members: whose batches are taken.
+        models: of the members, alone.
+
+    Raises:
+        NotStackable: they differ by more than rounding explains.
+    """
+    numbers = cohort.recipe.arithmetic
+    batch = next_batch(members, numbers.dtype)
+
+    def losses(outputs: Tensor, rows: Sequence[int]) -> Tensor:
+        if len(rows) == len(cohort):
+            return cohort.losses(outputs, batch.targets)
+        targets = batch.targets if batch.shared else batch.targets[rows[0]]
+        return cohort.tasks[rows[0]].loss(outputs[0], targets).unsqueeze(0)
+
+    difference = disagreement(cohort.model, models, batch.inputs, losses, numbers, shared=batch.shared)
+    if difference:
+        raise NotStackable(difference)

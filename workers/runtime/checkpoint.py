@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ State = dict[str, Any]
 
 FORMAT = 2
 """Of a task's checkpoint: 1 held the state of a `torch.optim` optimiser, 2 that of any member of a pack."""
+
+SAVING_SHARE = 0.05
+"""Most of the training time that may go into checkpoints nobody asked for."""
 
 
 class UnreadableCheckpoint(Exception):
@@ -52,3 +57,27 @@ class Checkpoints:
     def _set_aside(self, fault: str) -> str:
         aside = self.path.rename(self.path.with_suffix(".unreadable"))
         return f"{self.path.name} {fault} and was set aside as {aside.name}"
+
+
+class SaveBudget:
+    """Says how often a run may save its state on its own account. Saving happens within it, as a context.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._cost = 0.0
+        self._ended = clock()
+
+    def allows(self, members: int) -> bool:
+        """Whether saving again, as all `members` of a pack may, keeps within `SAVING_SHARE` of the time."""
+        return members * self._cost <= SAVING_SHARE * (self._clock() - self._ended)
+
+    def __enter__(self) -> None:
+        self._began = self._clock()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = self._clock()
+        self._cost = self._ended - self._began

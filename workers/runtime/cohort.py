@@ -87,7 +87,7 @@ class Cohort:
         Raises:
             NotStackable: `engine` cannot train these models, or these tasks' losses, as one.
         """
-        if len(tasks) > 1 and not tasks[0].stackable():
+        if not (engine.startswith("serial") or tasks[0].stackable()):
             kind = type(tasks[0]).__name__
             raise NotStackable(f"{kind} says its own loss and no losses: write losses() to train its runs as one")
         model = stack(engine, models, generators)
@@ -107,7 +107,7 @@ class Cohort:
         outputs = self.recipe.outputs(self.model, batch)
         losses = self.losses(outputs, batch.targets)
         self._descend(losses, self._knobs_at(rates))
-        hits = (outputs.detach().argmax(-1) == batch.targets).to(losses.dtype).mean(-1)
+        hits = (outputs.detach().argmax(-1) == batch.targets).mean(-1, dtype=losses.dtype)
         return torch.stack([losses.detach(), hits])
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:

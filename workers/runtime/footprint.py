@@ -33,32 +33,36 @@ class Footprint:
         self._device = device
         self._card = device != "cpu"
         self._base = self._held_on_card() if self._card else _own_memory()
-        self._before = 0
+        self._before = 0 if self._card else _resident()
         self.restart()
 
     def restart(self) -> None:
         """Look at what comes from now on."""
         gc.collect()
         if self._card:
+            torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self._device)
-            self._before = torch.cuda.memory_allocated(self._device)
+            self._before = torch.cuda.memory_reserved(self._device)
         else:
+            # What earlier programs left behind is reused, so it counts for this one as well.
             _forget_peak()
-            self._before = _resident()
 
     def peak(self) -> int:
-        """Return the bytes that a process would take with nothing but the program that ran since `restart`."""
-        now = torch.cuda.max_memory_allocated(self._device) if self._card else _peak_resident()
+        """Return the bytes that a process would take with nothing but the program that ran since `restart`.
+
+        On a card these are the blocks that torch holds, gaps between tensors included, as the driver sees them too.
+        """
+        now = torch.cuda.max_memory_reserved(self._device) if self._card else _peak_resident()
         return self._base + max(0, now - self._before)
 
     def _held_on_card(self) -> int:
-        """The context as the driver sees it, and the data that are there already."""
+        """The context and the data: as the driver sees them, or as far as torch can tell."""
         torch.cuda.synchronize(self._device)
+        torch.cuda.empty_cache()
         gauges = Gauges.open()
         held = gauges.held_by(self._device, os.getpid())
         gauges.close()
-        data = torch.cuda.memory_allocated(self._device)
-        return CONTEXT_BYTES + data if held is None else held - torch.cuda.memory_reserved(self._device) + data
+        return CONTEXT_BYTES + torch.cuda.memory_reserved(self._device) if held is None else held
 
 
 def _own_memory() -> int:

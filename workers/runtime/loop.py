@@ -27,8 +27,8 @@ from workers.runtime.recorder import Readback
 from workers.runtime.run_context import Ending, RunContext
 
 TOO_LARGE = (
-    "the run alone does not fit into the memory of {device}: lower the batch size or the image size, choose a smaller "
-    "model, or a device with more memory"
+    "{device} has too little memory left for this run: lower the batch size or the image size, or choose a smaller "
+    "model or a device with more memory"
 )
 
 

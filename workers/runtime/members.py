@@ -12,7 +12,7 @@ from torch import nn
 from studies.contract.worker_protocol import RunSpec
 from studies.core import schedules
 from workers.objectives.task import Data, Task, batch_order
-from workers.runtime.checkpoint import Checkpoints, State
+from workers.runtime.checkpoint import Checkpoints, SaveBudget, State
 from workers.runtime.cohort import Batch, Cohort, Recipe
 from workers.runtime.recorder import Recorder
 from workers.runtime.run_context import RunContext
@@ -20,9 +20,6 @@ from workers.runtime.seeding import own_generator, random_state, restore_random_
 
 LOG = "run.log"
 """The run's own log, in its directory: standard output is the pack's."""
-
-SAVING_SHARE = 0.05
-"""Most of the time that may go into checkpoints nobody asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +48,8 @@ class Member:
         self.data = data
         self._checkpoints = Checkpoints(context.directory)
         self._peak = float(self.run.params["lr"])
-        self._order = batch_order(len(data.train), int(self.run.params.get("batch_size", 64)), self.run.seed)
-        self._saving = _Saving()
+        self._order = batch_order(data.train, int(self.run.params.get("batch_size", 64)), self.run.seed)
+        self._budget = SaveBudget()
         self._began, self._first = time.monotonic(), 0
 
     @property
@@ -118,34 +115,15 @@ class Member:
 
     def save(self, cohort: Cohort, row: int) -> None:
         """Write the checkpoint of where the run stands; the same whatever engine trains it."""
-        with self._saving:
+        with self._budget:
             generator = cohort.model.generators[row]
             state = {"step": self.step, **cohort.state(row), "random": random_state(generator)}
             self._checkpoints.save({**state, "history": self.recorder.history()})
 
     def save_if_worthwhile(self, cohort: Cohort, row: int) -> None:
         """Save after the last update, and otherwise only as often as costs little beside the training."""
-        if self.over or self._saving.pays(len(cohort)):
+        if self.over or self._budget.allows(len(cohort)):
             self.save(cohort, row)
-
-
-class _Saving:
-    """Times the checkpoints of one member."""
-
-    def __init__(self) -> None:
-        self._cost = 0.0
-        self._ended = time.monotonic()
-
-    def pays(self, width: int) -> bool:
-        """Whether saving again, as all `width` members may, takes no more than its share of the time."""
-        return width * self._cost <= SAVING_SHARE * (time.monotonic() - self._ended)
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._ended = time.monotonic()
-        self._cost = self._ended - self._began
 
 
 def next_batch(members: Sequence[Member], dtype: torch.dtype) -> Batch:

@@ -8,10 +8,11 @@ from statistics import median
 
 import torch
 
-from studies.contract.packing import EngineTiming, RunProfile
+from studies.contract.packing import Engine, EngineTiming, RunProfile
 from workers.objectives.task import Task
 from workers.packing.agenda import Candidate, Purse, budget, next_candidate, worth_compiling
 from workers.packing.choice import summarise
+from workers.packing.sizes import is_serial
 from workers.runtime.engines.base import NotStackable
 from workers.runtime.run_context import RunContext
 from workers.runtime.specimen import Specimen, Way
@@ -71,6 +72,7 @@ class _Probe:
         self._wave_seconds = seconds / WAVES
         self._plain_rate = specimen.length.batch_size / step_seconds
         self.purse = Purse(seconds, step_seconds, worth_compiling(num_steps, step_seconds))
+        self._checked: set[Engine] = set()
         self.timings = [_timing(SERIAL, self._plain_rate, self._plain)]
 
     def time(self, candidate: Candidate) -> None:
@@ -84,18 +86,28 @@ class _Probe:
         """An engine refuses in its own words; libraries and compilers fail with all kinds of runtime errors."""
         try:
             way = self._specimen.way(candidate)
-            turns = {SERIAL: self._turn(self._plain), candidate: self._turn(way)}
-            times = turn_by_turn(turns, self._wave_seconds)
+            rate = self._rate(candidate, way)
+            if rate > self._plain_rate:
+                self._check(candidate.engine)
         except NotStackable as refusal:
             return _refused(candidate, str(refusal))
         except RuntimeError as fault:  # torch.OutOfMemoryError is one
             return _refused(candidate, f"{type(fault).__name__}: {fault}")
-        self._spend(sum(map(sum, times.values())))
-        longer = ratio(times[candidate], times[SERIAL])
-        return _timing(candidate, self._plain_rate * candidate.width / longer, way)
+        return _timing(candidate, rate, way)
 
-    def _spend(self, seconds: float) -> None:
-        self.purse = replace(self.purse, seconds=self.purse.seconds - seconds)
+    def _rate(self, candidate: Candidate, way: Way) -> float:
+        """Return the samples per second of a way, from turns with the plain one: few where its steps are slow."""
+        turns = {SERIAL: self._turn(self._plain), candidate: self._turn(way)}
+        at_least = 3 if self.purse.affords(candidate.width) else 1
+        times = turn_by_turn(turns, self._wave_seconds, at_least=at_least)
+        self.purse = replace(self.purse, seconds=self.purse.seconds - sum(map(sum, times.values())))
+        return self._plain_rate * candidate.width / ratio(times[candidate], times[SERIAL])
+
+    def _check(self, engine: Engine) -> None:
+        """Once for each engine that would be taken: a pack that its own check stops has cost its members time."""
+        if engine not in self._checked and not is_serial(engine):
+            self._specimen.check(engine)
+            self._checked.add(engine)
 
     def _turn(self, way: Way) -> Program:
         return lambda: way.steps(self._turn_steps)

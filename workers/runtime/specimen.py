@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from studies.contract.packing import Engine
 from workers.objectives.task import Data, Task
 from workers.packing.agenda import Candidate
 from workers.packing.choice import RunLength
+from workers.runtime.admission import check_first_step
 from workers.runtime.cohort import Cohort, Recipe
 from workers.runtime.evaluation import EVALUATION_SAMPLES, LEAST_BATCH, evaluate
 from workers.runtime.footprint import Footprint
@@ -72,14 +74,27 @@ class Specimen:
             torch.OutOfMemoryError: so many members do not fit.
         """
         self._footprint.restart()
+        way, _ = self._built(candidate)
+        way.steps(1)
+        evaluate(way.cohort, range(candidate.width), self._one_forward(candidate.width))
+        return replace(way, peak_bytes=self._footprint.peak())
+
+    def check(self, engine: Engine) -> None:
+        """Hold the first step of two members under `engine` against that of each alone.
+
+        Raises:
+            NotStackable: a member would not be the same run as alone.
+        """
+        way, models = self._built(Candidate(engine, 2))
+        check_first_step(way.cohort, way.members, models)
+
+    def _built(self, candidate: Candidate) -> tuple[Way, Sequence[nn.Module]]:
+        """Return a way before its first step, and the models that it is made of."""
         seeds = [self._context.run.seed + index for index in range(candidate.width)]
         models, generators = zip(*map(self._model, seeds), strict=True)
         tasks = [self._task] * candidate.width
         cohort = Cohort.create(self._recipe, candidate.engine, tasks, models, generators)
-        way = Way(cohort, [self._member(seed) for seed in seeds])
-        way.steps(1)
-        evaluate(cohort, range(candidate.width), self._one_forward(candidate.width))
-        return replace(way, peak_bytes=self._footprint.peak())
+        return Way(cohort, [self._member(seed) for seed in seeds]), models
 
     @property
     def _batch_size(self) -> int:

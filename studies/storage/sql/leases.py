@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from studies.contract.states import AttemptState, StudyState, TrialState
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import Lease
 from studies.storage import leasing, reporting
-from studies.storage.granting import QUEUE, Queued, Seats, assign, queued, seats_of, shares
+from studies.storage.granting import QUEUE, Enqueued, Queued, Seats, assign, seats_of, shares
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.sql import events, tables, workers
 from studies.storage.sql.engine import clock, now
@@ -19,6 +19,9 @@ from studies.storage.sql.rows import insert_all, records, update_all
 
 _IN_TURN = (tables.study.c.created_at, tables.study.c.id, tables.trial.c.alone, tables.trial.c.number)
 """Order of the queue: by age of the study, those that run alone after its others, by number."""
+
+STAND_INS = 8
+"""Trials that are asked for beside each chosen one, since so many servers may be claiming the same at this moment."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ def grant(
     that another server is claiming skipped. Their studies are locked against a pause, and skipped where a pause is
     just being written: a lease granted now is one that the pause will see.
     """
-    if not any(seat.open for seat in held.seats(worker)):
+    if not any(seat.hungry for seat in held.seats(worker)):
         return [], []
-    queue = _queue(connection, worker, time - lease_seconds)
-    allowed = shares(queue, held.seats(worker))
+    queue, waiting = _queue(connection, worker, time - lease_seconds)
+    allowed = shares(queue, held.seats(worker), waiting)
     chosen = [trial_id for trial_id, _ in assign(queue, held.seats(worker), allowed)]
     if not chosen:
         return [], []
@@ -62,39 +65,42 @@ def grant(
     return leases, [item.news for item in given]
 
 
-def _queue(connection: Connection, worker: WorkerRecord, since: float) -> list[Queued]:
-    """Return the head of the queue of what the worker can run, in order."""
+def _queue(connection: Connection, worker: WorkerRecord, since: float) -> tuple[list[Queued], int]:
+    """Return the head of the queue of what the worker can run, in order, and the length of all of it."""
     specs = _runnable(connection, worker)
     trial, study = tables.trial.c, tables.study.c
+    waits = (trial.state == TrialState.WAITING) & trial.study_id.in_(specs)
     query = (
         select(trial.id, trial.study_id, trial.params, trial.alone)
         .join_from(tables.trial, tables.study, study.id == trial.study_id)
-        .where(trial.state == TrialState.WAITING, study.id.in_(specs))
+        .where(waits)
         .order_by(*_IN_TURN)
         .limit(QUEUE)
     )
     rows = connection.execute(query).all() if specs else ()
     idle = workers.idle_elsewhere(connection, worker, since) if rows else ()
-    rivals = {study_id: leasing.rivals(idle, spec.objective) for study_id, spec in specs.items()}
-    return [queued(specs[row.study_id], row, rivals[row.study_id]) for row in rows]
+    entry = {study_id: Enqueued(spec, leasing.rivals(idle, spec.objective)) for study_id, spec in specs.items()}
+    counted = select(func.count()).select_from(tables.trial).where(waits)
+    waiting = len(rows) if len(rows) < QUEUE else connection.execute(counted).scalar_one()
+    return [entry[row.study_id](row) for row in rows], waiting
 
 
 def _like(queue: Sequence[Queued], chosen: Collection[str]) -> list[str]:
-    """Return the trials of the queue that may stand in for those chosen: they go out together with one of them."""
+    """Return the chosen trials, and some that may stand in for them: they go out together with one of them."""
     groups = {item.group for item in queue if item.trial_id in chosen}
-    return [item.trial_id for item in queue if item.group in groups]
+    others = [item.trial_id for item in queue if item.group in groups and item.trial_id not in chosen]
+    return [*chosen, *others[: STAND_INS * len(chosen)]]
 
 
 def _claim(connection: Connection, chosen: Sequence[str], stand_ins: Collection[str]) -> list[TrialRecord]:
     """Lock the chosen trials, and a stand-in for each that another server is claiming."""
-    trial, study = tables.trial.c, tables.study.c
+    trial = tables.trial.c
     query = (
         select(tables.trial)
-        .join(tables.study, study.id == trial.study_id)
         .where(trial.state == TrialState.WAITING, trial.id.in_(stand_ins))
-        .order_by(trial.id.not_in(chosen), *_IN_TURN)
+        .order_by(trial.id.not_in(chosen), trial.number)
         .limit(len(chosen))
-        .with_for_update(of=tables.trial, skip_locked=True, key_share=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return records(connection, TrialRecord, query)
 

@@ -11,7 +11,7 @@ from studies.contract.views import TrialDetail, TrialPage
 from studies.core.snapshot import Curve
 from studies.errors import NotFound
 from studies.storage import presenting
-from studies.storage.granting import QUEUE, Queued, queued
+from studies.storage.granting import QUEUE, Enqueued, Queued
 from studies.storage.port import SettledTrial
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
 from studies.storage.sql import metrics, tables
@@ -37,7 +37,7 @@ def waiting(connection: Connection, study: StudyRecord) -> list[Queued]:
     c = tables.trial.c
     query = select(c.id, c.study_id, c.params, c.alone).where(c.study_id == study.id, c.state == TrialState.WAITING)
     rows = connection.execute(query.order_by(c.alone, c.number).limit(QUEUE))
-    return [queued(study.spec, row) for row in rows]
+    return list(map(Enqueued(study.spec), rows))
 
 
 def of_study(connection: Connection, study_id: str) -> list[TrialRecord]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, tuple_, update
 
 from studies.contract.states import AttemptState
 from studies.contract.views import WorkerView
@@ -68,13 +68,12 @@ def _update_devices(connection: Connection, worker_id: str, devices: Sequence[De
 def idle_elsewhere(connection: Connection, worker: WorkerRecord, since: float) -> list[Idle]:
     """Return the devices of other workers heard of since then on which nothing runs, counted by what they may run."""
     device, other, attempt = tables.device.c, tables.worker.c, tables.attempt.c
-    busy = exists().where(
-        attempt.worker_id == device.worker_id, attempt.device == device.name, attempt.state == AttemptState.RUNNING
-    )
+    busy = select(attempt.worker_id, attempt.device).where(attempt.state == AttemptState.RUNNING)
+    idle = tuple_(device.worker_id, device.name).not_in(busy)  # hashed once, where NOT EXISTS may look again and again
     query = (
         select(other.objectives, other.allow, func.count())
         .join_from(tables.device, tables.worker, other.id == device.worker_id)
-        .where(other.id != worker.id, other.last_sync_at >= since, device.capacity > 0, ~busy)
+        .where(other.id != worker.id, other.last_sync_at >= since, device.capacity > 0, idle)
         .group_by(other.objectives, other.allow)
     )
     return [Idle(*row) for row in connection.execute(query)]

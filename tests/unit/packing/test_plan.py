@@ -220,8 +220,14 @@ def test_room_of_an_empty_device() -> None:
 
 
 def test_one_specimen_is_enough() -> None:
+    assert room(ROOMY, {}, wants(1, None)) == {"builtin": 0, "function": 1, CLASSES[0]: 0}
+
+
+def test_siblings_of_the_specimen_may_come_while_it_is_measured() -> None:
+    """So that they start together, evenly among the processes."""
     measuring = DeviceState("cpu", 32, 2, None, (pack(0, probing=True),))
-    assert room(measuring, {}, wants(1, None)) == {"builtin": 0, "function": 0, CLASSES[0]: 0}
+    assert room(measuring, {}, wants(1, None)) == {"builtin": 0, "function": 0, CLASSES[0]: 7}
+    assert room(measuring, {}, wants(9, None))[CLASSES[0]] == 0
 
 
 def test_seats_of_a_pack_under_way_are_room() -> None:

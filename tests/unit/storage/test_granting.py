@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from studies.contract.schedule import Schedule
 from studies.contract.worker_protocol import DeviceStatus
-from studies.storage.granting import Queued, Seats, assign, seats_of, share, shares
-from studies.storage.records import AttemptRecord, DeviceRecord
+from studies.storage import leasing
+from studies.storage.granting import Enqueued, Queued, Seats, assign, seats_of, share, shares
+from studies.storage.records import AttemptRecord, DeviceRecord, TrialRecord
+from tests import builders as build
 
 A, B, F = "builtin/a", "builtin/b", "function/f"
 NAMES = ["cpu", "cuda:0", "cuda:1"]
@@ -128,6 +131,37 @@ def test_one_worker_leaves_something_for_those_that_idle() -> None:
     for_anyone, for_me = _queue("aaaa", "s1", rivals=1), _queue("bb", "s2", rivals=0)
     given = [trial_id for trial_id, _ in _given([*for_anyone, *for_me], seats_of([_device()], ()))]
     assert given == ["s10", "s11", "s20", "s21"]
+
+
+def test_a_share_is_of_the_whole_queue_not_of_its_head() -> None:
+    queue, seats = _queue("aaaa", rivals=3), seats_of([_device()], ())
+    assert (shares(queue, seats), shares(queue, seats, waiting=30)) == ({3: 1}, {3: 8})
+
+
+@pytest.mark.parametrize(
+    ("device", "hungry"),
+    [
+        pytest.param(_device(), True, id="nothing is said of room"),
+        pytest.param(_device(room={A: 0, "builtin": 0}), True, id="functions have all of the capacity"),
+        pytest.param(_device(room={A: 1, "builtin": 0, "function": 0}), True, id="one class"),
+        pytest.param(_device(room={A: 0, "builtin": 0, "function": 0}), False, id="no room at all"),
+        pytest.param(_device(capacity=0), False, id="no capacity"),
+    ],
+)
+def test_a_device_that_takes_nothing_is_not_asked_what(device: DeviceRecord, hungry: bool) -> None:
+    assert Seats(device, ()).hungry is hungry
+
+
+@pytest.mark.parametrize("value", [1, 1.0, True, "1"])
+def test_the_queue_names_classes_as_runs_do(value: object) -> None:
+    spec = build.spec()
+    enqueued = Enqueued(spec)
+    for other in (1, 1.0, True, "1", value):
+        params = {"lr": 0.1, "batch_size": other, "momentum": 0.9}
+        trial = TrialRecord("tr", "st", 0, "k", "lr_sweep", params, Schedule(), 1, 0, 0.0)
+        entry = enqueued(trial)
+        lease = leasing.lease(_attempt("cpu"), trial, spec)
+        assert entry.run_class == lease.run.run_class
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from sqlalchemy import Engine, event
 
 from studies.contract.packing import PackReport, RunProfile
@@ -61,3 +62,16 @@ def test_the_statements_of_a_sync_do_not_grow_with_its_runs(sqlite_store_url: st
     few = _syncs(sqlite_store_url, 2)
     assert _syncs(sqlite_store_url, 24) == few
     assert max(few) <= 20
+
+
+def test_a_worker_looks_at_the_head_of_the_queue_and_takes_its_share_of_all(
+    sqlite_store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studies.storage.sql.leases.QUEUE", 4)
+    store = SqlStore(sqlite_store_url)
+    running_study(store, *(f"t{number}" for number in range(12)))
+    devices = (Device(name="cuda:0", model="A", capacity=12),)
+    first, _, _ = (store.register_worker(build.worker(name, devices=devices)) for name in ("a", "b", "c"))
+    assert [lease.run.trial_number for lease in store.sync(first, SyncRequest()).leases] == [0, 1, 2, 3]
+    assert len(store.sync(first, SyncRequest()).leases) == 4 + 3
+    store.close()

@@ -43,13 +43,13 @@ class Script:
     delivered: int = 0
     frames: list[dict[str, Any]] = field(default_factory=list)
 
-    def context(self) -> RunContext:
+    def context(self, device: str = "cpu") -> RunContext:
         self.directory.mkdir(parents=True, exist_ok=True)
         reporter = Reporter(lambda frame: self.frames.append(dict(frame)))
         updates = itertools.count()  # It is asked before every update.
         return RunContext(
             self.run,
-            "cpu",
+            device,
             self.directory,
             self.delivered,
             reporter,
@@ -71,15 +71,16 @@ class Script:
 
     @property
     def checkpoint(self) -> dict[str, Any]:
-        state: dict[str, Any] = torch.load(self.directory / "checkpoint.pt", weights_only=True)
+        state: dict[str, Any] = torch.load(self.directory / "checkpoint.pt", map_location="cpu", weights_only=True)
         return state
 
 
 class ScriptedPack:
     """`PackSurroundings` that brings the runs of `scripts` at their turns and keeps what it is told, by trial id."""
 
-    def __init__(self, *scripts: Script) -> None:
+    def __init__(self, *scripts: Script, device: str = "cpu") -> None:
         self._coming = list(scripts)
+        self._device = device
         self._turn = 0
         self.endings: dict[str, Ending] = {}
         self.failures: dict[str, BaseException] = {}
@@ -90,7 +91,7 @@ class ScriptedPack:
         here = [script for script in self._coming if script.arrives <= self._turn]
         self._coming = [script for script in self._coming if script not in here]
         self._turn += 1
-        return [script.context() for script in here]
+        return [script.context(self._device) for script in here]
 
     def ended(self, context: RunContext, ending: Ending) -> None:
         self._settle(self.endings, context, ending)
@@ -116,18 +117,22 @@ def build_task(context: RunContext) -> Task:
 
 
 def run_pack(
-    *scripts: Script, engine: Engine = "serial", width: int = 32, build: Callable[[RunContext], Task] = build_task
+    *scripts: Script,
+    engine: Engine = "serial",
+    width: int = 32,
+    build: Callable[[RunContext], Task] = build_task,
+    device: str = "cpu",
 ) -> ScriptedPack:
-    pack = ScriptedPack(*scripts)
-    train(pack, "cpu", engine, width, build)
+    pack = ScriptedPack(*scripts, device=device)
+    train(pack, device, engine, width, build)
     assert not pack._coming, "the pack ended before all had come"
     return pack
 
 
-def run_alone(run: RunSpec, directory: Path, **script: Any) -> Script:
+def run_alone(run: RunSpec, directory: Path, device: str = "cpu", **script: Any) -> Script:
     """Train one run as a pack of its own and return what it said."""
     alone = Script(run, directory, **script)
-    run_pack(alone, width=1)
+    run_pack(alone, width=1, device=device)
     return alone
 
 

@@ -70,7 +70,10 @@ def wrong_statistics(model: VmappedModel) -> None:
 @pytest.mark.parametrize("precision", ["float64", "float32", "bfloat16"])
 @pytest.mark.parametrize(
     ("spoil", "named"),
-    [(wrong_weight, "member 1 .* its (outputs|losses|gradients)"), (wrong_statistics, "member 1 .* its statistics")],
+    [
+        (wrong_weight, "member 1 .* its (outputs|losses|gradients)"),
+        (wrong_statistics, "member 1 .* its (statistics|outputs in evaluation)"),
+    ],
 )
 def test_a_member_that_is_not_as_alone_is_named(
     spoil: Callable[[VmappedModel], None], named: str, precision: Precision
@@ -97,7 +100,22 @@ class Swapping(VmappedModel):
         return super().forward(inputs, shared=shared)
 
 
-@pytest.mark.parametrize(("engine", "named"), [(Mixing, "its gradients"), (Swapping, "its (outputs|losses|gradients)")])
+class Confusing(VmappedModel):
+    """An engine whose members are evaluated in each other's place."""
+
+    def forward(self, inputs: Tensor, *, shared: bool) -> Tensor:
+        outputs = super().forward(inputs, shared=shared)
+        return outputs if self.shell.training else outputs.roll(1, dims=0)
+
+
+@pytest.mark.parametrize(
+    ("engine", "named"),
+    [
+        (Mixing, "its gradients"),
+        (Swapping, "its (outputs|losses|gradients)"),
+        (Confusing, "its outputs in evaluation"),
+    ],
+)
 def test_an_engine_that_mixes_members_is_found_out(engine: type[VmappedModel], named: str) -> None:
     models = nets()
     model = engine.stack(models, [member.generator() for member in MEMBERS])

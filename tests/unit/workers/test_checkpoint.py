@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from workers.runtime.checkpoint import Checkpoints, UnreadableCheckpoint
+from workers.runtime.checkpoint import Checkpoints, SaveBudget, UnreadableCheckpoint
 
 
 def test_a_checkpoint_is_replaced_whole_and_leaves_no_scraps(tmp_path: Path) -> None:
@@ -35,3 +35,16 @@ def test_a_checkpoint_of_another_version_is_set_aside_too(tmp_path: Path) -> Non
     with pytest.raises(UnreadableCheckpoint, match="another version"):
         checkpoints.load("cpu")
     assert (tmp_path / "checkpoint.unreadable").exists()
+
+
+def test_checkpoints_take_their_share_of_the_time_and_no_more() -> None:
+    now = 0.0
+    budget = SaveBudget(lambda: now)
+    assert budget.allows(members=32), "the first costs nothing yet"
+    with budget:
+        now += 0.5
+    now += 9.5
+    assert not budget.allows(members=1)
+    now += 1.0
+    assert budget.allows(members=1)
+    assert not budget.allows(members=2)

@@ -5,6 +5,7 @@ The engine is a stand-in that computes one member after the other, so that every
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from workers.objectives.task import Data, Task
 from workers.runtime import admission, cohort, evaluation
 from workers.runtime.engines import stack
 from workers.runtime.engines.base import NotStackable
+from workers.runtime.recorder import STEPS_PER_SYNC, Readback
 from workers.runtime.run_context import Ending, RunContext
 
 Stack = Callable[[Sequence[nn.Module], Sequence[torch.Generator]], Any]
@@ -138,6 +140,20 @@ def test_a_member_that_diverges_ends_alone_and_the_others_go_on_as_they_were(tmp
     assert [member.curves for member in members] == [alone[0], alone[3]]
 
 
+def test_what_is_read_back_every_few_steps_is_what_is_read_at_every_one(
+    tmp_path: Path, alone: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Readback, "on", lambda _device: Readback(STEPS_PER_SYNC))
+    members = [*scripts(tmp_path, 0), *scripts(tmp_path, 1, stop_after=11), *scripts(tmp_path, 2, 3, arrives=5)]
+    wild = Script(trial(9, num_steps=24, evaluate_every=24, params=sgd(1e300)), tmp_path / "wild")
+    pack = run_pack(*members, wild, engine="batched")
+    assert [members[0].curves, members[2].curves, members[3].curves] == [alone[0], alone[2], alone[3]]
+    assert list(members[1].curve("loss").items()) == list(alone[1]["loss"].items())[:11]
+    last = max(wild.curve("loss"))
+    assert pack.endings["tr_9"] == Ending("diverged", last, f"loss was {wild.curve('loss')[last]} at step {last}")
+    assert all(math.isfinite(value) for step, value in wild.curve("loss").items() if step < last)
+
+
 def test_a_member_that_cannot_be_built_fails_alone(tmp_path: Path, alone: list[Any]) -> None:
     members = scripts(tmp_path, 0, 1, 2, 3)
     members[1].directory.mkdir()
@@ -214,6 +230,8 @@ def test_a_task_with_a_loss_of_its_own_trains_one_by_one(tmp_path: Path, alone: 
     pack = run_pack(*members, engine="batched", build=own)
     assert "write losses()" in pack.evictions["tr_1"]
     assert members[0].curves["loss"] == pytest.approx(alone[0]["loss"], abs=1e-10)
+    late = scripts(tmp_path / "late", 0) + scripts(tmp_path / "late", 1, arrives=3)
+    assert run_pack(*late, engine="batched", build=own).evictions.keys() == {"tr_1"}
 
 
 class Tight(LoopedModel):

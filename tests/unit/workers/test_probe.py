@@ -13,6 +13,7 @@ from studies.contract.worker_protocol import RunSpec
 from tests.unit.workers.packs import Script, build_task, trial
 from workers.objectives.image_classification.task import ImageClassification
 from workers.objectives.task import Data
+from workers.runtime import admission
 from workers.runtime import probe as probing
 from workers.runtime.footprint import Footprint
 from workers.runtime.probe import measure
@@ -25,7 +26,7 @@ SHORT = 20
 
 
 def probed(run: RunSpec, directory: Path) -> RunProfile:
-    context = Script(run, directory).context()
+    context = Script(run, directory).context("cpu")
     return measure(context, build_task(context), "cpu", "a processor")
 
 
@@ -37,7 +38,7 @@ def ways(profile: RunProfile) -> list[tuple[str, int]]:
 def short(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> tuple[RunProfile, Script]:
     """The profile of a short run, and what the run said of itself meanwhile."""
     script = Script(trial(1, num_steps=SHORT), tmp_path_factory.mktemp("run"))
-    context = script.context()
+    context = script.context("cpu")
     return measure(context, build_task(context), "cpu", "a processor"), script
 
 
@@ -86,13 +87,21 @@ class SecretiveTask(ImageClassification):
 
 
 def test_what_cannot_be_stacked_is_refused_in_words(tmp_path: Path) -> None:
-    context = Script(trial(1, model="mlp", num_steps=SHORT), tmp_path).context()
+    context = Script(trial(1, model="mlp", num_steps=SHORT), tmp_path).context("cpu")
     task = SecretiveTask(context.run.objective.args.model_dump(), context.run.params, "cpu")  # type: ignore[union-attr]
     profile = measure(context, task, "cpu", "a processor")
     assert ways(profile) == [("serial", 1), ("batched", 4), ("vmap", 4)]
     assert all(timing.refused for timing in profile.timings[1:])
     assert (profile.engine, profile.width) == ("serial", 1)
     assert "cannot be fused: " in profile.note
+
+
+def test_other_results_than_alone_are_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "disagreement", lambda *_, **__: "member 1: outputs differ by 0.5")
+    monkeypatch.setattr(probing, "ratio", lambda *_: 1.0)  # as if every fused step cost no more than one alone
+    profile = probed(trial(1, model="mlp", num_steps=SHORT), tmp_path)
+    assert {timing.refused for timing in profile.timings[1:]} == {"member 1: outputs differ by 0.5"}
+    assert profile.engine == "serial"
 
 
 def test_out_of_memory_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from workers.objectives.image_classification.task import ImageClassification
-from workers.objectives.task import Task, batch_order
+from workers.objectives.task import Split, Task, batch_order
 
 
 def task(**params: float) -> Task:
@@ -78,9 +78,10 @@ def test_a_loss_of_its_own_needs_losses_that_say_the_same(kind: type[Task], stac
 def test_the_order_of_samples_follows_from_seed_and_update_alone(
     count: int, batch_size: int, seed: int, update: int
 ) -> None:
-    order = batch_order(count, batch_size, seed)
+    split = Split(torch.zeros(count, 1), torch.zeros(count, dtype=torch.long), nn.Identity())
+    order = batch_order(split, batch_size, seed)
     seen = [order(each).tolist() for each in range(update + 1)]
-    assert batch_order(count, batch_size, seed)(update).tolist() == seen[-1]
+    assert batch_order(split, batch_size, seed)(update).tolist() == seen[-1]
     size = min(batch_size, count)
     per_epoch = count // size
     epoch = [sample for batch in seen[:per_epoch] for sample in batch]

@@ -16,6 +16,7 @@ from workers.objectives.image_classification.models import build_model
 from workers.runtime.dropout import with_seeded_dropout
 from workers.runtime.engines import stack
 from workers.runtime.engines.base import NotStackable, StackedModel
+from workers.runtime.engines.vmapped import VmappedModel
 from workers.runtime.precision import arithmetic
 
 SAME_STREAM = (Member(seed=1), Member(seed=2, lr=0.03), Member(seed=3, lr=0.01))
@@ -220,6 +221,15 @@ def test_what_vmap_cannot_do_is_said_before_anything_changes(build: Callable[[],
         model.forward(torch.randn(BATCH, *SHAPE), shared=True)
     assert_same_state(model.state_dict(1), before, 0)
     assert all(torch.equal(a.get_state(), b) for a, b in zip(generators, states, strict=True))
+
+
+def test_each_form_of_batch_is_rehearsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsals = []
+    monkeypatch.setattr(VmappedModel, "_rehearse", lambda *_, **how: rehearsals.append(how) or ())
+    pack = packed("mlp", SAME_STREAM).train(3).select([2, 0]).train(1)
+    assert rehearsals == [{"shared": True}]
+    pack.join(packed("mlp", [Member(seed=9, stream=1)])).train(2)
+    assert rehearsals == [{"shared": True}, {"shared": False}]
 
 
 def test_running_out_of_memory_is_no_reason_against_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

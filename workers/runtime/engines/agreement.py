@@ -33,9 +33,9 @@ def disagreement(
     *,
     shared: bool,
 ) -> str | None:
-    """Compare outputs, losses, gradients and batch-norm statistics of a first step. It changes nothing: all is copied.
+    """Compare outputs, losses, gradients and batch-norm statistics of a first step, and an evaluation of its batch.
 
-    Under mixed precision it is also compared without, where less is hidden by rounding.
+    It changes nothing: all is copied. Under mixed precision it also compares without, where less hides in rounding.
 
     Args:
         stacked: the stack of `models`, as it was made of them.
@@ -70,15 +70,15 @@ class _Check:
         usual = tolerance(numbers, self.stacked.weights.device)
         for member, found in enumerate(self._together(numbers)):
             alone = self._alone(member, numbers)
-            name, apart = _largest(_differences(found, alone))
-            if apart <= usual:
-                continue
-            allowed = max(usual, NOISE_MARGIN * self._noise(member, alone, numbers)[name])
-            if apart > allowed:
-                return (
-                    f"the first step of member {member} is not what it is alone: its {name} differ by {apart:.2g} "
-                    f"of the largest of them, where rounding explains {allowed:.2g}"
-                )
+            unusual = {name: apart for name, apart in _differences(found, alone) if apart > usual}
+            explained = self._noise(member, alone, numbers) if unusual else {}
+            for name, apart in unusual.items():
+                allowed = max(usual, NOISE_MARGIN * explained[name])
+                if apart > allowed:
+                    return (
+                        f"the first step of member {member} is not what it is alone: its {name} differ by {apart:.2g} "
+                        f"of the largest of them, where rounding explains {allowed:.2g}"
+                    )
         return None
 
     def _together(self, numbers: Arithmetic) -> list[Figures]:
@@ -104,19 +104,17 @@ class _Check:
     def _first_step(
         self, model: StackedModel, members: Sequence[int], inputs: Tensor, numbers: Arithmetic
     ) -> list[Figures]:
-        """Return what a training step computes before the optimiser; statistics and generators of `model` move on."""
+        """Return what a training step computes before the optimiser, and an evaluation after it; `model` moves on."""
         model.train()
         with numbers.autocast(str(model.weights.device)):
             outputs = model.forward(inputs, shared=self.shared)
         losses = self.losses(outputs.to(numbers.dtype), members)
-        gradients = model.gradients(losses)
+        figures = {"outputs": outputs.detach(), "losses": losses.detach(), "gradients": model.gradients(losses)}
+        model.train(mode=False)
+        with numbers.autocast(str(model.weights.device)), torch.no_grad():
+            figures["outputs in evaluation"] = model.forward(inputs, shared=self.shared)
         return [
-            {
-                "outputs": outputs[place].detach(),
-                "losses": losses[place].detach(),
-                "gradients": gradients[place],
-                "statistics": _statistics(model, place),
-            }
+            {**{name: figure[place] for name, figure in figures.items()}, "statistics": _statistics(model, place)}
             for place in range(len(members))
         ]
 
@@ -151,7 +149,3 @@ def _differences(found: Figures, expected: Figures) -> Iterator[tuple[str, float
         apart = torch.where(same, 0.0, (here - there).abs()).max().item()
         largest = torch.where(there.isfinite(), there.abs(), 0.0).max().item()
         yield name, apart and (apart / largest if largest > 0 and math.isfinite(apart) else math.inf)
-
-
-def _largest(differences: Iterator[tuple[str, float]]) -> tuple[str, float]:
-    return max(differences, key=lambda difference: difference[1])

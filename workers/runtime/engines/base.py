@@ -89,6 +89,9 @@ class StackedModel(ABC):
         Args:
             inputs: [B, ...] where all members see one batch (`shared`), otherwise [K, B, ...].
             shared: the first layer is then one plain operator over all members' weights.
+
+        Raises:
+            NotStackable: as an engine may find out only now, before it changes anything.
         """
 
     @abstractmethod

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from workers.objectives.image_classification.models import GlobalMean
 from workers.runtime.dropout import SeededDropout
@@ -72,7 +72,7 @@ class Alone:
     def step(self, inputs: Tensor, targets: Tensor) -> Tensor:
         self.optimizer.zero_grad()
         outputs = self.outputs(inputs)
-        F.cross_entropy(outputs, targets).backward()
+        functional.cross_entropy(outputs, targets).backward()
         self.optimizer.step()
         return outputs.detach()
 
@@ -91,7 +91,7 @@ def stacked_step(
     """One step of plain gradient descent on targets [B] or [K, B]; returns the outputs."""
     outputs = stack.forward(inputs, shared=shared)
     losses = torch.stack(
-        [F.cross_entropy(own, targets if shared else targets[member]) for member, own in enumerate(outputs)]
+        [functional.cross_entropy(own, targets if shared else targets[member]) for member, own in enumerate(outputs)]
     )
     stack.weights.sub_(torch.tensor(rates, dtype=stack.weights.dtype)[:, None] * stack.gradients(losses))
     return outputs.detach()

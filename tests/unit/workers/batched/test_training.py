@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from tests.unit.workers.batched.nets import (
     Alone,
@@ -131,13 +131,24 @@ def test_a_member_that_is_not_a_number_leaves_the_others_bit_for_bit(build: Buil
 def test_a_loss_that_overflows_leaves_the_others_gradients_as_they_were() -> None:
     stack, _ = stack_and_alone(small_cnn, 3)
     inputs, targets = image_batches(1)[0]
-    losses = torch.stack([F.cross_entropy(own, targets) for own in stack.forward(inputs, shared=True)])
+    losses = torch.stack([functional.cross_entropy(own, targets) for own in stack.forward(inputs, shared=True)])
     expected = stack.gradients(losses)
-    losses = torch.stack([F.cross_entropy(own, targets) for own in stack.forward(inputs, shared=True)])
+    losses = torch.stack([functional.cross_entropy(own, targets) for own in stack.forward(inputs, shared=True)])
     gradients = stack.gradients(losses * torch.tensor([1, torch.inf, 1], dtype=torch.float64))
     assert gradients.shape == stack.weights.shape
     assert gradients.is_contiguous()
     assert torch.equal(gradients[[0, 2]], expected[[0, 2]])
+
+
+def test_a_stack_can_be_compiled() -> None:
+    stack, alone = stack_and_alone(mlp, 2)
+    inputs, targets = image_batches(1)[0]
+    stack.forward = torch.compile(stack.forward, backend="aot_eager")  # type: ignore[method-assign]
+    for _ in range(2):
+        stacked_step(stack, inputs, targets, RATES[:2], shared=True)
+        for run in alone:
+            run.step(inputs, targets)
+    assert distance(stack, [run.model for run in alone]) < 1e-10
 
 
 def test_the_callers_batch_is_never_written() -> None:

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812, the customary name
+from torch.nn import functional
 
 from workers.runtime.engines.base import NotStackable
-from workers.runtime.engines.batched import operators
+from workers.runtime.engines.batched import operators, shapes
 from workers.runtime.engines.batched.value import Form, Value
 
 Function = Callable[..., Any]
@@ -20,8 +20,8 @@ Function = Callable[..., Any]
 
 def elementwise(function: Callable[..., Tensor]) -> Function:
     def rule(features: Value, *settings: Any, **options: Any) -> Value:
-        if not is_shared([*settings, *options.values()]):
-            raise NotStackable("a setting that is a tensor of each member's own")
+        if any(isinstance(setting, Value) for setting in (*settings, *options.values())):
+            raise NotStackable("a setting that is a tensor")
         return features.like(function(features.tensor, *settings, **options))
 
     return rule
@@ -48,18 +48,10 @@ def layer_norm(
     return operators.layer_norm(features, normalized_shape, _tensor(weight), _tensor(bias), eps)
 
 
-def convolution(operator: Callable[..., Tensor]) -> Function:
-    def rule(
-        features: Value,
-        weight: Value,
-        bias: Value | None = None,
-        stride: operators.Size = 1,
-        padding: operators.Padding = 0,
-        dilation: operators.Size = 1,
-        groups: int = 1,
-    ) -> Value:
-        kernels = weight.tensor
-        return operators.convolution(operator, features, kernels, _tensor(bias), stride, padding, dilation, groups)
+def convolution(function: Callable[..., Tensor]) -> Function:
+    def rule(features: Value, weight: Value, bias: Value | None = None, *settings: Any, **options: Any) -> Value:
+        named = dict(zip(("stride", "padding", "dilation", "groups"), settings, strict=False)) | options
+        return operators.convolution(function, features, weight.tensor, _tensor(bias), **named)
 
     return rule
 
@@ -80,7 +72,7 @@ def attribute(features: Any, name: str) -> Any:
 
 
 def item(features: Any, index: Any) -> Any:
-    return operators.item(features, index) if isinstance(features, Value) else features[index]
+    return shapes.item(features, index) if isinstance(features, Value) else features[index]
 
 
 def unchanged(features: Value, *_: Any, **__: Any) -> Value:
@@ -92,11 +84,11 @@ def _tensor(parameter: Value | None) -> Tensor | None:
 
 
 def _softmax(features: Value, dim: int, _stacklevel: int = 3, dtype: torch.dtype | None = None) -> Value:
-    return operators.softmax(features, dim, dtype)
+    return shapes.softmax(features, dim, dtype)
 
 
 def _log_softmax(features: Value, dim: int, _stacklevel: int = 3, dtype: torch.dtype | None = None) -> Value:
-    return operators.log_softmax(features, dim, dtype)
+    return shapes.log_softmax(features, dim, dtype)
 
 
 _UNARY = (
@@ -118,18 +110,18 @@ _POOLING = {
 }
 
 _SHAPES: dict[str, Function] = {
-    "chunk": operators.chunk,
-    "flatten": operators.flatten,
+    "chunk": shapes.chunk,
+    "flatten": shapes.flatten,
     "log_softmax": _log_softmax,
     "matmul": operators.matmul,
-    "permute": operators.permute,
-    "reshape": operators.reshape,
+    "permute": shapes.permute,
+    "reshape": shapes.reshape,
     "softmax": _softmax,
-    "split": operators.split,
-    "squeeze": operators.squeeze,
-    "transpose": operators.transpose,
-    "unsqueeze": operators.unsqueeze,
-    **{name: partial(operators.reduction, getattr(torch, name)) for name in ("amax", "amin", "mean", "sum")},
+    "split": shapes.split,
+    "squeeze": shapes.squeeze,
+    "transpose": shapes.transpose,
+    "unsqueeze": shapes.unsqueeze,
+    **{name: partial(shapes.reduction, getattr(torch, name)) for name in ("amax", "amin", "mean", "sum")},
 }
 
 _BOTH: dict[str, Function] = {
@@ -140,22 +132,24 @@ _BOTH: dict[str, Function] = {
 
 FUNCTIONS: dict[Callable[..., Any], Function] = {
     **{getattr(torch, name): rule for name, rule in _BOTH.items()},
-    **{getattr(F, name): elementwise(getattr(F, name)) for name in _ACTIVATIONS},
-    **{getattr(F, name): per_channel(getattr(F, name), spatial) for name, spatial in _POOLING.items()},
+    **{getattr(functional, name): elementwise(getattr(functional, name)) for name in _ACTIVATIONS},
+    **{
+        getattr(functional, name): per_channel(getattr(functional, name), spatial) for name, spatial in _POOLING.items()
+    },
     **{
         getattr(operator, name): partial(operators.broadcast, getattr(operator, name))
         for name in ("add", "floordiv", "mod", "mul", "neg", "pow", "sub", "truediv")
     },
-    F.conv1d: convolution(F.conv1d),
-    F.conv2d: convolution(F.conv2d),
-    F.conv3d: convolution(F.conv3d),
-    F.layer_norm: layer_norm,
-    F.linear: linear,
-    F.log_softmax: _log_softmax,
-    F.softmax: _softmax,
+    functional.conv1d: convolution(functional.conv1d),
+    functional.conv2d: convolution(functional.conv2d),
+    functional.conv3d: convolution(functional.conv3d),
+    functional.layer_norm: layer_norm,
+    functional.linear: linear,
+    functional.log_softmax: _log_softmax,
+    functional.softmax: _softmax,
     operator.getitem: item,
     operator.matmul: operators.matmul,
-    torch.cat: operators.cat,
+    torch.cat: shapes.cat,
     getattr: attribute,
 }
 
@@ -163,9 +157,9 @@ METHODS: dict[str, Function] = {
     **_BOTH,
     "contiguous": unchanged,
     "dim": cast(Function, operator.attrgetter("ndim")),
-    "expand": operators.expand,
+    "expand": shapes.expand,
     "size": size,
-    "view": operators.reshape,
+    "view": shapes.reshape,
 }
 
 # What writes its first argument, and the same without writing.
@@ -187,7 +181,7 @@ IN_PLACE: dict[Callable[..., Any] | str, Callable[..., Any] | str] = {
 
 
 # Those that may be told to write their first argument.
-ACTIVATIONS = frozenset(getattr(F, name) for name in _ACTIVATIONS)
+ACTIVATIONS = frozenset(getattr(functional, name) for name in _ACTIVATIONS)
 
 
 def is_shared(argument: Any) -> bool:

@@ -12,26 +12,32 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812, the customary name
+from torch.nn import functional
 
 from workers.runtime.dropout import SeededDropout, keep_masks
 from workers.runtime.engines.base import NotStackable
-from workers.runtime.engines.batched import operators
+from workers.runtime.engines.batched import operators, shapes
 from workers.runtime.engines.batched.members import Layer, Members
-from workers.runtime.engines.batched.value import Form, Value, fold, stack
+from workers.runtime.engines.batched.value import Value, fold, stack
 
 Rule = Callable[[Layer, Members, Value], Value]
 
 
 def linear(layer: Layer, members: Members, features: Value) -> Value:
-    return operators.linear(features, layer.tensor(members, "weight"), layer.tensor(members, "bias"))
+    return operators.linear(features, layer.weight(members), layer.tensor(members, "bias"))
 
 
 def convolution(operator: Callable[..., Tensor], layer: Layer, members: Members, features: Value) -> Value:
     module = cast(nn.Conv2d, layer.module)  # or its siblings, which have the same settings
-    weight, bias = layer.tensor(members, "weight"), layer.tensor(members, "bias")
     return operators.convolution(
-        operator, features, weight, bias, module.stride, module.padding, module.dilation, module.groups
+        operator,
+        features,
+        layer.weight(members),
+        layer.tensor(members, "bias"),
+        stride=module.stride,
+        padding=module.padding,
+        dilation=module.dilation,
+        groups=module.groups,
     )
 
 
@@ -39,13 +45,13 @@ def batch_norm(layer: Layer, members: Members, features: Value) -> Value:
     """K*C channels are normalised like C of them; the running statistics [K, C] are written in place."""
     module = cast(nn.BatchNorm2d, layer.module)
     mean, variance = layer.tensor(members, "running_mean"), layer.tensor(members, "running_var")
-    normalised = F.batch_norm(
+    normalised = functional.batch_norm(
         features.folded(),
         _flat(mean),
         _flat(variance),
         _flat(layer.tensor(members, "weight")),
         _flat(layer.tensor(members, "bias")),
-        training=members.training or mean is None,
+        training=layer.training or mean is None,
         momentum=cast(float, module.momentum),
         eps=module.eps,
     )
@@ -56,7 +62,7 @@ def group_norm(layer: Layer, members: Members, features: Value) -> Value:
     module = cast(nn.GroupNorm, layer.module)
     weight, bias = _flat(layer.tensor(members, "weight")), _flat(layer.tensor(members, "bias"))
     groups = members.width * module.num_groups
-    return fold(F.group_norm(features.folded(), groups, weight, bias, module.eps), members.width)
+    return fold(functional.group_norm(features.folded(), groups, weight, bias, module.eps), members.width)
 
 
 def layer_norm(layer: Layer, members: Members, features: Value) -> Value:
@@ -68,10 +74,10 @@ def layer_norm(layer: Layer, members: Members, features: Value) -> Value:
 def embedding(layer: Layer, members: Members, indices: Value) -> Value:
     """K tables are one, in which member k's rows begin at k times the number of rows."""
     module = cast(nn.Embedding, layer.module)
-    table = cast(Tensor, layer.tensor(members, "weight"))
+    table = layer.weight(members)
     own = indices.stacked()
     first = torch.arange(members.width, device=own.device).mul_(module.num_embeddings)
-    rows = F.embedding(own + first.view(-1, *[1] * indices.ndim), table.flatten(0, 1))
+    rows = functional.embedding(own + first.view(-1, *[1] * indices.ndim), table.flatten(0, 1))
     if module.padding_idx is None:
         return stack(rows)
     # The padding's row takes part in the sum, but never learns.
@@ -81,34 +87,34 @@ def embedding(layer: Layer, members: Members, indices: Value) -> Value:
 def dropout(layer: Layer, members: Members, features: Value) -> Value:
     """Each member drops what its own generator says."""
     rate = cast(SeededDropout, layer.module).rate
-    if not members.training or rate == 0:
+    if not layer.training or rate == 0:
         return features
     apart = features.apart()
     masks = keep_masks(apart.tensor.movedim(apart.at, 0), rate, members.generators)
     return apart.together(apart.tensor * masks.movedim(0, apart.at))
 
 
-def elementwise(layer: Layer, members: Members, features: Value) -> Value:
+def elementwise(layer: Layer, _: Members, features: Value) -> Value:
     return features.map(layer.module.forward)
 
 
-def per_channel(spatial: int, layer: Layer, members: Members, features: Value) -> Value:
+def per_channel(spatial: int, layer: Layer, _: Members, features: Value) -> Value:
     return operators.per_channel(layer.module.forward, spatial, features)
 
 
-def softmax(function: Callable[[Value, int], Value], layer: Layer, members: Members, features: Value) -> Value:
+def softmax(function: Callable[[Value, int], Value], layer: Layer, _: Members, features: Value) -> Value:
     dim = cast(nn.Softmax, layer.module).dim
     if dim is None:
-        raise NotStackable(f"{layer.path} does not say along which dim: give it one")
+        raise NotStackable("it does not say along which dim: give it one")
     return function(features, dim)
 
 
-def flatten(layer: Layer, members: Members, features: Value) -> Value:
+def flatten(layer: Layer, _: Members, features: Value) -> Value:
     module = cast(nn.Flatten, layer.module)
-    return operators.flatten(features, module.start_dim, module.end_dim)
+    return shapes.flatten(features, module.start_dim, module.end_dim)
 
 
-def unchanged(layer: Layer, members: Members, features: Value) -> Value:
+def unchanged(_: Layer, __: Members, features: Value) -> Value:
     return features
 
 
@@ -133,17 +139,17 @@ _PER_CHANNEL: dict[type[nn.Module], int] = {
 
 RULES: dict[type[nn.Module], Rule] = {
     nn.Linear: linear,
-    nn.Conv1d: partial(convolution, F.conv1d),
-    nn.Conv2d: partial(convolution, F.conv2d),
-    nn.Conv3d: partial(convolution, F.conv3d),
+    nn.Conv1d: partial(convolution, functional.conv1d),
+    nn.Conv2d: partial(convolution, functional.conv2d),
+    nn.Conv3d: partial(convolution, functional.conv3d),
     nn.BatchNorm1d: batch_norm,
     nn.BatchNorm2d: batch_norm,
     nn.BatchNorm3d: batch_norm,
     nn.GroupNorm: group_norm,
     nn.LayerNorm: layer_norm,
     nn.Embedding: embedding,
-    nn.Softmax: partial(softmax, operators.softmax),
-    nn.LogSoftmax: partial(softmax, operators.log_softmax),
+    nn.Softmax: partial(softmax, shapes.softmax),
+    nn.LogSoftmax: partial(softmax, shapes.log_softmax),
     nn.Flatten: flatten,
     nn.Identity: unchanged,
     nn.Dropout: unchanged,
@@ -160,7 +166,7 @@ FRESH: frozenset[type[nn.Module]] = frozenset({
 })  # fmt: skip
 
 
-def obstacle(module: nn.Module, *, training: bool) -> str | None:
+def obstacle(module: nn.Module) -> str | None:
     """Say what keeps a module of a known type from being stacked, None where nothing does."""
     settings: dict[str, Any] = vars(module)
     match module:
@@ -170,6 +176,6 @@ def obstacle(module: nn.Module, *, training: bool) -> str | None:
             return f"convolution with padding_mode={module.padding_mode!r}"
         case nn.Embedding() if module.max_norm is not None or module.sparse or module.scale_grad_by_freq:
             return "embedding with max_norm, sparse or scale_grad_by_freq"
-        case nn.Dropout() if training and module.p > 0:
+        case nn.Dropout() if module.training and module.p > 0:
             return "dropout that draws from torch's own generator: use SeededDropout"
     return "pooling that returns indices" if settings.get("return_indices") else None

@@ -16,13 +16,11 @@ class Members:
         width: K.
         tensors: [K, *shape] of every parameter and buffer, under every path by which the model knows it.
         generators: what each member's dropout draws from.
-        training: rather than evaluation.
     """
 
     width: int
     tensors: dict[str, Tensor]
     generators: list[torch.Generator]
-    training: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +30,17 @@ class Layer:
     Attributes:
         module: what the model alone would call.
         path: its name in the model.
+        training: whether the layer trains; in a model that trains it need not, if the model says so.
     """
 
     module: nn.Module
     path: str
+    training: bool
 
     def tensor(self, members: Members, name: str) -> Tensor | None:
         """Return [K, *shape] of a parameter or buffer of this layer, None where it has none."""
-        return members.tensors.get(f"{self.path}.{name}" if self.path else name)
+        return members.tensors.get(f"{self.path}.{name}")
+
+    def weight(self, members: Members) -> Tensor:
+        """Return the weights [K, *shape] of a layer that cannot be without."""
+        return members.tensors[f"{self.path}.weight"]

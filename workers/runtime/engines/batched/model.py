@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from workers.runtime.engines.base import NotStackable, Slot, StackedModel, StateDict, layout
+from workers.runtime.engines.base import NotStackable, Slot, StackedModel, StateDict
+from workers.runtime.engines.batched.blueprint import Blueprint, all_tensors, anatomy
 from workers.runtime.engines.batched.members import Members
 from workers.runtime.engines.batched.program import Program
-from workers.runtime.engines.batched.trace import traced
 from workers.runtime.engines.batched.value import Form, Value, stack
-
-
-@dataclass(frozen=True)
-class Blueprint:
-    """What K models have in common; stacks made by `select` and `join` share it.
-
-    Attributes:
-        slots: layout of a row of weights.
-        homes: the first name of every parameter and buffer, by every name: tied ones have several.
-        keys: of the state dict, in order.
-        programs: by whether they train.
-    """
-
-    slots: tuple[Slot, ...]
-    homes: dict[str, str]
-    keys: tuple[str, ...]
-    programs: dict[bool, Program]
-
-    @classmethod
-    def of(cls, model: nn.Module) -> Blueprint:
-        """Read the plan off one model.
-
-        Raises:
-            NotStackable: no stacked form.
-        """
-        # Without the numbers: what remains are the layers' settings, which the rules look up.
-        shell = copy.deepcopy(model).to("meta")
-        programs = {training: traced(shell, training=training) for training in (True, False)}
-        return cls(layout(shell), _homes(shell), tuple(shell.state_dict()), programs)
 
 
 class BatchedModel(StackedModel):
@@ -69,11 +38,12 @@ class BatchedModel(StackedModel):
         ]
         own = buffers | dict(zip((slot.name for slot in self.slots), self._leaves, strict=True))
         tensors = {name: own[home] for name, home in blueprint.homes.items()}
-        self._members = Members(self.width, tensors, self.generators, training=True)
+        self._members = Members(self.width, tensors, self.generators)
+        self._training = True
 
     @classmethod
     def stack(cls, models: Sequence[nn.Module], generators: Sequence[torch.Generator]) -> Self:
-        if any(_anatomy(model) != _anatomy(models[0]) for model in models[1:]):
+        if any(anatomy(model) != anatomy(models[0]) for model in models[1:]):
             raise NotStackable("the models differ in more than their weights")
         blueprint = Blueprint.of(models[0])
         rows = [_row(model, blueprint.slots) for model in models]
@@ -82,19 +52,19 @@ class BatchedModel(StackedModel):
         return cls(blueprint, torch.stack(rows), stacked, generators)
 
     def train(self, *, mode: bool = True) -> None:
-        self._members.training = mode
+        self._training = mode
 
     def forward(self, inputs: Tensor, *, shared: bool) -> Tensor:
         self._lay_out()
-        program = self._blueprint.programs[self._members.training]
+        program = self._blueprint.programs[self._training]
         outputs = program.run(self._members, Value(inputs, Form.SHARED, self.width) if shared else stack(inputs))
-        if self._members.training:
-            self._count(program)
+        self._count(program)
         return outputs.stacked()
 
     # Compiled code must not write into the memory of leaves that it reads.
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _lay_out(self) -> None:
+        """Copy the weights to where the leaves are."""
         with torch.no_grad():
             torch.split_with_sizes_copy(self.weights, self._columns, 1, out=self._copies)
 
@@ -125,7 +95,7 @@ class BatchedModel(StackedModel):
 
     def _of(self, weights: Tensor, buffers: dict[str, Tensor], generators: list[torch.Generator]) -> Self:
         other = type(self)(self._blueprint, weights, buffers, generators)
-        other.train(mode=self._members.training)
+        other.train(mode=self._training)
         return other
 
     def _views(self, member: int) -> StateDict:
@@ -139,17 +109,6 @@ class BatchedModel(StackedModel):
         if program.norm_calls:
             counters = [self._members.tensors[name] for name in program.norm_calls]
             torch._foreach_add_(counters, list(program.norm_calls.values()))
-
-
-def _homes(model: nn.Module) -> dict[str, str]:
-    tensors = _all_tensors(model)
-    first: dict[int, str] = {}
-    return {name: first.setdefault(id(tensor), name) for name, tensor in tensors.items()}
-
-
-def _all_tensors(model: nn.Module) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = dict(model.named_parameters(remove_duplicate=False))
-    return tensors | dict(model.named_buffers(remove_duplicate=False))
 
 
 def _row(model: nn.Module, slots: Sequence[Slot]) -> Tensor:
@@ -166,15 +125,4 @@ def _row(model: nn.Module, slots: Sequence[Slot]) -> Tensor:
 
 def _constants(model: nn.Module) -> dict[str, Tensor]:
     """Return what is not trained: buffers and frozen parameters."""
-    return {name: tensor.detach() for name, tensor in _all_tensors(model).items() if not tensor.requires_grad}
-
-
-def _anatomy(model: nn.Module) -> list[Any]:
-    """Return what must agree between models for one program to compute them all: layers, settings and shapes."""
-    plain = (bool, int, float, str, tuple, type(None))
-    settings = [
-        (path, type(module), {name: value for name, value in vars(module).items() if isinstance(value, plain)})
-        for path, module in model.named_modules()
-    ]
-    shapes = [(name, tensor.shape, tensor.requires_grad) for name, tensor in _all_tensors(model).items()]
-    return [settings, shapes]
+    return {name: tensor.detach() for name, tensor in all_tensors(model).items() if not tensor.requires_grad}

@@ -24,13 +24,12 @@ _FRESH_FUNCTIONS = {operator.add, operator.mul, operator.sub, torch.add, torch.c
 
 
 class Nodes:
-    """The nodes of one model in one mode."""
+    """The nodes of one model, in the mode that it is in."""
 
-    def __init__(self, model: nn.Module, *, training: bool) -> None:
-        self._modules = dict(model.named_modules())
+    def __init__(self, model: nn.Module) -> None:
+        self._modules: dict[str, nn.Module] = dict(model.named_modules())
         self._tensors = {name for name, _ in model.named_parameters(remove_duplicate=False)}
         self._tensors |= {name for name, _ in model.named_buffers(remove_duplicate=False)}
-        self._training = training
 
     def module(self, node: fx.Node) -> nn.Module:
         return self._modules[str(node.target)]
@@ -78,13 +77,13 @@ class Nodes:
         rule = layers.RULES.get(type(module))
         if rule is None:
             return None
-        obstacle = layers.obstacle(module, training=self._training)
+        obstacle = layers.obstacle(module)
         if obstacle is not None:
             raise NotStackable(f"{self.title(node)}: {obstacle}")
         if self._writes(node) and not self._is_ours(cast(fx.Node, node.args[0])):
             module = copy.copy(module)
             module.inplace = False  # type: ignore[assignment]
-        return program.layer_step(rule, Layer(module, str(node.target)))
+        return program.layer_step(rule, Layer(module, str(node.target), module.training))
 
     def _random(self, node: fx.Node) -> Function | None:
         """Return the rule of a dropout that drops nothing."""
@@ -115,7 +114,9 @@ class Nodes:
         return node.target in _FRESH_FUNCTIONS
 
     def _is_ours(self, node: fx.Node) -> bool:
-        """Say whether a rule made the result, so that it may be written."""
+        """Say whether a rule made the result, and not as a view: autograd copies where a view is written."""
+        if node.op == "call_module" and isinstance(self.module(node), nn.Linear):
+            return False
         return self._is_fresh(node) or node.target in IN_PLACE
 
 

@@ -43,7 +43,7 @@ class Step:
         options = {name: read(environment) for name, read in self.options.items()}
         try:
             result = self.compute(members, *arguments, **options)
-        except NotStackable as fault:
+        except (NotStackable, TypeError) as fault:  # A rule may know fewer arguments than torch's own function.
             raise NotStackable(f"{self.name}: {fault}") from fault
         environment.append(result)
         for position in self.spent:
@@ -57,7 +57,7 @@ class Program:
     Attributes:
         steps: in order; step i's result is environment[i + 1], the input is environment[0].
         output: where the result is.
-        norm_calls: how often a forward pass counts each batch norm's batches, by the path of the counter.
+        norm_calls: how often a forward pass adds one to each batch norm's count of batches, by the path of the counter.
     """
 
     steps: tuple[Step, ...]
@@ -112,7 +112,7 @@ def reader(argument: Any, positions: dict[fx.Node, int]) -> Reader:
         case list() | tuple():
             return _sequence_reader(argument, positions)
         case _:
-            return lambda environment: argument
+            return lambda _: argument
 
 
 def _sequence_reader(arguments: Sequence[Any], positions: dict[fx.Node, int]) -> Reader:

@@ -45,7 +45,7 @@ def traced(model: nn.Module, *, training: bool) -> Program:
         raise NotStackable("a forward that returns other than one tensor")
     _refuse_idle_parameters(model, result)
     positions = {node: position for position, node in enumerate(body)}
-    nodes = Nodes(model, training=training)
+    nodes = Nodes(model)
     steps = tuple(_step(node, nodes, positions) for node in body[1:])
     return Program(steps, positions[result], _counters(body, nodes))
 
@@ -96,5 +96,8 @@ def _parameters(model: nn.Module, node: fx.Node) -> set[int]:
 
 def _counters(body: list[fx.Node], nodes: Nodes) -> Counter[str]:
     layers = [node for node in body if node.op == "call_module"]
-    tracking = [node for node in layers if getattr(nodes.module(node), "num_batches_tracked", None) is not None]
-    return Counter(f"{node.target}.num_batches_tracked" for node in tracking)
+    return Counter(f"{node.target}.num_batches_tracked" for node in layers if _counts(nodes.module(node)))
+
+
+def _counts(module: nn.Module) -> bool:
+    return module.training and getattr(module, "num_batches_tracked", None) is not None

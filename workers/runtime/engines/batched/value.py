@@ -10,6 +10,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from workers.runtime.engines.base import NotStackable
+
+Axis = Literal[0, 1]
+
 
 class Form(Enum):
     """How the tensor holds what K models alone would hold as tensors of one shape.
@@ -53,6 +57,11 @@ class Value:
     def ndim(self) -> int:
         return self.tensor.ndim - 1 if self.form is Form.STACKED else self.tensor.ndim
 
+    def expect(self, ndim: int) -> None:
+        """Raise NotStackable unless a member's tensor has so many axes."""
+        if self.ndim != ndim:
+            raise NotStackable(f"an input with {self.ndim} axes where {ndim} are expected, the batch among them")
+
     def stacked(self) -> Tensor:
         """Return [K, *shape], always a view."""
         match self.form:
@@ -86,7 +95,8 @@ class Value:
         return Value(function(self.tensor), self.form, self.width)
 
     def _unfolded(self) -> Tensor:
-        return self.tensor.unflatten(1, (self.width, -1))
+        batch, channels, *rest = self.tensor.shape
+        return self.tensor.view(batch, self.width, channels // self.width, *rest)
 
 
 @dataclass(slots=True)
@@ -94,7 +104,7 @@ class Apart:
     """A tensor whose axis `at` (0 or 1) counts the members; the other axes are those of one member's tensor."""
 
     tensor: Tensor
-    at: Literal[0, 1]
+    at: Axis
 
     def dim(self, dim: int) -> int:
         """Return where this axis (not negative) of a member's tensor lies here."""

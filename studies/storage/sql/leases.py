@@ -28,7 +28,8 @@ STAND_INS = 8
 @dataclass(frozen=True)
 class Held:
     """What a worker holds: its running attempts, classes that it has not yet heard of, by device, and its devices that
-    are cleared for runs that must be alone."""
+    are cleared for runs that must be alone.
+    """
 
     live: Collection[AttemptRecord]
     unheard: Mapping[str, Sequence[str]]

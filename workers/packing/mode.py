@@ -40,4 +40,14 @@ def unfused(profile: RunProfile, why: str = "as this worker was told") -> RunPro
     if is_serial(profile.engine):
         return profile
     note = f"one process a run, {why}"[:1000]
-    return profile.model_copy(update={"engine": best_serial(profile.timings), "width": 1, "note": note})
+    alone = {"engine": best_serial(profile.timings), "width": 1, "processes": None, "note": note}
+    return profile.model_copy(update=alone)
+
+
+def within(profile: RunProfile | None, capacity: int) -> RunProfile | None:
+    """Return the profile with no wider a pack than the device takes runs: memory is set aside for each member."""
+    if profile is None or is_serial(profile.engine) or profile.width <= capacity:
+        return profile
+    if capacity <= 1:
+        return unfused(profile, "since the device takes one run at a time")
+    return profile.model_copy(update={"width": capacity})

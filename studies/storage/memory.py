@@ -452,7 +452,7 @@ class MemoryStore:
         attempts = [item for item in self._tables.attempts.values() if item.worker_id == worker.id]
         own = [item for item in attempts if item.state is AttemptState.RUNNING or item.id in reported]
         labels = granting.labels((self._study(item.study_id).spec, self._trial(item.trial_id)) for item in own)
-        for profile in request.profiles:
+        for profile in leasing.own_profiles(request.profiles, worker):
             key = profile.run_class, profile.device_model
             before = self._tables.profiles.get(key, ("",))[0]
             self._tables.profiles[key] = (labels.get(profile.run_class) or before, profile, now)

@@ -257,6 +257,15 @@ def test_the_latest_word_on_a_class_counts_and_once_is_as_good_as_twice(store: S
     assert {item.profile for item in listed if item.label} == {late}
 
 
+@pytest.mark.parametrize("model", ["H200", "H100\x00", ""])
+def test_a_worker_says_nothing_of_devices_that_it_does_not_have(store: StudyStore, model: str) -> None:
+    study_id = running_study(store)
+    worker_id, name = _node(store), _class_of(store, study_id)
+    foreign = _profile(name).model_copy(update={"device_model": model})
+    store.sync(worker_id, SyncRequest(profiles=(foreign,)))
+    assert store.list_profiles() == []
+
+
 def test_devices_show_their_packs_while_their_worker_is_heard_of(store: StudyStore, advance: Advance) -> None:
     study_id = running_study(store, "a", "b")
     worker_id, name = _node(store), _class_of(store, study_id)

@@ -59,12 +59,13 @@ class Cohort:
     def __init__(
         self,
         recipe: Recipe,
-        engine: Engine,
         tasks: tuple[Task, ...],
-        pattern: nn.Module,
         model: StackedModel,
         optimizer: StackedOptimizer,
         scale: LossScale | None,
+        *,
+        engine: Engine,
+        pattern: nn.Module,
     ) -> None:
         self.recipe = recipe
         self.engine = engine
@@ -94,7 +95,7 @@ class Cohort:
         model = _stacked(engine, tasks, models, generators)
         scale = LossScale.create(len(models), recipe.device) if recipe.arithmetic.scaled else None
         optimizer = StackedOptimizer.create(recipe.optimizer, model)
-        return cls(recipe, engine, tuple(tasks), models[0], model, optimizer, scale)
+        return cls(recipe, tuple(tasks), model, optimizer, scale, engine=engine, pattern=models[0])
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -157,13 +158,12 @@ class Cohort:
         tasks = tuple(self.tasks[member] for member in members)
         scale = self._scale and self._scale.select(members)
         model, optimizer = self.model.select(members), self._optimizer.select(members)
-        return type(self)(self.recipe, self.engine, tasks, self._pattern, model, optimizer, scale)
+        return self._with(tasks, model, optimizer, scale)
 
     def join(self, other: Self) -> Self:
         scale = self._scale.join(other._scale) if self._scale and other._scale else None
         model, optimizer = self.model.join(other.model), self._optimizer.join(other._optimizer)
-        tasks = self.tasks + other.tasks
-        return type(self)(self.recipe, self.engine, tasks, self._pattern, model, optimizer, scale)
+        return self._with(self.tasks + other.tasks, model, optimizer, scale)
 
     def under(self, engine: Engine) -> Self:
         """Return these members, exactly as they stand, in the hands of another engine.
@@ -172,7 +172,18 @@ class Cohort:
             NotStackable: it cannot train them; they are as they were.
         """
         model = _stacked(engine, self.tasks, self.models(), self.model.generators)
-        return type(self)(self.recipe, engine, self.tasks, self._pattern, model, self._optimizer, self._scale)
+        return self._with(self.tasks, model, self._optimizer, self._scale, engine)
+
+    def _with(
+        self,
+        tasks: tuple[Task, ...],
+        model: StackedModel,
+        optimizer: StackedOptimizer,
+        scale: LossScale | None,
+        engine: Engine | None = None,
+    ) -> Self:
+        engine = engine or self.engine
+        return type(self)(self.recipe, tasks, model, optimizer, scale, engine=engine, pattern=self._pattern)
 
     def models(self) -> list[nn.Module]:
         """Return every member's model alone, to be looked at or copied."""

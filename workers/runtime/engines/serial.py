@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Self
@@ -54,9 +54,9 @@ class SerialModel(StackedModel):
     def forward(self, inputs: Tensor, *, shared: bool) -> Tensor:
         batches = [inputs] * self.width if shared else inputs.unbind()
         if not (self.modules[0].training and self._draws):
-            return torch.stack(list(map(self._outputs, self.modules, batches)))
+            return _stacked(map(self._outputs, self.modules, batches))
         before = [generator.get_state() for generator in self.generators]
-        outputs = torch.stack(list(map(self._drawn, self.modules, batches, self.generators)))
+        outputs = _stacked(map(self._drawn, self.modules, batches, self.generators))
         # Exchanging the generators costs microseconds: a model without randomness is spared them after its first step.
         self._draws = not all(map(torch.equal, before, [generator.get_state() for generator in self.generators]))
         return outputs
@@ -108,6 +108,12 @@ def _channels_last(images: Tensor) -> Tensor:
     _, channels, height, width = images.shape
     arranged = images.contiguous(memory_format=torch.channels_last)
     return arranged.as_strided(images.shape, (channels * height * width, 1, channels * width, channels))
+
+
+def _stacked(outputs: Iterable[Tensor]) -> Tensor:
+    """Return [K, ...] of K outputs; one alone is spared the kernel."""
+    first, *others = outputs
+    return torch.stack([first, *others]) if others else first[None]
 
 
 def _trainable(module: nn.Module) -> list[nn.Parameter]:

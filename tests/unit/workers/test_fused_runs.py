@@ -13,8 +13,6 @@ from studies.contract.worker_protocol import RunSpec
 from tests.unit.workers.packs import METRICS, Script, run_alone, run_pack, trial
 from workers.runtime.cohort import Cohort
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CLOSE = 1e-10
 
 

@@ -16,8 +16,6 @@ from workers.runtime.engines import stack
 from workers.runtime.engines.base import NotStackable
 from workers.runtime.engines.serial import SerialModel, drawing_from
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 MEMBER = Member(seed=3)
 
 

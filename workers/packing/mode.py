@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from studies.contract.packing import RunProfile
-from workers.packing.sizes import best_serial, is_serial
+from workers.packing.sizes import best_serial, fused_from, is_serial
 
 
 class Packing(StrEnum):
@@ -45,9 +45,12 @@ def unfused(profile: RunProfile, why: str = "as this worker was told") -> RunPro
 
 
 def within(profile: RunProfile | None, capacity: int) -> RunProfile | None:
-    """Return the profile with no wider a pack than the device takes runs: memory is set aside for each member."""
+    """Return the profile with no wider a pack than the device takes runs: memory is set aside for each member.
+
+    Where fusing so few does not pay, they are not fused.
+    """
     if profile is None or is_serial(profile.engine) or profile.width <= capacity:
         return profile
-    if capacity <= 1:
-        return unfused(profile, "since the device takes one run at a time")
+    if capacity < fused_from(profile):
+        return unfused(profile, "since the device takes too few at once for fusing to pay")
     return profile.model_copy(update={"width": capacity})

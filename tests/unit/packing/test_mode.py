@@ -56,6 +56,14 @@ def test_a_pack_is_no_wider_than_the_device_takes_runs(capacity: int, expected: 
     assert within(None, capacity) is None
 
 
+def test_what_does_not_pay_for_so_few_is_not_fused_for_them() -> None:
+    dear = FUSED.model_copy(update={"alone_rate": 40.0})  # A step of 16 takes as long as one each of 8 alone.
+    for capacity, engine in ((7, "serial_channels_last"), (8, "batched")):
+        profile = within(dear, capacity)
+        assert profile
+        assert profile.engine == engine
+
+
 def test_a_profile_that_is_not_fused_stays_as_it_is() -> None:
     serial = FUSED.model_copy(update={"engine": "serial", "width": 1})
     assert unfused(serial) == serial

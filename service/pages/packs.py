@@ -153,7 +153,12 @@ def _profile_row(view: ProfileView) -> ProfileRow:
     profile = view.profile
     fused = f", up to {profile.width} runs at once" if profile.width > 1 else ""
     side_by_side = f"at most {profile.processes} side by side" if profile.processes else ""
-    facts = (_memory_of(view), f"alone {speed(profile.alone_rate)}" if profile.alone_rate else "", side_by_side)
+    facts = (
+        _memory_of(view),
+        f"alone {speed(profile.alone_rate)}" if profile.alone_rate else "",
+        side_by_side,
+        profile.software,
+    )
     return ProfileRow(
         key=f"{profile.run_class.partition('/')[2]}-{profile.device_model}",
         about=view.label or profile.run_class,

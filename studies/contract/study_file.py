@@ -136,10 +136,15 @@ class Metric(Message):
 
 
 class Budget(Message):
-    """The most steps of one trial, and the most trials of the study (replicates included)."""
+    """The most steps of one trial, and the most trials of the study (replicates included).
+
+    ``unit`` says what the objective counts as a step: an optimiser update, or an epoch. Epochs are as long at every
+    batch size, so that only updates are rescaled with it (guide, stage 2: same number of epochs).
+    """
 
     steps: Steps = 600
     trials: Annotated[int, Field(ge=1, le=100_000)] = 60
+    unit: Literal["updates", "epochs"] = "updates"
 
 
 class Defaults(Message):

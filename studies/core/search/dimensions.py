@@ -16,8 +16,9 @@ Values = NDArray[np.float64]
 Scale = Literal["linear", "log", "complement"]
 """``complement`` is the scale of a momentum m: that of 1 / (1 - m), the updates over which it averages."""
 
-ZERO = 10.0
-"""On a log scale zero stands a factor of ten below the smallest value that is not zero."""
+NEXT_TO_ZERO, FAR_BELOW = 1e-1, 1e-5
+"""On a log scale zero stands a decade below the smallest listed value that is not zero, five below the top of a range:
+less of a weight decay than that does nothing."""
 
 TINY = 1e-9
 """Rounding errors of a logarithm are below this."""
@@ -46,7 +47,8 @@ class Numeric:
         """Return what stands for zero on a log scale."""
         if self.low > 0:
             return self.low
-        return min((value for value in (*self.values, self.high) if value > 0), default=1.0) / ZERO
+        positive = [value * NEXT_TO_ZERO for value in self.values if value > 0]
+        return min(positive, default=self.high * FAR_BELOW)
 
     def raw(self, values: ArrayLike) -> Values:
         """Return values on the dimension's own scale, unbounded."""

@@ -20,6 +20,8 @@ AXES: tuple[Axis, ...] = (
     Numeric("weight_decay", 1e-6, 1e-1, log=True),
 )
 
+GOOD_DEFAULTS: Params = {"lr": 0.01, "batch_size": 64, "momentum": 0.9, "weight_decay": 1e-6}
+
 BEST, DEPTH, NOISE = 0.95, 0.9, 0.002
 """Accuracy at the optimum, how far it falls away from it, and the deviation of one dev evaluation."""
 
@@ -34,7 +36,7 @@ class SyntheticTask:
 
     family = "synthetic"
     axes = AXES
-    good_defaults: Params = {"lr": 0.01, "batch_size": 64, "momentum": 0.9, "weight_decay": 1e-6}
+    good_defaults = GOOD_DEFAULTS
     forms: tuple[str, ...] = ()
 
     def __init__(self, index: int, epochs: int = 27) -> None:

@@ -39,17 +39,7 @@ class TableTask:
         self.name = self.family = str(self._meta["name"])
         self.epochs = int(self._meta["E"])
         self._schedules = {_label(*entry): index for index, entry in enumerate(self._meta["SCH"])}
-
-    @cached_property
-    def axes(self) -> tuple[Axis, ...]:
-        rates = self._meta["LR"]
-        return (
-            Numeric("lr", rates[0], rates[-1], log=True),
-            Ordinal("batch_size", tuple(self._meta["BS"])),
-            Ordinal("momentum", tuple(self._meta["MOM"])),
-            Ordinal("weight_decay", tuple(self._meta["WD"])),
-            Categorical(SCHEDULE, tuple(self._schedules)),
-        )
+        self.axes = _axes(self._meta, tuple(self._schedules))
 
     @cached_property
     def scale(self) -> Scale:
@@ -98,6 +88,16 @@ class TableTask:
             index = self._schedules[str(value)] if name == SCHEDULE else self._meta[key].index(value)
             row = row * len(self._meta[key]) + index
         return int(values["batch_size"]), row
+
+
+def _axes(meta: dict[str, Any], schedules: tuple[str, ...]) -> tuple[Axis, ...]:
+    return (
+        Numeric("lr", meta["LR"][0], meta["LR"][-1], log=True),
+        Ordinal("batch_size", tuple(meta["BS"])),
+        Ordinal("momentum", tuple(meta["MOM"])),
+        Ordinal("weight_decay", tuple(meta["WD"])),
+        Categorical(SCHEDULE, schedules),
+    )
 
 
 def _label(kind: str, start: float) -> str:

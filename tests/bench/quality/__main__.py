@@ -7,19 +7,27 @@ synthetic curves where the data is missing. Results are kept, so that a rerun co
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from tests.bench.quality.cache import Cache
-from tests.bench.quality.campaign import run_missing
+from tests.bench.quality.campaign import known, run_missing
 from tests.bench.quality.cases import Case, Grid
-from tests.bench.quality.methods import METHODS
+from tests.bench.quality.figure import svg
+from tests.bench.quality.methods import COMMON, METHODS
+from tests.bench.quality.printing import markdown
+from tests.bench.quality.report import Table, table
+from tests.bench.quality.standings import Results, Yardstick
 from tests.bench.quality.suite import Suite
+from tests.bench.quality.versions import fingerprint
 
 DATA = Path("../shared/data")
+SCALE_SOURCES = (*COMMON, "tests/bench/quality/optimum.py")
 OUT = Path("stagetune-data/bench-quality")
 
 
@@ -32,6 +40,29 @@ def main(words: Sequence[str] | None = None) -> None:
     cache, grid = Cache(asked.out / "cache"), _grid(asked, suite)
     if not asked.report_only:
         _run(grid.cases(), suite, cache, asked.processes, console)
+    found = Results(known(cache, grid.methods), _yardsticks(suite, cache))
+    _report([table(found, grid, where) for where in grid.conditions()], asked.out)
+
+
+def _report(tables: Sequence[Table], out: Path) -> None:
+    text = markdown(tables)
+    print(text)  # noqa: T201
+    (out / "report.md").write_text(text + "\n")
+    (out / "report.json").write_text(json.dumps([asdict(found) for found in tables], indent=1) + "\n")
+    alike = [each for each in tables if each.rows and each.conditions.slots == tables[0].conditions.slots]
+    drawn = [each for each in alike if each.conditions.defaults == tables[0].conditions.defaults]
+    if drawn:
+        (out / "report.svg").write_text(svg(drawn))
+
+
+def _yardsticks(suite: Suite, cache: Cache) -> Mapping[str, Yardstick]:
+    """Return what the tasks are measured by; to find the best known result takes a while and is kept."""
+    version, tasks = fingerprint(SCALE_SOURCES), suite.load()
+    scales = cache.scales(version)
+    missing = {name: task.scale for name, task in tasks.items() if name not in scales}
+    cache.keep_scales({**scales, **missing}, version)
+    known_scales = {**scales, **missing}
+    return {name: Yardstick(task.family, task.epochs, known_scales[name]) for name, task in tasks.items()}
 
 
 def _run(cases: Sequence[Case], suite: Suite, cache: Cache, processes: int, console: Console) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ EPOCHS = 52
 NAMES = {"learning_rate": "lr"}
 COLUMNS = ("batch_size", "lr", "momentum", "weight_decay", "num_layers", "max_units", "max_dropout")
 TIME, ACCURACY, CROSS_ENTROPY = 0, 1, 2
+
+MEMORY = 1_000
+"""Configurations of a task whose curves are kept: methods come back to them."""
 
 GOOD_DEFAULTS: Params = {
     "lr": 0.01,
@@ -72,6 +75,7 @@ class LcbenchTask:
         self._task = task
         self._surrogate = surrogate
         self._best_published = best_published
+        self._rows = lru_cache(MEMORY)(self._asked)
 
     @cached_property
     def scale(self) -> Scale:
@@ -79,7 +83,7 @@ class LcbenchTask:
         return Scale(max(found.best, self._best_published), found.median)
 
     def training(self, params: Params, seed: int) -> Training:
-        (rows,) = self._surrogate(self._task, self._matrix([params]))
+        rows = self._rows(self._row(params))
         accuracy, loss = np.clip(rows[:, ACCURACY] / 100, 0.0, 1.0), rows[:, CROSS_ENTROPY]
         return Training(accuracy, loss, max(1e-6, float(rows[-1, TIME]) / EPOCHS))
 
@@ -95,8 +99,15 @@ class LcbenchTask:
         return np.asarray(np.clip(accuracy.max(axis=1) / 100, 0.0, 1.0))
 
     def _matrix(self, points: list[Params]) -> NDArray[np.float32]:
+        return np.array([self._row(point) for point in points], np.float32)
+
+    def _row(self, point: Params) -> tuple[float, ...]:
         axes = {axis.name: axis for axis in self.axes}
-        return np.array([[clip(axes[name], point[name]) for name in COLUMNS] for point in points], np.float32)
+        return tuple(float(clip(axes[name], point[name])) for name in COLUMNS)
+
+    def _asked(self, row: tuple[float, ...]) -> NDArray[np.float64]:
+        """Return time, accuracy and cross entropy of one configuration, [52, 3]."""
+        return np.asarray(self._surrogate(self._task, np.array([row], np.float32))[0])
 
 
 def task_names(folder: Path) -> tuple[str, ...]:

@@ -1,0 +1,50 @@
+"""The course of a guided search's stage: end what is lost, ask for what the budget has room for, conclude."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from studies.contract.decision import Decision
+from studies.core.actions import Action, AddTrials, CloseStage, Fail, Proposal
+from studies.core.context import Context, StageT
+from studies.core.records import end_diverged, reasons
+from studies.core.search.budget import affordable, left
+from studies.core.search.standing import standing
+from studies.core.search.stopping import stop_hopeless
+
+
+def follow(
+    context: Context[StageT],
+    wanted: Callable[[Context[StageT]], Sequence[Proposal]],
+    conclude: Callable[[Context[StageT]], Decision],
+) -> tuple[Action, ...]:
+    """Return what the stage does now: stop, ask for trials, wait, or close; it fails with nothing to stand on."""
+    ended = end_diverged(context) or stop_hopeless(context)
+    if ended:
+        return ended
+    added = ask(context, wanted(context))
+    if added or context.in_flight:
+        return added
+    return close(context, conclude)
+
+
+def ask(context: Context[StageT], wanted: Sequence[Proposal]) -> tuple[Action, ...]:
+    """Return the action that adds what is missing and can be paid for."""
+    fresh = affordable(context.missing(wanted), left(context.snapshot, context.stage.kind))
+    return (AddTrials(context.stage.kind, fresh),) if fresh else ()
+
+
+def close(context: Context[StageT], conclude: Callable[[Context[StageT]], Decision]) -> tuple[Action, ...]:
+    if standing(context).order:
+        return (CloseStage(context.stage.kind, conclude(context)),)
+    return (Fail(nothing_finished(context)),)
+
+
+def nothing_finished(context: Context[StageT]) -> str:
+    """Say why the study cannot go on: no run has been finished that could be read."""
+    known = context.snapshot.trials
+    if not known:
+        why = "the budget has no room for a single full run. Raise budget.trials"
+    else:
+        why = f"no run of full length could be judged: {reasons(known)}. Mend what failed, or try smaller rates"
+    return f"{context.stage.kind} has nothing to go on from: {why}, then submit the study again."

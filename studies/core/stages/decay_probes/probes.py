@@ -1,0 +1,54 @@
+"""The probes: every form of decay, from just before the dev peak of the best run so far on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from studies.contract.study_file import DecayProbes
+from studies.core import curves, schedules
+from studies.core.actions import Proposal
+from studies.core.context import Context
+from studies.core.judging import Contender
+from studies.core.search.lengths import full_length
+from studies.core.search.space import Configuration, decay, starting_params
+from studies.core.search.standing import standing_before
+from studies.core.search.starting import proposal
+
+
+def probes(context: Context[DecayProbes]) -> Sequence[Proposal]:
+    """Return one full run for every form of decay."""
+    before = standing_before(context).order
+    best = before[0] if before else None
+    base = _base(context, best)
+    start = late_start(context, best)
+    return [
+        proposal(
+            context,
+            f"{form}/start={start:g}",
+            Configuration(base.params, decay(form, start, base.num_steps), base.num_steps),
+            f"{form.capitalize()} decay from just before the dev peak (guide, section 7: late decays, early).",
+        )
+        for form in context.stage.forms
+    ]
+
+
+def _base(context: Context[DecayProbes], best: Contender | None) -> Configuration:
+    if best is not None:
+        return Configuration(best.params, best.schedule, best.num_steps)
+    params = starting_params(context.spec)
+    return Configuration(params, schedules.constant(), full_length(context.spec, params))
+
+
+def late_start(context: Context[DecayProbes], best: Contender | None) -> float:
+    """Return the share of the run at which the decay starts: of the allowed ones the nearest to 0.9x the dev peak."""
+    step, length = peak_step(context, best), best.num_steps if best else 1
+    wanted = curves.decay_start(step) / length if best else curves.decay_start(100) / 100
+    return min(context.stage.starts, key=lambda share: abs(share - wanted))
+
+
+def peak_step(context: Context[DecayProbes], best: Contender | None) -> int:
+    """Return the step of the best run's dev peak, its last where the metric is missing."""
+    if best is None:
+        return 0
+    step, _ = curves.peak(best.best_trial.curve(context.spec.metric.name), maximize=context.maximize)
+    return step or best.num_steps

@@ -68,6 +68,7 @@ class LcbenchTask:
     epochs = EPOCHS
     good_defaults = GOOD_DEFAULTS
     forms: tuple[str, ...] = ()
+    starts: tuple[float, ...] = ()
 
     def __init__(self, task: str, axes: tuple[Axis, ...], surrogate: Surrogate, best_published: float) -> None:
         self.name = f"lcbench-{task}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from studies.contract.base import Params
+from studies.contract.study_file import StudySpec
 from tests.bench.quality import specs
 from tests.bench.quality.cases import Case, Traits
 from tests.bench.quality.ledger import Ledger, Trajectory
@@ -56,16 +58,19 @@ def _peer(name: str, *, enqueue: bool) -> Method:
     return Method(build, Traits(uses_defaults=enqueue, knows_budget=False), (*COMMON, f"{BENCH}/peers.py"))
 
 
-def _guide(task: Task, case: Case, ledger: Ledger) -> Search:
-    defaults = defaults_of(task, case.defaults, case.seed)
-    spec = specs.guide(task, case.budget, defaults, case.seed)
-    return StudySearch(spec, task, ledger, defaults)
+def _own(study_file: Callable[[Task, int, Params, int], StudySpec]) -> Method:
+    def build(task: Task, case: Case, ledger: Ledger) -> Search:
+        defaults = defaults_of(task, case.defaults, case.seed)
+        return StudySearch(study_file(task, case.budget, defaults, case.seed), task, ledger, defaults)
+
+    return Method(build, Traits(uses_defaults=True, knows_budget=True), (*COMMON, *OWN))
 
 
 METHODS: Mapping[str, Method] = {
     **{name: _peer(name, enqueue=False) for name in PEERS},
     **{name + ENQUEUED: _peer(name, enqueue=True) for name in PEERS},
-    "guide": Method(_guide, Traits(uses_defaults=True, knows_budget=True), (*COMMON, *OWN)),
+    "guide": _own(specs.guide),
+    "guided_search": _own(specs.guided_search),
 }
 
 

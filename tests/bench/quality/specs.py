@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from studies.contract.base import Params
-from studies.contract.study_file import StudySpec
-from tests.bench.quality.axes import Numeric, Ordinal
-from tests.bench.quality.task import Task
+from studies.contract.search_space import STANDARD
+from studies.contract.study_file import STAGE_ORDERS, StudySpec
+from tests.bench.quality.axes import Axis, Numeric, Ordinal
+from tests.bench.quality.task import SCHEDULE, Task
 
 DECADES = (1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001)
 """The guide's coarse grid (stage 1)."""
@@ -27,6 +28,32 @@ def guide(task: Task, budget: int, defaults: Params, seed: int) -> StudySpec:
     if task.forms:
         stages.append({"kind": "decay_schedule", "forms": list(task.forms)})
     return StudySpec.model_validate({**_common(task, budget, defaults, seed), "strategy": "guide", "stages": stages})
+
+
+def guided_search(task: Task, budget: int, defaults: Params, seed: int) -> StudySpec:
+    """Return the default strategy: the task's own ranges, and decay probes where the schedule is to be chosen."""
+    ranges = {axis.name: _range(axis, defaults) for axis in task.axes if axis.name != SCHEDULE}
+    stages: list[dict[str, Any]] = [{"kind": kind} for kind in STAGE_ORDERS["guided_search"]]
+    if task.forms:
+        stages[1] |= {"forms": list(task.forms), "starts": list(task.starts)}
+    else:
+        del stages[1]
+    strategy = {"strategy": "guided_search", "space": ranges, "stages": stages}
+    return StudySpec.model_validate({**_common(task, budget, defaults, seed), **strategy})
+
+
+def _range(axis: Axis, defaults: Params) -> dict[str, Any]:
+    """Return an axis as the study file writes it; the standard hyperparameters start at the study's defaults."""
+    start = {} if axis.name in STANDARD else {"default": defaults[axis.name]}
+    if isinstance(axis, Numeric):
+        return {
+            "kind": "int" if axis.integer else "float",
+            "low": axis.low,
+            "high": axis.high,
+            "log": axis.log,
+            **start,
+        }
+    return {"kind": "choice", "values": list(axis.choices), **start}
 
 
 def rates(task: Task) -> list[float]:
@@ -49,8 +76,9 @@ def _common(task: Task, budget: int, defaults: Params, seed: int) -> dict[str, A
     return {
         "name": task.name,
         "objective": {"kind": "function", "target": "train.py:train"},
-        "budget": {"steps": task.epochs, "trials": budget, "unit": "epochs"},
+        "budget": {"steps": task.epochs, "trials": budget},
         "evaluate_every": 1,
-        "defaults": {name: defaults[name] for name in ("batch_size", "momentum", "weight_decay")},
+        "hold": "steps",
+        "defaults": {name: defaults[name] for name in STANDARD},
         "seed": seed,
     }

@@ -38,6 +38,7 @@ class SyntheticTask:
     axes = AXES
     good_defaults = GOOD_DEFAULTS
     forms: tuple[str, ...] = ()
+    starts: tuple[float, ...] = ()
 
     def __init__(self, index: int, epochs: int = 27) -> None:
         random = np.random.default_rng([index, 0x5E7])

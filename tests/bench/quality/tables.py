@@ -39,6 +39,7 @@ class TableTask:
         self.name = self.family = str(self._meta["name"])
         self.epochs = int(self._meta["E"])
         self._schedules = {_label(*entry): index for index, entry in enumerate(self._meta["SCH"])}
+        self.starts = tuple(sorted({start for kind, start in self._meta["SCH"] if kind != "none"}))
         self.axes = _axes(self._meta, tuple(self._schedules))
 
     @cached_property

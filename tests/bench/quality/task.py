@@ -57,6 +57,7 @@ class Task(Protocol):
         axes: what is searched.
         good_defaults: what a practitioner would begin with: a value for every axis.
         forms: the decay forms that a schedule may have; empty where the schedule is not to be chosen.
+        starts: the shares of a full training at which a decay may begin.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Task(Protocol):
     axes: tuple[Axis, ...]
     good_defaults: Params
     forms: tuple[str, ...]
+    starts: tuple[float, ...]
 
     @property
     def scale(self) -> Scale: ...

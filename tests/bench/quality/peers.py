@@ -63,7 +63,10 @@ class PeerSearch:
         pruner = peer.pruner(task.epochs) if peer.pruner else NopPruner()
         with _quiet():
             sampler = peer.sampler(seed, slots)
-            self._study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
+            # Hyperband hands out its brackets by the study's name, which is random unless it is given.
+            self._study = optuna.create_study(
+                study_name=f"{task.name}-{seed}", direction="maximize", sampler=sampler, pruner=pruner
+            )
         if enqueued is not None:
             self._study.enqueue_trial({axis.name: _told(axis, enqueued[axis.name]) for axis in task.axes})
         self._trials: dict[int, optuna.trial.Trial] = {}

@@ -51,7 +51,7 @@ def simulate(search: Search, ledger: Ledger, slots: int) -> None:
     clock: list[tuple[float, int, Run]] = []
     now = 0.0
     while ledger.left > 0:
-        while len(clock) < min(slots, ledger.left) and (fresh := search.next()):
+        while len(clock) < slots and (fresh := search.next()):
             heapq.heappush(clock, (now + fresh.training.epoch_time, fresh.number, fresh))
         if not clock:
             return

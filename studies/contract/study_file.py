@@ -162,14 +162,10 @@ class Budget(Message):
 
     A guided search counts in steps consumed: ``steps`` is the length of a full run, and the whole study never takes
     more than ``steps`` times ``trials`` steps. A run that is stopped costs what it ran, so there can be more trials.
-
-    ``unit`` says what the objective counts as a step: an optimiser update, or an epoch. Epochs are as long at every
-    batch size, so that only updates are rescaled with it (guide, stage 2: same number of epochs).
     """
 
     steps: Steps = 600
     trials: Annotated[int, Field(ge=1, le=100_000)] = 60
-    unit: Literal["updates", "epochs"] = "updates"
 
 
 class Defaults(Message):
@@ -370,7 +366,9 @@ class StudySpec(Message):
     """A study as submitted, with every default filled in.
 
     ``strategy`` left out is ``guide`` where the stages are the guide's, ``guided_search`` otherwise. ``space`` is for a
-    guided search: ranges that replace or extend the built-in ones.
+    guided search: ranges that replace or extend the built-in ones. ``hold`` is what a change of the batch size leaves
+    as it is. With ``epochs`` a run at a larger batch takes fewer steps than ``budget.steps``, so that
+    it sees as many samples as one at the default batch size; with ``steps`` every full run takes ``budget.steps``.
 
     ``evaluate_every`` left out is 50 steps, or the budget's steps where those are fewer. ``precision`` is that of
     builtin objectives: ``bfloat16`` and ``float16`` are mixed precision, weights and loss staying float32, the latter
@@ -412,6 +410,7 @@ class StudySpec(Message):
     evaluate_every: Steps = Field(default_factory=_default_evaluate_every)
     defaults: Defaults = Defaults()
     space: SearchRanges = Field(default_factory=dict)
+    hold: Literal["epochs", "steps"] = "epochs"
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = Field(default_factory=_stages_of)
     gates: Literal["auto", "approve"] = "auto"
 

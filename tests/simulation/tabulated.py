@@ -1,7 +1,7 @@
 """How a study of a tabulated task is made: real training curves in a table, one evaluation an epoch.
 
-The table's epochs are the study's steps. What the table has no values for is fixed by a choice of one; a schedule
-that cannot be chosen by leaving out the decay probes.
+The table's epochs are the study's steps, so `hold` is ``steps``: a full run takes all epochs at any batch size. What
+the table has no values for is fixed by a choice of one, a schedule that cannot be chosen by leaving out the probes.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ def tabulated_study(
             "name": "tabulated",
             "objective": {"kind": "function", "target": "table.py:train"},
             "metric": dict(metric or {"name": "dev_accuracy"}),
-            "budget": {"steps": epochs, "trials": trials, "unit": "epochs"},
+            "budget": {"steps": epochs, "trials": trials},
             "evaluate_every": 1,
+            "hold": "steps",
             "seed": seed,
             "defaults": dict(defaults),
             "space": dict(space),

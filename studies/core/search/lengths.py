@@ -16,7 +16,7 @@ RUNGS = 3
 def full_length(spec: StudySpec, params: Params) -> int:
     """Return the steps of a full run: as many epochs as at the default batch size, as far as the budget's steps allow."""
     cap = spec.budget.steps
-    if spec.budget.unit == "epochs":
+    if spec.hold == "steps":
         return cap
     length = equal_epochs_steps(cap, spec.defaults.batch_size, int(params["batch_size"]), cap)
     return whole_evaluations(spec, length, cap)

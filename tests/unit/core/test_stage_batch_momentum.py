@@ -74,9 +74,9 @@ def test_runs_see_equal_epochs_and_the_record_says_where_the_budget_caps_them() 
     assert any("caps the runs with small batches" in warning for warning in simulation.decision(KIND).warnings)
 
 
-def test_epochs_as_steps_are_as_many_at_every_batch_size() -> None:
+def test_equal_steps_hold_at_every_batch_size_where_the_study_says_so() -> None:
     stage = {**BATCH, "batch_sizes": [32, 64, 128], "momenta": [0.9]}
-    spec = study(stage, budget={"steps": 120, "trials": 60, "unit": "epochs"})
+    spec = study(stage, hold="steps")
     trials = Simulation(spec, scored(closeness(64, 0.9))).run().snapshot.trials
     assert {trial.params["batch_size"] for trial in trials} == {32, 64, 128}
     assert {trial.num_steps for trial in trials} == {120}

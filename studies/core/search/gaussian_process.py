@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
-MAX_FITTED = 120
+MAX_FITTED = 100
 """Observations that lengths are fitted to, at most: they decide little about a length beyond that."""
 
-ITERATIONS = 60
+ITERATIONS = 40
 FIRST_STEP, MIN_STEP, MAX_STEP = 0.2, 1e-3, 0.7
 FASTER, SLOWER = 1.2, 0.5
 """Rprop's published constants, and steps in the logarithm of a hyperparameter."""

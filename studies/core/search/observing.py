@@ -11,15 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from studies.contract.schedule import Schedule
 from studies.contract.states import TrialState
 from studies.core.context import Context, StageT
-from studies.core.judging import Measure
 from studies.core.search.budget import reached
 from studies.core.search.dimensions import Values
+from studies.core.search.gains import later_gains
 from studies.core.search.lengths import full_length
 from studies.core.search.space import SearchSpace
-from studies.core.search.standing import finished, is_full, read_at, reader
+from studies.core.search.standing import finished, is_full, reader
 from studies.core.snapshot import Trial
+
+
+SPREAD = 0.0
 
 
 @dataclass(frozen=True)
@@ -39,17 +43,17 @@ class Observations:
 
 def observe(context: Context[StageT], space: SearchSpace) -> Observations:
     """Return all that the study's runs say about the space."""
-    read, done = reader(context), finished(context)
-    seen = [(trial, _value(context, trial, read, done)) for trial in context.snapshot.trials]
-    known = [(trial, value) for trial, value in seen if value is not None]
-    worst = min((value for _, (value, _) in known), default=0.0)
-    lost = [(trial, (worst, 0.0)) for trial in context.snapshot.trials if trial.state is TrialState.DIVERGED]
-    pending = [trial for trial in context.snapshot.trials if not trial.state.ended]
+    trials = context.snapshot.trials
+    known = _values(context)
+    worst = min((value for value, _ in known.values()), default=0.0)
+    lost = {trial.id: (worst, 0.0) for trial in trials if trial.state is TrialState.DIVERGED}
+    told = {**known, **lost}
+    seen = [trial for trial in trials if trial.id in told]
     return Observations(
-        points=_points(context, space, [trial for trial, _ in known + lost]),
-        values=np.array([value for _, (value, _) in known + lost]),
-        spread=np.array([spread for _, (_, spread) in known + lost]),
-        pending=_points(context, space, pending),
+        points=_points(context, space, seen),
+        values=np.array([told[trial.id][0] for trial in seen]),
+        spread=np.array([told[trial.id][1] for trial in seen]),
+        pending=_points(context, space, [trial for trial in trials if not trial.state.ended]),
     )
 
 
@@ -58,28 +62,30 @@ def _points(context: Context[StageT], space: SearchSpace, trials: Sequence[Trial
     return np.array(rows).reshape(len(rows), len(space))
 
 
-def _value(context: Context[StageT], trial: Trial, read: Measure, done: Sequence[Trial]) -> tuple[float, float] | None:
-    """Return the value of a run at its full length and how unsure that is; None where it says nothing."""
-    if trial.state not in (TrialState.COMPLETED, TrialState.PRUNED):
-        return None
-    reading = read(trial)
-    if reading is None:
-        return None
-    if is_full(context, trial):
-        return reading.value, 0.0
-    gains = later_gains(trial, done, read)
-    if not gains:
-        return reading.value, 0.0
-    return reading.value + float(np.median(gains)), float(np.var(gains))
+def _values(context: Context[StageT]) -> dict[str, tuple[float, float]]:
+    """Return by trial the value of a run at its full length, and the variance of what is only expected of it."""
+    read, expected = reader(context), _Expected(context)
+    ended = [t for t in context.snapshot.trials if t.state in (TrialState.COMPLETED, TrialState.PRUNED)]
+    readings = ((trial, read(trial)) for trial in ended)
+    return {trial.id: expected(trial, reading.value) for trial, reading in readings if reading is not None}
 
 
-def later_gains(trial: Trial, done: Sequence[Trial], read: Measure) -> list[float]:
-    """Return what finished runs gained beyond the step that a run has reached: of its own schedule, or of any."""
-    step = reached(trial)
-    alike = [other for other in done if other.schedule == trial.schedule] or done
-    return [gain for other in alike if (gain := _gain(other, step, read)) is not None]
+class _Expected:
+    """Adds to a stopped run's value the median later gain of the finished runs of its schedule, or of any."""
 
+    def __init__(self, context: Context[StageT]) -> None:
+        self._context = context
+        self._read, self._done = reader(context), finished(context)
+        self._known: dict[tuple[Schedule, int], list[float]] = {}
 
-def _gain(other: Trial, step: int, read: Measure) -> float | None:
-    before, after = read_at(other, step, read), read(other)
-    return after.value - before.value if before and after else None
+    def __call__(self, trial: Trial, value: float) -> tuple[float, float]:
+        if is_full(self._context, trial):
+            return value, 0.0
+        gains = self._gains(trial.schedule, reached(trial))
+        return (value + float(np.median(gains)), SPREAD * float(np.var(gains))) if gains else (value, 0.0)
+
+    def _gains(self, schedule: Schedule, step: int) -> list[float]:
+        if (schedule, step) not in self._known:
+            alike = [trial for trial in self._done if trial.schedule == schedule] or self._done
+            self._known[schedule, step] = later_gains(alike, step, self._read)
+        return self._known[schedule, step]

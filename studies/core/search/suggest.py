@@ -20,14 +20,17 @@ from studies.core.search.space import SearchSpace
 MAX_OBSERVATIONS = 400
 """Observations that the model rests on at most: the best half and the latest half."""
 
+FAR = -6.0
+"""Standard deviations below the target from which on an asymptote is exact enough."""
+
 EVERYWHERE, NEARBY = 1_000, 600
 """Candidates all over the space, and around the best points known."""
 
 CENTRES = 4
 RADII = (0.03, 0.1, 0.25)
-FLOOR = 2.0
-"""Values further below the median than this many times its distance to the best are drawn up to there: how bad a
-bad point is says nothing about where the best ones are, but would rule the model."""
+FLOOR = 0.25
+"""The worst quarter of the values are drawn up to its edge: how bad a bad point is says nothing about where the best
+ones are, but would rule the model."""
 
 
 def suggest(space: SearchSpace, seen: Observations, count: int, seed: int) -> list[Values]:
@@ -67,8 +70,7 @@ def _kept(values: Values, most: int) -> Values:
 def _standardised(seen: Observations, kept: Values) -> tuple[Values, Values]:
     """Return values of mean zero and variance one, and the extra noise of each in the same unit."""
     values = seen.values[kept]
-    median, best = float(np.median(values)), float(np.max(values))
-    drawn = np.maximum(values, median - FLOOR * (best - median))
+    drawn = np.maximum(values, np.quantile(values, FLOOR))
     scale = float(np.std(drawn)) or 1.0
     return (drawn - np.mean(drawn)) / scale, seen.spread[kept] / scale**2
 
@@ -141,12 +143,18 @@ def log_expected_improvement(model: GaussianProcess, features: Values, target: f
     """Return the logarithm of the expected improvement on `target`, shape [m]; it tells far points apart as well."""
     mean, deviation = model.predict(features)
     z = (mean - target) / deviation
-    return np.asarray(np.log(deviation) + np.array([_log_h(each) for each in z]))
+    return np.asarray(np.log(deviation) + _log_h(z))
 
 
-def _log_h(z: float) -> float:
-    """Return log(phi(z) + z Phi(z)), by its asymptote where that would underflow (Ament et al., 2023)."""
-    density = -0.5 * z * z - 0.5 * math.log(2 * math.pi)
-    if z < -10.0:
-        return density - 2.0 * math.log(-z)
-    return math.log(math.exp(density) + z * 0.5 * math.erfc(-z / math.sqrt(2.0)))
+def _log_h(z: Values) -> Values:
+    """Return log(phi(z) + z Phi(z)); far below zero by its asymptote, phi(z) / z^2 (Ament et al., 2023)."""
+    near = np.maximum(z, FAR)
+    density = np.exp(-0.5 * near**2) / math.sqrt(2 * math.pi)
+    exact = np.log(density + near * _normal(near))
+    far = -0.5 * z**2 - 0.5 * math.log(2 * math.pi) - 2 * np.log(np.maximum(-z, 1.0))
+    return np.where(z > FAR, exact, far)
+
+
+def _normal(z: Values) -> Values:
+    """Return the normal distribution function."""
+    return np.array([0.5 * math.erfc(each) for each in -z / math.sqrt(2.0)])

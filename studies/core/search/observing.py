@@ -23,21 +23,17 @@ from studies.core.search.standing import finished, is_full, reader
 from studies.core.snapshot import Trial
 
 
-SPREAD = 0.0
-
-
 @dataclass(frozen=True)
 class Observations:
     """Points of the space, shape [n, d], with values [n], higher is better.
 
     Attributes:
-        spread: variance of each value beyond that of a finished run, in the square of the values' unit, shape [n].
+        points, values: of runs that have ended.
         pending: points whose runs are under way, shape [p, d].
     """
 
     points: Values
     values: Values
-    spread: Values
     pending: Values
 
 
@@ -45,14 +41,12 @@ def observe(context: Context[StageT], space: SearchSpace) -> Observations:
     """Return all that the study's runs say about the space."""
     trials = context.snapshot.trials
     known = _values(context)
-    worst = min((value for value, _ in known.values()), default=0.0)
-    lost = {trial.id: (worst, 0.0) for trial in trials if trial.state is TrialState.DIVERGED}
-    told = {**known, **lost}
+    worst = min(known.values(), default=0.0)
+    told = {**known, **{trial.id: worst for trial in trials if trial.state is TrialState.DIVERGED}}
     seen = [trial for trial in trials if trial.id in told]
     return Observations(
         points=_points(context, space, seen),
-        values=np.array([told[trial.id][0] for trial in seen]),
-        spread=np.array([told[trial.id][1] for trial in seen]),
+        values=np.array([told[trial.id] for trial in seen]),
         pending=_points(context, space, [trial for trial in trials if not trial.state.ended]),
     )
 
@@ -62,30 +56,20 @@ def _points(context: Context[StageT], space: SearchSpace, trials: Sequence[Trial
     return np.array(rows).reshape(len(rows), len(space))
 
 
-def _values(context: Context[StageT]) -> dict[str, tuple[float, float]]:
-    """Return by trial the value of a run at its full length, and the variance of what is only expected of it."""
-    read, expected = reader(context), _Expected(context)
+def _values(context: Context[StageT]) -> dict[str, float]:
+    """Return by trial the value of a run at its full length: its own, or what is expected of one that was stopped."""
+    read, done = reader(context), finished(context)
+    known: dict[tuple[Schedule, int], float] = {}
+
+    def later(schedule: Schedule, step: int) -> float:
+        if (schedule, step) not in known:
+            alike = [trial for trial in done if trial.schedule == schedule] or done
+            known[schedule, step] = float(np.median(later_gains(alike, step, read) or [0.0]))
+        return known[schedule, step]
+
     ended = [t for t in context.snapshot.trials if t.state in (TrialState.COMPLETED, TrialState.PRUNED)]
-    readings = ((trial, read(trial)) for trial in ended)
-    return {trial.id: expected(trial, reading.value) for trial, reading in readings if reading is not None}
-
-
-class _Expected:
-    """Adds to a stopped run's value the median later gain of the finished runs of its schedule, or of any."""
-
-    def __init__(self, context: Context[StageT]) -> None:
-        self._context = context
-        self._read, self._done = reader(context), finished(context)
-        self._known: dict[tuple[Schedule, int], list[float]] = {}
-
-    def __call__(self, trial: Trial, value: float) -> tuple[float, float]:
-        if is_full(self._context, trial):
-            return value, 0.0
-        gains = self._gains(trial.schedule, reached(trial))
-        return (value + float(np.median(gains)), SPREAD * float(np.var(gains))) if gains else (value, 0.0)
-
-    def _gains(self, schedule: Schedule, step: int) -> list[float]:
-        if (schedule, step) not in self._known:
-            alike = [trial for trial in self._done if trial.schedule == schedule] or self._done
-            self._known[schedule, step] = later_gains(alike, step, self._read)
-        return self._known[schedule, step]
+    readings = [(trial, reading.value) for trial in ended if (reading := read(trial)) is not None]
+    return {
+        trial.id: value if is_full(context, trial) else value + later(trial.schedule, reached(trial))
+        for trial, value in readings
+    }

@@ -37,6 +37,30 @@ def stop_hopeless(context: Context[StageT]) -> tuple[Action, ...]:
     return tuple(EndTrial(trial.id, "pruned", reason) for trial, reason in reasons if reason)
 
 
+def stop_behind_parent(context: Context[StageT]) -> tuple[Action, ...]:
+    """End the probes under way that are behind the finished run that they vary, at the last rung they have passed."""
+    read = reader(context)
+    running = [trial for trial in context.trials if trial.state is TrialState.RUNNING]
+    reasons = ((trial, _behind_parent(context, trial, read)) for trial in running)
+    return tuple(EndTrial(trial.id, "pruned", reason) for trial, reason in reasons if reason)
+
+
+def _behind_parent(context: Context[StageT], trial: Trial, read: Measure) -> str:
+    """Return where a probe is behind; empty while it is not, or where its schedule is another one."""
+    parent = context.snapshot.by_id.get(trial.parent_id or "")
+    passed = [rung for rung in rungs(context.spec, trial.num_steps)[:-1] if rung <= reached(trial)]
+    if parent is None or not passed or (parent.schedule, parent.num_steps) != (trial.schedule, trial.num_steps):
+        return ""
+    mine, theirs = read_at(trial, passed[-1], read), read_at(parent, passed[-1], read)
+    if mine is None or theirs is None or mine.value >= theirs.value:
+        return ""
+    sign = 1 if context.maximize else -1
+    return (
+        f"Stopped at step {passed[-1]:,} with {number(sign * mine.value)}: the run that it varies had "
+        f"{number(sign * theirs.value)} there (guide, section 7)."
+    )
+
+
 def _hopeless(context: Context[StageT], trial: Trial, done: Sequence[Trial], read: Measure) -> str:
     """Return why a run is not worth its remaining steps; empty while it may be.
 

@@ -172,7 +172,7 @@ class Defaults(Message):
     """Hyperparameters where no stage has chosen yet (guide, section 0: regularisers off, batch size 64).
 
     Attributes:
-        lr: the rate that suits most nets (M). A sweep begins with those near it.
+        lr: where a guided search begins: the rate that suits most nets (M).
     """
 
     lr: Positive = 0.01

@@ -58,9 +58,7 @@ def close(context: Context[StageT], conclude: Callable[[Context[StageT]], Decisi
 
 def nothing_finished(context: Context[StageT]) -> str:
     """Say why the study cannot go on: no run has been finished that could be read."""
-    known = context.snapshot.trials
-    if not known:
-        why = "the budget has no room for a single full run. Raise budget.trials"
-    else:
-        why = f"no run of full length could be judged: {reasons(known)}. Mend what failed, or try smaller rates"
-    return f"{context.stage.kind} has nothing to go on from: {why}, then submit the study again."
+    return (
+        f"{context.stage.kind} has nothing to go on from: no run of full length could be judged: "
+        f"{reasons(context.snapshot.trials)}. Mend what failed, or try smaller rates, then submit the study again."
+    )

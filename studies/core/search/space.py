@@ -101,9 +101,6 @@ class SearchSpace:
         terms = [signs[d.name] * span * points[:, self._place[d.name]] for d, span in zip(moving, spans, strict=True)]
         return np.asarray(np.sum(terms, axis=0) / sum(spans))[:, None]
 
-    def __hash__(self) -> int:
-        return id(self)
-
 
 def start_share(schedule: Schedule, num_steps: int) -> float:
     """Return the share of a run at which its decay begins, 1 for none."""

@@ -325,7 +325,8 @@ def test_failures_are_passed_over_and_told() -> None:
     assert simulation.decision("parameter_probes").warnings[0].startswith("1 trial failed and took no part:")
 
 
-def test_where_everything_fails_the_study_does_and_says_so() -> None:
-    simulation = search(*({"kind": kind} for kind in KINDS), world=failing(lambda *_: True, quadratic()))
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_everything_fails_the_study_does_and_says_so(kind: StageKind) -> None:
+    simulation = search({"kind": kind}, world=failing(lambda *_: True, quadratic()))
     assert isinstance(simulation.last, Fail)
     assert "ValueError: no such file" in simulation.last.reason

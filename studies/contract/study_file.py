@@ -161,7 +161,7 @@ class Budget(Message):
     """The most steps of one trial, and the most trials of the study (replicates included).
 
     A guided search counts in steps consumed: ``steps`` is the length of a full run, and the whole study never takes
-    more than ``steps`` times ``trials`` steps. A run that is stopped costs what it ran, so it has more trials than that.
+    more than ``steps`` times ``trials`` steps. A run that is stopped costs what it ran, so there can be more trials.
     """
 
     steps: Steps = 600
@@ -365,9 +365,9 @@ def _default_evaluate_every(fields: dict[str, Any]) -> int:
 class StudySpec(Message):
     """A study as submitted, with every default filled in.
 
-    ``strategy`` left out is ``guide`` where the stages are the guide's, ``guided_search`` otherwise. ``space`` and
-    ``hold`` are the guided search's: the ranges that replace or extend the built-in ones, and what a change of the
-    batch size leaves as it is. With ``epochs`` a run at a larger batch takes fewer steps than ``budget.steps``, so that
+    ``strategy`` left out is ``guide`` where the stages are the guide's, ``guided_search`` otherwise. ``space`` is for a
+    guided search: ranges that replace or extend the built-in ones. ``hold`` is what a change of the batch size leaves
+    as it is. With ``epochs`` a run at a larger batch takes fewer steps than ``budget.steps``, so that
     it sees as many samples as one at the default batch size; with ``steps`` every full run takes ``budget.steps``.
 
     ``evaluate_every`` left out is 50 steps, or the budget's steps where those are fewer. ``precision`` is that of

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from studies.contract.base import Scalar
 
@@ -16,8 +16,12 @@ Values = NDArray[np.float64]
 Scale = Literal["linear", "log", "complement"]
 """``complement`` is the scale of a momentum m: that of 1 / (1 - m), the updates over which it averages."""
 
-ZERO = 10.0
-"""On a log scale zero stands a factor of ten below the smallest value that is not zero."""
+NEXT_TO_ZERO, FAR_BELOW = 1e-1, 1e-5
+"""On a log scale zero stands a decade below the smallest listed value that is not zero, five below the top of a range:
+less of a weight decay than that does nothing."""
+
+TINY = 1e-9
+"""Rounding errors of a logarithm are below this."""
 
 DIGITS = 3
 """Significant digits of a number that is drawn from a range: finer than any difference that a run could show."""
@@ -43,34 +47,44 @@ class Numeric:
         """Return what stands for zero on a log scale."""
         if self.low > 0:
             return self.low
-        return min((value for value in (*self.values, self.high) if value > 0), default=1.0) / ZERO
+        positive = [value * NEXT_TO_ZERO for value in self.values if value > 0]
+        return min(positive, default=self.high * FAR_BELOW)
 
-    def raw(self, value: float) -> float:
-        """Return the value on its own scale, unbounded."""
+    def raw(self, values: ArrayLike) -> Values:
+        """Return values on the dimension's own scale, unbounded."""
+        given = np.asarray(values, np.float64)
         if self.scale == "log":
-            return float(np.log(max(value, self._floor)))
-        return float(-np.log1p(-value)) if self.scale == "complement" else float(value)
+            return np.log(np.maximum(given, self._floor))
+        return -np.log1p(-given) if self.scale == "complement" else given
+
+    def _from_raw(self, raw: Values) -> Values:
+        if self.scale == "log":
+            return np.where(raw > np.log(self._floor) + TINY, np.exp(raw), max(self.low, 0.0))
+        return -np.expm1(-raw) if self.scale == "complement" else raw
 
     @cached_property
     def span(self) -> tuple[float, float]:
         """Return both ends of the range on its own scale."""
-        return self.raw(self.low), self.raw(self.high)
+        return float(self.raw(self.low)), float(self.raw(self.high))
 
     def coordinate(self, value: Scalar) -> float:
         """Return where a value stands in [0, 1]; one outside the range stands at its end."""
+        return float(self._coordinates(float(value))) if self.moves else 0.0
+
+    def _coordinates(self, values: ArrayLike) -> Values:
         low, high = self.span
-        return min(max((self.raw(float(value)) - low) / (high - low), 0.0), 1.0) if self.moves else 0.0
+        return np.clip((self.raw(values) - low) / (high - low), 0.0, 1.0)
 
     def value(self, coordinate: float) -> int | float:
         """Return the value at a coordinate, of listed ones the nearest; numbers are round to three digits."""
-        low, high = self.span
         if self.values:
             return self.values[int(np.argmin(np.abs(self._stops - coordinate)))]
-        raw = low + coordinate * (high - low)
-        found = {"log": np.exp(raw), "complement": -np.expm1(-raw), "linear": raw}[self.scale]
-        if self.integer:
-            return round(min(max(float(found), self.low), self.high))
-        return self._rounded(float(found))
+        found = float(self._between(np.array(coordinate)))
+        return round(found) if self.integer else self._rounded(found)
+
+    def _between(self, coordinates: Values) -> Values:
+        low, high = self.span
+        return np.clip(self._from_raw(low + coordinates * (high - low)), self.low, self.high)
 
     def _rounded(self, found: float) -> float:
         rounded = 1 - _round(1 - found) if self.scale == "complement" else _round(found)
@@ -85,7 +99,7 @@ class Numeric:
         if self.values:
             return np.asarray(self._stops[np.abs(coordinates[:, None] - self._stops).argmin(axis=1)])
         if self.integer:
-            return np.array([self.coordinate(self.value(each)) for each in coordinates])
+            return self._coordinates(np.rint(self._between(coordinates)))
         return coordinates
 
     def features(self, coordinates: Values) -> Values:
@@ -110,7 +124,7 @@ class Categorical:
         return (index + 0.5) / len(self.values)
 
     def value(self, coordinate: float) -> Scalar:
-        return self.values[self._indices(np.array([coordinate]))[0]]
+        return self.values[int(self._indices(np.array([coordinate]))[0])]
 
     def snapped(self, coordinates: Values) -> Values:
         return np.asarray((self._indices(coordinates) + 0.5) / len(self.values))

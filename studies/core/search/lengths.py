@@ -14,7 +14,7 @@ RUNGS = 3
 
 
 def full_length(spec: StudySpec, params: Params) -> int:
-    """Return the steps of a full run: equal epochs at every batch size, or equal steps where the study says so."""
+    """Return the steps of a full run: as many epochs as at the default batch size, as far as the budget's steps allow."""
     cap = spec.budget.steps
     if spec.hold == "steps":
         return cap

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from studies.contract.base import Scalar
 from studies.contract.decision import Candidate, Decision
 from studies.contract.states import TrialState
-from studies.core.contest_record import certainty, flip, note, runs_of, shown
+from studies.core.contest_record import against_noise, flip, note, runs_of, shown
 from studies.core.context import Context, StageT
 from studies.core.judging import Contender
-from studies.core.records import candidate, dev_score, plain, plural, trouble
+from studies.core.records import candidate, dev_score, number, plain, plural, sentence, trouble
 from studies.core.schedules import describe
 from studies.core.search.budget import spent, total
-from studies.core.search.standing import Standing, is_full, standing, standing_before
+from studies.core.search.standing import Standing, is_full, standing_before
 from studies.core.space import lr_label
 
 CARRIED = 3
@@ -24,24 +26,37 @@ LISTED = 8
 """Runners-up and cells on record: a joint search may have finished hundreds."""
 
 
-def decision(
-    context: Context[StageT], rule: str, choice: Mapping[str, Any], reason: str, *, warnings: Sequence[str] = ()
-) -> Decision:
-    """Return a stage's decision on how all that has finished stands; there must be something that has."""
-    order = standing(context).order
-    best, *others = order
+@dataclass(frozen=True)
+class Verdict:
+    """What a stage has come to, before it is put on record.
+
+    Attributes:
+        rule: the rule and its source.
+        choice: what was chosen, by name.
+        reason: one plain sentence with numbers.
+        warnings: what the user should know besides.
+    """
+
+    rule: str
+    choice: Mapping[str, Any]
+    reason: str
+    warnings: tuple[str, ...] = ()
+
+
+def decision(context: Context[StageT], now: Standing, verdict: Verdict) -> Decision:
+    """Return a stage's decision; the first that stands is what it chose."""
+    best, *others = now.order
+    notes = ["Best on the dev set.", *(note(best, each) for each in others)]
+    weighed = [_candidate(context, each, why) for each, why in zip(now.order, notes, strict=True)]
     return Decision(
-        rule=rule,
-        choice=dict(choice),
-        reason=reason,
-        evidence=evidence(context),
-        runners_up=tuple(_candidate(context, each, note(best, each)) for each in others[:LISTED]),
-        what_would_flip_it=_flip(context),
-        candidates=tuple(
-            _candidate(context, each, note(best, each) if each is not best else "Best on the dev set.")
-            for each in order[:CARRIED]
-        ),
-        warnings=(*warnings, *_warnings(context)),
+        rule=verdict.rule,
+        choice=dict(verdict.choice),
+        reason=verdict.reason,
+        evidence=evidence(context, now),
+        runners_up=tuple(weighed[1 : LISTED + 1]),
+        what_would_flip_it=_flip(now),
+        candidates=tuple(weighed[:CARRIED]),
+        warnings=(*verdict.warnings, *_warnings(context)),
     )
 
 
@@ -49,35 +64,37 @@ def _candidate(context: Context[StageT], contender: Contender, why: str) -> Cand
     return candidate(context, contender, contender.num_steps, why)
 
 
-def against_before(context: Context[StageT]) -> str:
-    """Say how the best now stands against the best that the stage began with."""
-    now, before = standing(context), standing_before(context)
-    best = now.best
-    score = f"{now.judged_by} {shown(context, now.judged_by, best)}{runs_of(best)}"
-    if not before.order:
+def against_before(context: Context[StageT], now: Standing) -> str:
+    """Say how the first that stands compares with the best that the stage began with."""
+    score = f"{now.judged_by} {shown(context, now.judged_by, now.best)}{runs_of(now.best)}"
+    before = standing_before(context).order
+    first = next((each for each in now.order if before and each.key == before[0].key), None)
+    if first is None:
         return f"with {score}, the first that could be judged"
-    first = _now(now, before.best)
-    if first is best:
-        return f"stays the best with {score}"
-    return f"with {score} against {shown(context, now.judged_by, first)} before: {certainty(best, first)}"
+    if first is now.best:
+        return f"as before, with {score}"
+    return f"with {score} against {shown(context, now.judged_by, first)} before, {compared(now.best, first)}"
 
 
-def _now(now: Standing, contender: Contender) -> Contender:
-    return next((each for each in now.order if each.key == contender.key), now.best)
+def compared(best: Contender, other: Contender) -> str:
+    """Say whether one configuration leads another: ``a lead of 0.012, beyond the noise (two standard errors: ...)``."""
+    lead = best.leads(other)
+    if lead.clear or not math.isfinite(lead.standard_error):
+        return f"a lead of {number(lead.value)} {against_noise(lead)}"
+    return f"a tie: the difference of {number(lead.value)} is {against_noise(lead)}"
 
 
-def _flip(context: Context[StageT]) -> str:
-    now = standing(context)
+def _flip(now: Standing) -> str:
     best, *others = now.order
     if not others:
         return "Any other configuration with a better dev metric: raise budget.trials so that one can be run."
-    return flip(now.judged_by, best, others[0], name=named(context, others[0]), errors=0.0)
+    return flip(now.judged_by, best, others[0], name=sentence(named(others[0])), errors=0.0)
 
 
-def named(context: Context[StageT], contender: Contender) -> str:
+def named(contender: Contender) -> str:
     """Name a configuration by all that makes it up: ``lr 0.01, batch_size 64, dropout 0.1, constant``."""
-    words = [f"{name} {_value(name, value)}" for name, value in contender.params.items()]
-    return ", ".join([*words, describe(contender.schedule)])
+    pairs = [f"{name} {_value(name, value)}" for name, value in contender.params.items()]
+    return ", ".join([*pairs, describe(contender.schedule)])
 
 
 def _value(name: str, value: Scalar) -> str:
@@ -95,16 +112,18 @@ def changed(best: Contender, first: Contender | None) -> dict[str, Scalar]:
 
 def _warnings(context: Context[StageT]) -> tuple[str, ...]:
     diverged = context.ended_as(TrialState.DIVERGED)
-    lost = (f"{plural(len(diverged), 'run')} diverged and took no part.",) if diverged else ()
-    return (*trouble(context.ended_as(TrialState.FAILED)), *lost)
+    count = plural(len(diverged), "run")
+    return (
+        *trouble(context.ended_as(TrialState.FAILED)),
+        *([f"{count} diverged and took no part in the choice."] if diverged else []),
+    )
 
 
 # --- evidence ----------------------------------------------------------------------------------------------------
 
 
-def evidence(context: Context[StageT]) -> dict[str, Any]:
-    now, before = standing(context), standing_before(context)
-    best = now.best
+def evidence(context: Context[StageT], now: Standing) -> dict[str, Any]:
+    before, best = standing_before(context), now.best
     lead = best.leads(now.order[1]) if len(now.order) > 1 else None
     return {
         "dev_before": dev_score(context, before.best.trials) if before.order else None,

@@ -17,23 +17,25 @@ TOLERANCE = 1.001
 """By which a decade may lie outside a range that was written down with rounding errors."""
 
 
-def guide(task: Task, budget: int, defaults: Params, seed: int) -> StudySpec:
+def guide(task: Task, budget: int, defaults: Params, seed: int, slots: int) -> StudySpec:
     """Return the guide as written: its three stages, with as many trials as the budget has full trainings.
 
     Where a table has its own batch sizes and momenta, they are the stage's axes; where the schedule is not to be
     chosen, the third stage is left out. Runs of the sweep are shorter than a full training, so part of the budget
     may remain.
     """
+    del slots
     stages: list[dict[str, Any]] = [{"kind": "lr_sweep", "grid": rates(task)}, _batch_momentum(task)]
     if task.forms:
         stages.append({"kind": "decay_schedule", "forms": list(task.forms)})
     return StudySpec.model_validate({**_common(task, budget, defaults, seed), "strategy": "guide", "stages": stages})
 
 
-def guided_search(task: Task, budget: int, defaults: Params, seed: int) -> StudySpec:
+def guided_search(task: Task, budget: int, defaults: Params, seed: int, slots: int) -> StudySpec:
     """Return the default strategy: the task's own ranges, and decay probes where the schedule is to be chosen."""
     ranges = {axis.name: _range(axis, defaults) for axis in task.axes if axis.name != SCHEDULE}
     stages: list[dict[str, Any]] = [{"kind": kind} for kind in STAGE_ORDERS["guided_search"]]
+    stages[3]["parallel"] = slots
     if task.forms:
         stages[1] |= {"forms": list(task.forms), "starts": list(task.starts)}
     else:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from studies.contract.decision import Decision
 from studies.contract.study_file import JointSearch
 from studies.core.context import Context
-from studies.core.records import plural
+from studies.core.records import plural, sentence
 from studies.core.schedules import describe
-from studies.core.search.record import against_before, decision, named
+from studies.core.search.record import Verdict, against_before, decision, named
 from studies.core.search.standing import standing
 
 RULE_NAME = "best dev metric after a joint search by expected improvement (guide, section 7)"
 
 
 def conclude(context: Context[JointSearch]) -> Decision:
-    best = standing(context).best
-    reason = f"{named(context, best)} {against_before(context)}, after {plural(len(context.trials), 'point')}."
+    now = standing(context)
+    best = now.best
+    reason = f"{named(best)} {against_before(context, now)}, after {plural(len(context.trials), 'point')}."
     choice = {**best.params, "schedule": describe(best.schedule), "num_steps": best.num_steps}
-    return decision(context, RULE_NAME, choice, reason)
+    return decision(context, now, Verdict(RULE_NAME, choice, sentence(reason)))

@@ -66,7 +66,7 @@ def _peer(name: str, *, enqueue: bool) -> Method:
     return Method(build, Traits(uses_defaults=enqueue, knows_budget=False), (*COMMON, f"{BENCH}/peers.py"))
 
 
-def _own(study_file: Callable[[Task, int, Params, int, int], StudySpec]) -> Method:
+def _own(study_file: Callable[[Task, int, Params, int, int], StudySpec], stages: tuple[str, ...]) -> Method:
     def build(task: Task, case: Case, ledger: Ledger) -> Search:
         defaults = defaults_of(task, case.defaults, case.seed)
         return StudySearch(study_file(task, case.budget, defaults, case.seed, case.slots), task, ledger, defaults)

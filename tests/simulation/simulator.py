@@ -80,7 +80,8 @@ def upto(curve: Curve, step: int) -> Curve:
 class Simulation:
     """One study in one world. Breaking a promise of `decide` raises AssertionError at the action that breaks it.
 
-    `slots` is how many trials run at once, each in so many `pieces`; `twice` asks every question twice and holds the answers against each other.
+    `slots` is how many trials run at once, each in so many `pieces`; `twice` asks every question twice and holds the
+    answers against each other.
     """
 
     def __init__(

@@ -10,22 +10,28 @@ from studies.core.context import Context, StageT
 from studies.core.records import end_diverged, reasons
 from studies.core.search.budget import affordable, left
 from studies.core.search.standing import standing
-from studies.core.search.stopping import stop_hopeless
 
 
 def follow(
     context: Context[StageT],
     wanted: Callable[[Context[StageT]], Sequence[Proposal]],
     conclude: Callable[[Context[StageT]], Decision],
+    stop: Callable[[Context[StageT]], tuple[Action, ...]],
 ) -> tuple[Action, ...]:
     """Return what the stage does now: stop, ask for trials, wait, or close; it fails with nothing to stand on."""
-    ended = end_diverged(context) or stop_hopeless(context)
+    ended = end_diverged(context) or stop(context)
     if ended:
         return ended
     added = ask(context, wanted(context))
     if added or context.in_flight:
         return added
     return close(context, conclude)
+
+
+def stop_nothing(context: Context[StageT]) -> tuple[Action, ...]:
+    """Let every run go on to its end: repeats are there to be compared, and late decays win late (section 7)."""
+    del context
+    return ()
 
 
 def ask(context: Context[StageT], wanted: Sequence[Proposal]) -> tuple[Action, ...]:

@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
-MAX_FITTED = 120
-"""Observations that lengths are fitted to, at most: they decide little about a length beyond that."""
-
-ITERATIONS = 60
+ITERATIONS = 40
 FIRST_STEP, MIN_STEP, MAX_STEP = 0.2, 1e-3, 0.7
 FASTER, SLOWER = 1.2, 0.5
 """Rprop's published constants, and steps in the logarithm of a hyperparameter."""
@@ -61,20 +58,20 @@ class GaussianProcess:
         return mean, np.sqrt(variance)
 
 
-def condition(inputs: Values, values: Values, extra_noise: Values, theta: Hyperparameters) -> GaussianProcess:
-    """Return the process with known hyperparameters on observations, each with `extra_noise` (variance) of its own."""
-    covariance = _noisy(_kernel(inputs, inputs, theta), extra_noise, theta)
+def condition(inputs: Values, values: Values, theta: Hyperparameters) -> GaussianProcess:
+    """Return the process with known hyperparameters on standardised observations."""
+    covariance = _noisy(_kernel(inputs, inputs, theta), theta)
     inverse = np.linalg.inv(np.linalg.cholesky(covariance))
     return GaussianProcess(inputs, theta, inverse, inverse.T @ (inverse @ values))
 
 
-def fit(inputs: Values, values: Values, extra_noise: Values) -> Hyperparameters:
+def fit(inputs: Values, values: Values) -> Hyperparameters:
     """Return the hyperparameters of greatest posterior density by Rprop; `values` are standardised."""
     centre = _prior_centre(inputs.shape[1])
     theta, best, best_density = centre.copy(), centre, -math.inf
     step, before = np.full(theta.shape, FIRST_STEP), np.zeros(theta.shape)
     for _ in range(ITERATIONS):
-        density, gradient = _log_density(theta, inputs, values, extra_noise, centre)
+        density, gradient = _log_density(theta, inputs, values, centre)
         if density > best_density:
             best, best_density = theta, density
         turned = gradient * before
@@ -91,7 +88,7 @@ def _prior_centre(features: int) -> Hyperparameters:
 
 
 def _log_density(
-    theta: Hyperparameters, inputs: Values, values: Values, extra_noise: Values, centre: Hyperparameters
+    theta: Hyperparameters, inputs: Values, values: Values, centre: Hyperparameters
 ) -> tuple[float, Values]:
     """Return the logarithm of the posterior density up to a constant, and its gradient."""
     scaled = inputs / np.exp(theta[:-2])
@@ -99,7 +96,7 @@ def _log_density(
     distance = _distances(scaled, scaled)
     decay = np.exp(-distance)
     kernel = signal * (1 + distance + distance**2 / 3) * decay
-    covariance = _noisy(kernel, extra_noise, theta)
+    covariance = _noisy(kernel, theta)
     factor = np.linalg.cholesky(covariance)
     inverse_factor = np.linalg.inv(factor)
     inverse = inverse_factor.T @ inverse_factor
@@ -115,8 +112,8 @@ def _log_density(
     return density + prior, gradient
 
 
-def _noisy(kernel: Values, extra_noise: Values, theta: Hyperparameters) -> Values:
-    return np.asarray(kernel + np.diag(math.exp(theta[-1]) + MIN_NOISE + extra_noise))
+def _noisy(kernel: Values, theta: Hyperparameters) -> Values:
+    return np.asarray(kernel + (math.exp(theta[-1]) + MIN_NOISE) * np.eye(len(kernel)))
 
 
 def _kernel(a: Values, b: Values, theta: Hyperparameters) -> Values:

@@ -14,7 +14,7 @@ RUNGS = 3
 
 
 def full_length(spec: StudySpec, params: Params) -> int:
-    """Return the steps of a full run: as many epochs as at the default batch size, as far as the budget's steps allow."""
+    """Return the steps of a full run: the epochs of the default batch size, as far as the budget allows."""
     cap = spec.budget.steps
     if spec.hold == "steps":
         return cap

@@ -45,8 +45,7 @@ class Verdict:
 
 def decision(context: Context[StageT], now: Standing, verdict: Verdict) -> Decision:
     """Return a stage's decision; the first that stands is what it chose."""
-    best, *others = now.order
-    notes = ["Best on the dev set.", *(note(best, each) for each in others)]
+    notes = ["Best on the dev set.", *(note(now.best, each) for each in now.order[1:])]
     weighed = [_candidate(context, each, why) for each, why in zip(now.order, notes, strict=True)]
     return Decision(
         rule=verdict.rule,
@@ -85,10 +84,10 @@ def compared(best: Contender, other: Contender) -> str:
 
 
 def _flip(now: Standing) -> str:
-    best, *others = now.order
-    if not others:
+    if len(now.order) == 1:
         return "Any other configuration with a better dev metric: raise budget.trials so that one can be run."
-    return flip(now.judged_by, best, others[0], name=sentence(named(others[0])), errors=0.0)
+    second = now.order[1]
+    return flip(now.judged_by, now.best, second, name=sentence(named(second)), errors=0.0)
 
 
 def named(contender: Contender) -> str:
@@ -111,12 +110,11 @@ def changed(best: Contender, first: Contender | None) -> dict[str, Scalar]:
 
 
 def _warnings(context: Context[StageT]) -> tuple[str, ...]:
-    diverged = context.ended_as(TrialState.DIVERGED)
-    count = plural(len(diverged), "run")
-    return (
-        *trouble(context.ended_as(TrialState.FAILED)),
-        *([f"{count} diverged and took no part in the choice."] if diverged else []),
-    )
+    return (*trouble(context.ended_as(TrialState.FAILED)), *_diverged(len(context.ended_as(TrialState.DIVERGED))))
+
+
+def _diverged(count: int) -> tuple[str, ...]:
+    return (f"{plural(count, 'run')} diverged and took no part in the choice.",) if count else ()
 
 
 # --- evidence ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ against one that never will.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from studies.core.context import Context, StageT
 from studies.core.judging import Measure
 from studies.core.records import number
 from studies.core.search.budget import reached
+from studies.core.search.gains import later_gains
 from studies.core.search.lengths import full_length, rungs
 from studies.core.search.standing import finished, read_at, reader
 from studies.core.snapshot import Trial
@@ -23,29 +25,62 @@ from studies.core.snapshot import Trial
 FEWEST = 3
 """Finished runs of a schedule that it takes to judge another one by them."""
 
-KEEP = 1 / 3
+HOPE = 0.75
+"""Quantile of their later gains that a run is given credit for: of four that stand where it stands, the luckiest."""
 
 
 def stop_hopeless(context: Context[StageT]) -> tuple[Action, ...]:
-    """End the stage's runs under way that are behind at the last rung they have passed."""
+    """End the stage's runs under way that will not become the best: at the last rung they have passed."""
     done, read = finished(context), reader(context)
     running = [trial for trial in context.trials if trial.state is TrialState.RUNNING]
     reasons = ((trial, _hopeless(context, trial, done, read)) for trial in running)
     return tuple(EndTrial(trial.id, "pruned", reason) for trial, reason in reasons if reason)
 
 
+def stop_behind_parent(context: Context[StageT]) -> tuple[Action, ...]:
+    """End the probes under way that are behind the finished run that they vary, at the last rung they have passed."""
+    read = reader(context)
+    running = [trial for trial in context.trials if trial.state is TrialState.RUNNING]
+    reasons = ((trial, _behind_parent(context, trial, read)) for trial in running)
+    return tuple(EndTrial(trial.id, "pruned", reason) for trial, reason in reasons if reason)
+
+
+def _behind_parent(context: Context[StageT], trial: Trial, read: Measure) -> str:
+    """Return where a probe is behind; empty while it is not, or where its schedule is another one."""
+    parent = context.snapshot.by_id.get(trial.parent_id or "")
+    passed = [rung for rung in rungs(context.spec, trial.num_steps)[:-1] if rung <= reached(trial)]
+    if parent is None or not passed or (parent.schedule, parent.num_steps) != (trial.schedule, trial.num_steps):
+        return ""
+    mine, theirs = read_at(trial, passed[-1], read), read_at(parent, passed[-1], read)
+    if mine is None or theirs is None or mine.value >= theirs.value:
+        return ""
+    sign = 1 if context.maximize else -1
+    return (
+        f"Stopped at step {passed[-1]:,} with {number(sign * mine.value)}: the run that it varies had "
+        f"{number(sign * theirs.value)} there (guide, section 7)."
+    )
+
+
 def _hopeless(context: Context[StageT], trial: Trial, done: Sequence[Trial], read: Measure) -> str:
+    """Return why a run is not worth its remaining steps; empty while it may be.
+
+    Even with a later gain as good as that of the better finished runs it would end below the best of them.
+    """
     length = full_length(context.spec, trial.params)
     passed = [rung for rung in rungs(context.spec, length)[:-1] if rung <= reached(trial)]
     alike = [other for other in done if other.schedule == trial.schedule and other.num_steps == length]
     if not passed or len(alike) < FEWEST:
         return ""
     step = passed[-1]
-    mine = read_at(trial, step, read)
-    theirs = sorted(reading.value for other in alike if (reading := read_at(other, step, read)))
-    if mine is None or not theirs:
+    mine, gains = read_at(trial, step, read), later_gains(alike, step, read)
+    best = max((reading.value for other in alike if (reading := read(other))), default=-math.inf)
+    if mine is None or not gains:
         return ""
-    bar = float(np.quantile(theirs, 1 - KEEP))
-    if mine.value >= bar:
+    hoped = mine.value + float(np.quantile(gains, HOPE))
+    if hoped >= best:
         return ""
-    return f"Behind two thirds: {number(mine.value)} at step {step:,} against {number(bar)}."
+    sign = 1 if context.maximize else -1
+    return (
+        f"Stopped at step {step:,} with {number(sign * mine.value)}: with what a good run of its schedule gains later "
+        f"it would come to {number(sign * hoped)}, and {number(sign * best)} is the best so far (guide, section 7)."
+    )

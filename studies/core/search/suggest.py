@@ -2,60 +2,80 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from studies.core.search.candidates import everywhere, fresh, nearby
 from studies.core.search.dimensions import Values
-from studies.core.search.gaussian_process import (
-    MAX_FITTED,
-    GaussianProcess,
-    Hyperparameters,
-    condition,
-    fit,
-)
+from studies.core.search.gaussian_process import GaussianProcess, Hyperparameters, condition, fit
+from studies.core.search.improvement import log_expected_improvement
 from studies.core.search.observing import Observations
 from studies.core.search.space import SearchSpace
 
 MAX_OBSERVATIONS = 400
-"""Observations that the model rests on at most: the best half and the latest half."""
+"""Observations that the model rests on at most, the best half and the latest half: its cost grows with their cube."""
 
-EVERYWHERE, NEARBY = 1_000, 600
-"""Candidates all over the space, and around the best points known."""
+MAX_FITTED = 100
+"""Observations that its lengths are fitted to, likewise: more decide little about a length."""
 
 CENTRES = 4
-RADII = (0.03, 0.1, 0.25)
-FLOOR = 2.0
-"""Values further below the median than this many times its distance to the best are drawn up to there: how bad a
-bad point is says nothing about where the best ones are, but would rule the model."""
+"""Best points known that candidates are drawn around, and best candidates around which to look once more."""
+
+FLOOR = 0.25
+"""The worst quarter of the values are drawn up to its edge: how bad a bad point is says nothing about where the best
+ones are, but would rule the model."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the model rests on: features [n, f] and standardised values [n] of runs, and its hyperparameters."""
+
+    space: SearchSpace
+    points: Values
+    values: Values
+    theta: Hyperparameters
+
+    def model(self, asked: Values) -> GaussianProcess:
+        """Return the model, which believes of the points `asked` for what it expects of them (kriging believer).
+
+        So those that are chosen next keep away from them.
+        """
+        features = self.space.features(self.points)
+        known = condition(features, self.values, self.theta)
+        if not len(asked):
+            return known
+        more = self.space.features(asked)
+        values = np.concatenate([self.values, known.predict(more)[0]])
+        return condition(np.concatenate([features, more]), values, self.theta)
 
 
 def suggest(space: SearchSpace, seen: Observations, count: int, seed: int) -> list[Values]:
     """Return up to `count` points to run, best first; fewer where the space has no more that were not run yet.
 
-    A point that is asked for, or under way, enters as if it had given what the model expects of it (kriging believer),
-    so those after it keep away from it. The same arguments give the same points.
+    The same arguments give the same points.
     """
-    kept = _kept(seen.values, MAX_OBSERVATIONS)
-    inputs, values, noise = space.features(seen.points[kept]), *_standardised(seen, kept)
-    chosen = _kept(seen.values[kept], MAX_FITTED)
-    theta = fit(inputs[chosen], values[chosen], noise[chosen])
+    known = _known(space, seen)
     random = np.random.default_rng([seed, len(seen.values), len(seen.pending)])
-    taken = np.concatenate([seen.points, seen.pending])
-    model = _believing(condition(inputs, values, noise, theta), space, seen.pending, values, noise, theta)
     found: list[Values] = []
     while len(found) < count:
-        point = _best_candidate(space, model, seen.points[kept], values, taken, random)
+        asked = np.concatenate([seen.pending, *(point[None] for point in found)])
+        point = _best(known, asked, np.concatenate([seen.points, asked]), random)
         if point is None:
             break
         found.append(point)
-        taken = np.concatenate([taken, point[None]])
-        asked = np.concatenate([seen.pending, np.array(found)])
-        model = _believing(condition(inputs, values, noise, theta), space, asked, values, noise, theta)
     return found
 
 
-def _kept(values: Values, most: int) -> Values:
+def _known(space: SearchSpace, seen: Observations) -> _Known:
+    kept = _kept(seen.values, MAX_OBSERVATIONS)
+    points, values = seen.points[kept], _standardised(seen.values[kept])
+    fitted = _kept(values, MAX_FITTED)
+    return _Known(space, points, values, fit(space.features(points[fitted]), values[fitted]))
+
+
+def _kept(values: Values, most: int) -> NDArray[np.int64]:
     """Return the indices of the best and of the latest observations, all where there are few."""
     if values.size <= most:
         return np.arange(values.size)
@@ -64,89 +84,24 @@ def _kept(values: Values, most: int) -> Values:
     return np.sort(np.concatenate([best, latest]))
 
 
-def _standardised(seen: Observations, kept: Values) -> tuple[Values, Values]:
-    """Return values of mean zero and variance one, and the extra noise of each in the same unit."""
-    values = seen.values[kept]
-    median, best = float(np.median(values)), float(np.max(values))
-    drawn = np.maximum(values, median - FLOOR * (best - median))
-    scale = float(np.std(drawn)) or 1.0
-    return (drawn - np.mean(drawn)) / scale, seen.spread[kept] / scale**2
+def _standardised(values: Values) -> Values:
+    """Return the values with mean zero and variance one, the worst of them drawn up."""
+    drawn = np.maximum(values, np.quantile(values, FLOOR))
+    return np.asarray((drawn - np.mean(drawn)) / (float(np.std(drawn)) or 1.0))
 
 
-def _believing(
-    model: GaussianProcess, space: SearchSpace, pending: Values, values: Values, noise: Values, theta: Hyperparameters
-) -> GaussianProcess:
-    if not len(pending):
-        return model
-    features = space.features(pending)
-    believed, _ = model.predict(features)
-    inputs = np.concatenate([model.inputs, features])
-    extra = np.concatenate([noise, np.zeros(len(pending))])
-    return condition(inputs, np.concatenate([values, believed]), extra, theta)
+def _best(known: _Known, asked: Values, taken: Values, random: np.random.Generator) -> Values | None:
+    """Return the point of greatest expected improvement among candidates that are not `taken`."""
+    model, space = known.model(asked), known.space
+    target = float(np.max(model.predict(space.features(known.points))[0]))
 
+    def gains(points: Values) -> Values:
+        return log_expected_improvement(*model.predict(space.features(points)), target)
 
-# --- candidates --------------------------------------------------------------------------------------------------
-
-
-def _best_candidate(
-    space: SearchSpace,
-    model: GaussianProcess,
-    points: Values,
-    values: Values,
-    taken: Values,
-    random: np.random.Generator,
-) -> Values | None:
-    target = float(np.max(model.predict(space.features(points))[0]))
-    centres = points[np.argsort(-values, kind="stable")[:CENTRES]]
-    wide = np.concatenate([_quasi_random(EVERYWHERE, len(space), random), _around(centres, NEARBY, random)])
-    first = _fresh(space.snapped(wide), taken)
+    centres = known.points[np.argsort(-known.values, kind="stable")[:CENTRES]]
+    first = fresh(everywhere(space, centres, random), taken)
     if not len(first):
         return None
-    gains = log_expected_improvement(model, space.features(first), target)
-    leaders = first[np.argsort(-gains, kind="stable")[:CENTRES]]
-    second = _fresh(space.snapped(_around(leaders, NEARBY, random)), taken)
-    both = np.concatenate([first, second])
-    gains = np.concatenate([gains, log_expected_improvement(model, space.features(second), target)])
-    return np.asarray(both[int(np.argmax(gains))])
-
-
-def _fresh(points: Values, taken: Values) -> Values:
-    """Return the points that are not `taken`, each once."""
-    known = {point.tobytes() for point in np.round(taken, 6) + 0.0}
-    fresh = {point.tobytes(): index for index, point in enumerate(np.round(points, 6) + 0.0)}
-    return points[[index for key, index in fresh.items() if key not in known]]
-
-
-def _quasi_random(count: int, dimensions: int, random: np.random.Generator) -> Values:
-    """Return points of the additive recurrence with the generalised golden ratio, shifted at random (Roberts, 2018)."""
-    ratio = 2.0
-    for _ in range(32):
-        ratio = (1.0 + ratio) ** (1.0 / (dimensions + 1))
-    slopes = ratio ** -np.arange(1.0, dimensions + 1)
-    return np.asarray((random.random(dimensions) + np.arange(count)[:, None] * slopes) % 1.0)
-
-
-def _around(centres: Values, count: int, random: np.random.Generator) -> Values:
-    """Return points near centres: a few coordinates moved at a time, by small, middling or large steps."""
-    dimensions = centres.shape[1]
-    base = centres[random.integers(len(centres), size=count)]
-    radius = random.choice(RADII, size=(count, 1))
-    moved = random.random((count, dimensions)) < max(1.0, min(3.0, dimensions / 2)) / dimensions
-    moved[np.arange(count), random.integers(dimensions, size=count)] = True
-    steps = radius * random.standard_normal((count, dimensions))
-    return np.asarray(np.clip(base + moved * steps, 0.0, 1.0))
-
-
-def log_expected_improvement(model: GaussianProcess, features: Values, target: float) -> Values:
-    """Return the logarithm of the expected improvement on `target`, shape [m]; it tells far points apart as well."""
-    mean, deviation = model.predict(features)
-    z = (mean - target) / deviation
-    return np.asarray(np.log(deviation) + np.array([_log_h(each) for each in z]))
-
-
-def _log_h(z: float) -> float:
-    """Return log(phi(z) + z Phi(z)), by its asymptote where that would underflow (Ament et al., 2023)."""
-    density = -0.5 * z * z - 0.5 * math.log(2 * math.pi)
-    if z < -10.0:
-        return density - 2.0 * math.log(-z)
-    return math.log(math.exp(density) + z * 0.5 * math.erfc(-z / math.sqrt(2.0)))
+    leaders = first[np.argsort(-gains(first), kind="stable")[:CENTRES]]
+    both = np.concatenate([first, fresh(nearby(space, leaders, random), taken)])
+    return np.asarray(both[int(np.argmax(gains(both)))])

@@ -20,7 +20,7 @@ def conclude(context: Context[Confirm]) -> Decision:
     now = confirmed(context)
     best = now.best
     score = f"{now.judged_by} {shown(context, now.judged_by, best)}{runs_of(best)}"
-    reason = f"{sentence(named(best))} has {score}. {_lead(context, now)}"
+    reason = f"{sentence(named(best))} has {score}. {_lead(context)}"
     choice = {**best.params, "schedule": describe(best.schedule), "num_steps": best.num_steps}
     return decision(context, now, Verdict(RULE_NAME, choice, reason))
 
@@ -35,7 +35,7 @@ def confirmed(context: Context[Confirm]) -> Standing:
     return Standing((*last, *(each for each in now.order if each.key not in keys)), now.judged_by)
 
 
-def _lead(context: Context[Confirm], now: Standing) -> str:
+def _lead(context: Context[Confirm]) -> str:
     """Say in a plain sentence whether the lead is real."""
     last = by_mean(finalists(context))
     if not context.completed:

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format browser screenshots bench-digits bench-quality clean
+.PHONY: help demo test lint format browser screenshots bench-digits bench-packing bench-quality clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ screenshots: $(VENV)/.dev browser ## make the README's pictures anew, from a rea
 
 bench-digits: $(VENV)/.worker ## three seeds of the demo's study: final dev accuracy against the sweep's lr = 0.01
 	$(BIN)/python -m tests.bench.digits_seeds $(ARGS)
+
+bench-packing: $(VENV)/.worker ## what packing brings on this machine: serial, processes, fused (ARGS=--quick for a taste)
+	$(BIN)/python -m tests.bench.packing $(ARGS)
 
 bench-quality: $(VENV)/.bench ## how good the settings are that a search finds, against Optuna's samplers at equal budget
 	$(BIN)/python -m tests.bench.quality $(ARGS)

@@ -103,6 +103,7 @@ def _ticker(engine: Engine, settings: Settings) -> Ticker:
 def _add_routes(app: FastAPI) -> None:
     for module in (studies, trials, export, events, workers, health):
         app.include_router(module.router)
+    app.include_router(workers.profiles)
     app.include_router(pages_router)
 
 

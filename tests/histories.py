@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from studies.contract.decision import Candidate, Decision
+from studies.contract.packing import EngineTiming, PackReport, RunProfile
 from studies.contract.schedule import Schedule
 from studies.contract.views import TrialView
-from studies.contract.worker_protocol import Lease, MetricChunk
+from studies.contract.worker_protocol import DeviceReport, Lease, MetricChunk, SyncRequest
 from studies.core.actions import Action, AddTrials, CloseStage, EndTrial, Fail, Finish, OpenStage, Proposal
 from studies.core.schedules import cosine, factors, linear_to_zero
 from studies.storage.port import StudyStore
@@ -37,8 +38,11 @@ class History:
         assert self.store.apply(self.study_id, known.version, actions)
 
     def lease(self) -> list[Lease]:
-        """Let the worker take all that waits."""
-        return list(self.store.sync(self.worker_id, sync(capacity=64)).leases)
+        """Let the worker take all that waits, though it leaves a share to others at first; nobody else comes."""
+        held: tuple[Lease, ...] = ()
+        while len(leases := self.store.sync(self.worker_id, sync(capacity=64)).leases) > len(held):
+            held = leases
+        return list(held)
 
     def tell(self, lease: Lease, curves: Curves, outcome: str | None = "completed", log: str | None = None) -> None:
         chunks = [part for name, points in curves.items() for part in _chunks(name, points)]
@@ -216,6 +220,46 @@ def running(store: StudyStore, name: str = "in-progress") -> History:
     for lease in history.lease()[:11]:
         curves = curves_of(lease.run.params, lease.run.schedule, 400, lease.run.seed)
         history.tell(lease, curves, None if lease.run.trial_number % 3 else "completed")
+    return history
+
+
+def packed(store: StudyStore, name: str = "packed", note: str = "batched at width 8 is 3.4x as fast") -> History:
+    """Tell a sweep whose first four trials train as one program, the fifth beside them, while a class is measured."""
+    history = History(store, name)
+    sweep(history, (0.1, 0.03, 0.01, 0.003, 0.001))
+    leases = history.lease()
+    run_class = leases[0].run.run_class
+    fused = PackReport(
+        run_class=run_class,
+        engine="batched",
+        attempts=tuple(lease.attempt_id for lease in leases[:4]),
+        samples_per_second=40_800.0,
+        alone_rate=12_000.0,
+        memory_bytes=3 << 30,
+        note=note,
+    )
+    beside = PackReport(run_class=run_class, attempts=(leases[4].attempt_id,), samples_per_second=9_000.0)
+    probe = PackReport(run_class="function/0123456789abcdef", note="measuring how to train this class")
+    device = DeviceReport(
+        name="cpu", capacity=64, packs=(fused, beside, probe), mps=True, utilization=0.57, memory_used_bytes=9 << 30
+    )
+    profile = RunProfile(
+        run_class=run_class,
+        device_model="Imaginary 9000",
+        engine="batched",
+        width=8,
+        base_bytes=1 << 30,
+        member_bytes=200 << 20,
+        alone_rate=12_000.0,
+        timings=(
+            EngineTiming(engine="serial", samples_per_second=12_000.0, memory_bytes=1 << 30),
+            EngineTiming(engine="batched", width=8, samples_per_second=40_800.0, memory_bytes=3 << 30),
+            EngineTiming(engine="vmap", width=8, refused=note),
+        ),
+        note=note,
+    )
+    heard = tuple(report(lease) for lease in leases)
+    store.sync(history.worker_id, SyncRequest(attempts=heard, devices=(device,), profiles=(profile,)))
     return history
 
 

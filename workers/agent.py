@@ -21,8 +21,8 @@ from studies.contract.worker_protocol import (
     MAX_ATTEMPTS_PER_SYNC,
     AttemptReport,
     Device,
-    DeviceReport,
     Lease,
+    Outcome,
     RegisterWorker,
     SyncAnswer,
     SyncRequest,
@@ -30,7 +30,10 @@ from studies.contract.worker_protocol import (
 )
 from workers.attempt import Attempt
 from workers.client import Client, Unavailable, UnknownWorker, backoff
+from workers.dispatcher import Dispatcher
+from workers.gauges import Gauges
 from workers.objectives.permission import refusal
+from workers.packing.mode import Packing
 from workers.supervisor import Supervisor
 from workers.verdict import StopRequest
 
@@ -42,7 +45,7 @@ SHORTEST_PAUSE = 0.1
 MAX_BYTES_PER_SYNC = 4 * 2**20
 """Half of what a server takes by default; what exceeds it waits for the next request."""
 
-HARD_STOP_SECONDS = 5.0
+SHUTTING_DOWN = StopRequest("preempted", "the worker is shutting down")
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class AgentSettings:
         objectives: names of the task classes that it offers.
         allow: patterns of function targets that it runs.
         workdir: where run directories live.
-        grace_seconds: between SIGTERM and SIGKILL of a run.
+        packing: how much packing there is.
+        grace_seconds: between SIGTERM and SIGKILL of a process.
         give_back_seconds: how long a draining worker waits for the server once its runs have ended.
     """
 
@@ -63,6 +67,7 @@ class AgentSettings:
     allow: tuple[str, ...]
     workdir: Path
     version: str = ""
+    packing: Packing = Packing.AUTO
     grace_seconds: float = 20.0
     give_back_seconds: float = 10.0
 
@@ -85,9 +90,17 @@ class Agent:
         self._settings = settings
         self._client = client
         self._supervisor = supervisor
-        self._attempts: dict[str, Attempt] = {}
-        self._lives: dict[str, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
+        self._gauges = Gauges.open()
+        self._dispatcher = Dispatcher(
+            settings.devices,
+            mode=settings.packing,
+            workdir=settings.workdir,
+            grace_seconds=settings.grace_seconds,
+            supervisor=supervisor,
+            gauges=self._gauges,
+            news=self._news.set,
+        )
         self._drain_until: float | None = None
         self._registered: WorkerRegistered | None = None
 
@@ -96,40 +109,46 @@ class Agent:
 
         Raises:
             Refused: the server will not talk to this worker.
-            NurseryDied: runs cannot be started on this node.
+            NurseryDied: processes cannot be started on this node.
         """
         try:
             async with asyncio.TaskGroup() as tasks:
                 nursery = tasks.create_task(self._supervisor.watch(), name="nursery")
-                serving = tasks.create_task(self._serve(tasks), name="sync")
+                dispatching = tasks.create_task(self._dispatcher.serve(tasks), name="dispatcher")
+                serving = tasks.create_task(self._serve(), name="sync")
                 self._listen_to_signals(serving)
-                serving.add_done_callback(lambda _: nursery.cancel())
+                serving.add_done_callback(lambda _: self._end(nursery, dispatching))
         except* Exception as faults:
             raise faults.exceptions[0] from None
         finally:
             await self._supervisor.close()
             await self._client.close()
-        return 1 if self._attempts else 0
+            self._gauges.close()
+        return 1 if self._dispatcher.attempts else 0
 
     def drain(self) -> None:
         """Take nothing more, give back what runs."""
         if self._drain_until is not None:
             return
-        logger.info(
-            "stopping: %d runs save their state and are given back; a second signal stops at once", len(self._lives)
-        )
+        count = len(self._dispatcher.attempts)
+        logger.info("stopping: %d runs save their state and are given back; a second signal stops at once", count)
         self._drain_until = time.monotonic() + self._settings.grace_seconds + self._settings.give_back_seconds
-        for attempt in self._attempts.values():
-            attempt.stop(StopRequest("preempted", "the worker is shutting down"))
+        self._dispatcher.stop_all(SHUTTING_DOWN)
         self._news.set()
+
+    def _end(self, *side_tasks: asyncio.Task[None]) -> None:
+        """The conversation is over: nothing that still runs has anything to say."""
+        self._dispatcher.kill()
+        for task in side_tasks:
+            task.cancel()
 
     # --- the conversation with the server ------------------------------------------------------------------------
 
-    async def _serve(self, tasks: asyncio.TaskGroup) -> None:
+    async def _serve(self) -> None:
         failures = 0
         while not self._done:
             try:
-                pause = await self._talk(tasks)
+                pause = await self._talk()
                 failures = 0
             except UnknownWorker:
                 logger.warning("the server does not know this worker any more: registering again")
@@ -140,42 +159,43 @@ class Agent:
                 pause = self._after_failure(fault, failures)
             await self._pause(pause)
 
-    async def _talk(self, tasks: asyncio.TaskGroup) -> float:
+    async def _talk(self) -> float:
         """Register or sync once; return the seconds until the next time."""
         if self._registered is None:
             self._registered = await self._client.register(self._settings.introduction())
             logger.info("registered at %s as %s", self._client.server, self._registered.worker_id)
         request = self._request()
         answer = await self._client.sync(self._registered.worker_id, request)
-        self._take(answer, {report.attempt_id for report in request.attempts}, tasks)
+        self._dispatcher.acknowledge_profiles(request.profiles)
+        self._take(answer, {report.attempt_id for report in request.attempts})
         return self._registered.sync_seconds
 
     def _request(self) -> SyncRequest:
+        """Return all news. Nothing is asked for while draining, nor before a run could start at once."""
+        attempts = self._dispatcher.attempts.values()
+        open_to_more = self._drain_until is None and self._supervisor.warm
         return SyncRequest(
-            attempts=tuple(_bounded(attempt for attempt in self._attempts.values() if not attempt.lost)),
-            devices=tuple(
-                DeviceReport(name=each.name, capacity=self._capacity(each)) for each in self._settings.devices
-            ),
+            attempts=tuple(_bounded(attempt for attempt in attempts if not attempt.lost)),
+            devices=self._dispatcher.device_reports(open_to_more=open_to_more),
+            profiles=self._dispatcher.profiles(),
         )
 
-    def _capacity(self, device: Device) -> int:
-        """Nothing is asked for while draining, nor before a run could start at once."""
-        return device.capacity if self._drain_until is None and self._supervisor.warm else 0
-
-    def _take(self, answer: SyncAnswer, reported: set[str], tasks: asyncio.TaskGroup) -> None:
-        """Act on an answer: forget what is settled, stop what has to stop, start what is new."""
+    def _take(self, answer: SyncAnswer, reported: set[str]) -> None:
+        """Act on an answer: forget what is settled, stop what has to stop, take what is new."""
+        attempts = self._dispatcher.attempts
         for attempt_id in reported.intersection(answer.acknowledged):
-            self._attempts[attempt_id].acknowledge()
+            attempts[attempt_id].acknowledge()
         for attempt_id in reported.intersection(answer.lost):
-            logger.warning("%s: the lease was lost, the run ends", self._attempts[attempt_id].label)
-            self._attempts[attempt_id].abandon()
+            logger.warning("%s: the lease was lost, the run ends", attempts[attempt_id].label)
+            attempts[attempt_id].lost = True
+            self._dispatcher.stop(attempts[attempt_id], StopRequest("stopped", "the lease was lost"))
         for order in answer.stop:
-            if attempt := self._attempts.get(order.attempt_id):
-                attempt.stop(StopRequest("stopped", order.reason))
-        self._forget()
+            if attempt := attempts.get(order.attempt_id):
+                self._dispatcher.stop(attempt, StopRequest("stopped", order.reason))
+        self._dispatcher.forget()
         for lease in answer.leases:
-            if lease.attempt_id not in self._attempts:
-                self._begin(lease, tasks)
+            if lease.attempt_id not in attempts:
+                self._begin(lease)
 
     def _after_failure(self, fault: Unavailable, failures: int) -> float:
         if failures == 1:
@@ -197,51 +217,19 @@ class Agent:
     def _done(self) -> bool:
         if self._drain_until is None:
             return False
-        if self._attempts and time.monotonic() > self._drain_until:
-            logger.warning("%d attempts could not be given back: their leases will run out", len(self._attempts))
+        left = len(self._dispatcher.attempts)
+        if left and time.monotonic() > self._drain_until:
+            logger.warning("%d attempts could not be given back: their leases will run out", left)
             return True
-        return not self._attempts
+        return not left
 
-    # --- attempts --------------------------------------------------------------------------------------------------
-
-    def _begin(self, lease: Lease, tasks: asyncio.TaskGroup) -> None:
-        attempt = self._attempts[lease.attempt_id] = Attempt(
-            lease, self._settings.workdir, self._settings.grace_seconds
-        )
+    def _begin(self, lease: Lease) -> None:
+        attempt = self._dispatcher.take(lease)
         reason = refusal(lease.run.objective, self._settings.objectives, self._settings.allow)
         if reason is not None:
-            attempt.refuse(reason)
-            return
-        if self._drain_until is not None:
-            attempt.stop(StopRequest("preempted", "the worker is shutting down"))
-        earlier = [
-            life for key, life in self._lives.items() if self._attempts[key].lease.run.trial_id == lease.run.trial_id
-        ]
-        life = tasks.create_task(self._live(attempt, earlier), name=f"attempt {lease.attempt_id}")
-        self._lives[lease.attempt_id] = life
-
-    async def _live(self, attempt: Attempt, earlier: list[asyncio.Task[None]]) -> None:
-        """Attempts of one trial share a directory: they take turns."""
-        if earlier:
-            await asyncio.wait(earlier)
-        try:
-            await attempt.live(self._supervisor)
-        finally:
-            del self._lives[attempt.lease.attempt_id]
-            self._news.set()
-
-    def _forget(self) -> None:
-        """Drop attempts of which nothing is left to say and nothing runs."""
-        for attempt_id, attempt in list(self._attempts.items()):
-            if attempt_id not in self._lives and (attempt.settled or attempt.lost):
-                del self._attempts[attempt_id]
-
-    def _stop_hard(self) -> None:
-        """Kill every run; what does not even die then is left to its keeper."""
-        for attempt in self._attempts.values():
-            attempt.kill()
-        for life in self._lives.values():
-            asyncio.get_running_loop().call_later(HARD_STOP_SECONDS, life.cancel)
+            attempt.end(Outcome(state="failed", reason=reason))
+        elif self._drain_until is not None:
+            self._dispatcher.stop(attempt, SHUTTING_DOWN)
 
     def _listen_to_signals(self, serving: asyncio.Task[None]) -> None:
         loop = asyncio.get_running_loop()
@@ -250,7 +238,6 @@ class Agent:
             if self._drain_until is None:
                 self.drain()
             else:
-                self._stop_hard()
                 serving.cancel()
 
         for number in (signal.SIGTERM, signal.SIGINT):

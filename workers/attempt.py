@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +12,43 @@ from workers.channel import BrokenFrame, Frame
 from workers.log_tail import LogTail
 from workers.outbox import Outbox
 from workers.run_directory import RunDirectory
-from workers.supervisor import RunHandle, Supervisor
-from workers.verdict import MAX_REASON, Remains, StopRequest, judge
+from workers.verdict import StopRequest
 
 logger = logging.getLogger(__name__)
 
 
 class Attempt:
-    """Starts a run, listens to it, and keeps for the server what it says.
+    """Keeps for the server what a run says, whichever process it is in.
 
     Args:
         lease: the right to run it.
         workdir: where run directories live.
-        grace_seconds: what a run gets between SIGTERM and SIGKILL.
+
+    Attributes:
+        run_class: the class of runs that it belongs to.
+        lost: the server has given its trial to someone else: nothing more is said about it.
+        stop: what it was told; the first request counts.
+        ended: whether it has its outcome, so that no process works on it any more.
+        starts: processes that ended before they had begun with it.
+        waiting_since: when it last began to wait for a process (monotonic seconds).
     """
 
-    def __init__(self, lease: Lease, workdir: Path, grace_seconds: float) -> None:
+    def __init__(self, lease: Lease, workdir: Path) -> None:
         self.lease = lease
+        self.run_class = lease.run.run_class
         self.lost = False
+        self.stop: StopRequest | None = None
+        self.ended = False
+        self.starts = 0
+        self.waiting_since = time.monotonic()
         self._workdir = workdir
-        self._grace = grace_seconds
         self._outbox = Outbox(lease.attempt_id, lease.token)
         self._home: RunDirectory | None = None
         self._tail: LogTail | None = None
-        self._handle: RunHandle | None = None
-        self._finished: Frame | None = None
-        self._stop: StopRequest | None = None
+
+    @property
+    def id(self) -> str:
+        return self.lease.attempt_id
 
     @property
     def label(self) -> str:
@@ -49,41 +60,54 @@ class Attempt:
         """Whether the server has acknowledged the outcome."""
         return self._outbox.finished
 
-    async def live(self, supervisor: Supervisor) -> None:
-        """Run to the end and leave the outcome in the outbox."""
-        try:
-            outcome = await self._run(supervisor)
-        except ConnectionError as fault:
-            outcome = Outcome(state="preempted", reason=f"the run could not be started: {fault}")
-        except Exception as fault:  # Whatever it is, it ends this attempt alone, not the agent with all others.
-            reason = f"the worker could not run it: {type(fault).__name__}: {fault}"
-            logger.debug("%s: %s", self.label, reason, exc_info=True)
-            outcome = Outcome(state="failed", reason=reason[:MAX_REASON])
+    def prepare(self) -> Path:
+        """Write down what is to be run and follow its log from here on; return the run directory.
+
+        Raises:
+            ValueError: an id that no folder is made of.
+            OSError: the directory cannot be written.
+        """
+        home = RunDirectory.of(self._workdir, self.lease.run)
+        home.prepare(self.lease.run)
+        self._tail = self._tail or LogTail(home.log)
+        self._home = home
+        return home.path
+
+    def request_stop(self, request: StopRequest) -> bool:
+        """Remember the first request; return whether it was the first."""
+        first = self.stop is None
+        self.stop = self.stop or request
+        return first
+
+    def hear(self, frame: Frame) -> None:
+        """Take what the run says while it runs.
+
+        Raises:
+            BrokenFrame: not of this protocol.
+            ValueError, TypeError, OverflowError: points that no metric chunk could carry.
+        """
+        match frame:
+            case {"kind": "points", "points": points}:
+                for name, (steps, values) in points.items():
+                    self._outbox.add_points(name, steps, values)
+            case {"kind": "started", "step": int(step), "note": str(note)}:
+                self._on_started(step, note)
+            case {"kind": "evaluated", "step": step, "metrics": metrics}:
+                logger.info("%s: step %d/%d  %s", self.label, step, self.lease.run.num_steps, _figures(metrics))
+            case _:
+                raise BrokenFrame(f"a frame of unknown kind: {frame.get('kind')!r}")
+
+    def add_log(self, text: str) -> None:
+        """Take output that its own log does not have."""
+        self._outbox.add_log(text)
+
+    def end(self, outcome: Outcome) -> None:
+        """Leave the outcome, behind the last of the log, for the server."""
         while self._take_log():
             pass
+        self.ended = True
         self._outbox.close(outcome)
         logger.info("%s: %s%s", self.label, outcome.state, f" ({outcome.reason})" if outcome.reason else "")
-
-    def refuse(self, reason: str) -> None:
-        """Do not run it, and say why."""
-        self._outbox.close(Outcome(state="failed", reason=reason))
-
-    def stop(self, request: StopRequest) -> None:
-        """Tell the run to save its state and end; the first request counts."""
-        if self._stop is None:
-            self._stop = request
-            if self._handle is not None:
-                self._handle.stop(self._grace)
-
-    def abandon(self) -> None:
-        """The lease is lost: end the run, and say no more about it."""
-        self.lost = True
-        self.stop(StopRequest("stopped", "the lease was lost"))
-
-    def kill(self) -> None:
-        """End the run's whole tree now."""
-        if self._handle is not None:
-            self._handle.stop(0.0)
 
     def report(self) -> AttemptReport:
         """Return heartbeat and news in one."""
@@ -106,7 +130,7 @@ class Attempt:
 
     def _take_log(self) -> bool:
         """Take the next piece of the log; return whether there was one and there may be more to take."""
-        if self._tail is None:
+        if self._tail is None or self.ended:
             return False
         try:
             piece = self._tail.read()
@@ -115,33 +139,6 @@ class Attempt:
             return False
         self._outbox.add_log(piece)
         return bool(piece) and not self._outbox.log_is_full
-
-    async def _run(self, supervisor: Supervisor) -> Outcome:
-        self._home = home = RunDirectory.of(self._workdir, self.lease.run)
-        await asyncio.to_thread(home.prepare, self.lease.run)
-        self._tail = LogTail(home.log)
-        if self._stop is None:
-            self._handle = await supervisor.launch(self.lease, home, self._on_frame)
-        if self._handle is None:
-            return judge(Remains(stop=self._stop))
-        if self._stop is not None:  # It came while the run was being started.
-            self._handle.stop(self._grace)
-        status = await self._handle.ended
-        return judge(Remains(self._finished, status, home.read_error(), self._stop))
-
-    def _on_frame(self, frame: Frame) -> None:
-        match frame:
-            case {"kind": "points", "points": points}:
-                for name, (steps, values) in points.items():
-                    self._outbox.add_points(name, steps, values)
-            case {"kind": "started", "step": int(step), "note": str(note)}:
-                self._on_started(step, note)
-            case {"kind": "evaluated", "step": step, "metrics": metrics}:
-                logger.info("%s: step %d/%d  %s", self.label, step, self.lease.run.num_steps, _figures(metrics))
-            case {"kind": "finished", "state": str(), "step": int(), "reason": str()}:
-                self._finished = frame
-            case _:
-                raise BrokenFrame(f"a frame of unknown kind: {frame.get('kind')!r}")
 
     def _on_started(self, step: int, note: str) -> None:
         self._outbox.started_from = max(0, step)

@@ -7,10 +7,12 @@ import json
 import os
 import struct
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 HEADER = struct.Struct(">I")
 MAX_FRAME_BYTES = 64 * 2**20
+READ_BYTES = 64 * 1024
 
 Frame = dict[str, Any]
 
@@ -62,6 +64,32 @@ class FrameWriter:
         rest = memoryview(encode(message))
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
+
+
+class FrameInbox:
+    """Reads frames from a pipe without ever waiting for one: made for a process that has a model to train."""
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._bytes = bytearray()
+
+    def take(self) -> list[Frame]:
+        """Return the whole frames that have come since the last call."""
+        self._read()
+        taken = []
+        while len(self._bytes) >= HEADER.size:
+            end = HEADER.size + body_length(bytes(self._bytes[: HEADER.size]))
+            if len(self._bytes) < end:
+                break
+            taken.append(decode(bytes(self._bytes[HEADER.size : end])))
+            del self._bytes[:end]
+        return taken
+
+    def _read(self) -> None:
+        with suppress(BlockingIOError):
+            while piece := os.read(self._descriptor, READ_BYTES):
+                self._bytes += piece
 
 
 async def frames(reader: asyncio.StreamReader) -> AsyncIterator[Frame]:

@@ -1,54 +1,52 @@
-"""The entry of a run: what the process forked for it does, from its first line to its exit."""
+"""The entry of a pack: what the process forked for it does, from its first line to its exit."""
 
 from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from studies.contract.study_file import BuiltinObjective, FunctionObjective
-from workers.channel import FrameWriter
+from workers.channel import FrameInbox, FrameWriter
 from workers.objectives import BUILTIN
+from workers.pack_folder import PackFolder
+from workers.pack_protocol import PackOrder
 from workers.processes import die_with_parent
 from workers.run_directory import RunDirectory
-from workers.runtime.reporter import Reporter
-from workers.runtime.run_context import Ending, RunContext
+from workers.runtime.run_context import RunContext
+from workers.surroundings import ChannelSurroundings, error_record
 
-MAX_TRACEBACK = 20_000
-"""Characters of a traceback that travel to the server; the log on disk has all of it."""
+if TYPE_CHECKING:
+    from workers.objectives.task import Task
 
 
-def run_child(directory: Path, device: str, channel: int, keeper: int) -> NoReturn:
-    """Run what ``run.json`` in `directory` says, report through `channel`, and exit.
+def run_child(path: Path, heard: int, said: int, keeper: int) -> NoReturn:
+    """Do what ``pack.json`` in the folder `path` says, and exit.
 
-    Exit codes: 0 finished as the last frame says, 1 an exception that ``error.json`` holds, else what user code chose.
+    Exit codes: 0 every member's last frame says how it ended, 1 an exception that ``error.json`` or the only member's
+    last frame holds, else what user code chose.
 
     Args:
-        directory: the run directory.
-        device: ``cpu`` or ``cuda:N``.
-        channel: descriptor of the pipe to the agent.
+        path: the pack's folder.
+        heard: descriptor of the pipe from the agent.
+        said: descriptor of the pipe to the agent.
         keeper: process id of the keeper, with which this process dies.
     """
     die_with_parent(keeper)
     os.setsid()
-    home = RunDirectory(directory)
-    _write_output_to(home.log)
-    stop = _StopFlag()
-    send = FrameWriter(channel)
+    folder = PackFolder(path)
     try:
-        ending = _execute(home, device, Reporter(send), stop)
-        send({"kind": "finished", "state": ending.state, "step": ending.step, "reason": ending.reason})
-        code = 0
+        order = folder.read_order()
+        _write_output_to(_output(order, folder))
+        code = _execute(order, FrameInbox(heard), FrameWriter(said))
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException as fault:
         traceback.print_exc()
-        home.write_error(error_record(fault))
+        folder.write_error(error_record(fault))
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
@@ -56,48 +54,74 @@ def run_child(directory: Path, device: str, channel: int, keeper: int) -> NoRetu
     os._exit(code & 0xFF)
 
 
-def error_record(fault: BaseException) -> dict[str, Any]:
-    """Return an exception as data: type, message, traceback (its end, where it is long)."""
-    text = "".join(traceback.format_exception(fault))
-    return {"type": type(fault).__name__, "message": str(fault)[:4000], "traceback": text[-MAX_TRACEBACK:]}
-
-
-def _execute(home: RunDirectory, device: str, reporter: Reporter, stop: _StopFlag) -> Ending:
-    run = home.read_spec()
-    context = RunContext(run, device, home.path, home.delivered, reporter, stop)
-    match run.objective:
-        case BuiltinObjective(name=name, args=args):
-            return _run_task(BUILTIN[name], context, args.model_dump())
+def _execute(order: PackOrder, inbox: FrameInbox, send: FrameWriter) -> int:
+    surroundings = ChannelSurroundings(order, inbox, send)
+    surroundings.stop_on_sigterm()
+    attempt, directory = order.members[0]
+    if order.probe:
+        _measure(surroundings.context(attempt, RunDirectory(Path(directory))), order, send)
+        return 0
+    match RunDirectory(Path(directory)).read_spec().objective:
         case FunctionObjective() as objective:
-            from workers.objectives.function import run_function
+            return _call(surroundings, objective)
+        case BuiltinObjective():
+            return _train(surroundings, order)
 
-            return run_function(context, objective, Path.cwd())
+
+def _call(surroundings: ChannelSurroundings, objective: FunctionObjective) -> int:
+    """Run a user's function, which always has a process of its own."""
+    from workers.objectives.function import run_function
+
+    for context in surroundings.arrivals():
+        try:
+            ending = run_function(context, objective, Path.cwd())
+        except SystemExit:
+            raise
+        except BaseException as fault:
+            surroundings.failed(context, fault)
+            return 1
+        surroundings.ended(context, ending)
+    return 0
 
 
-def _run_task(target: str, context: RunContext, args: Mapping[str, Any]) -> Ending:
-    import torch
-
+def _train(surroundings: ChannelSurroundings, order: PackOrder) -> int:
     from workers.runtime.loop import train
 
-    if context.device == "cpu":
-        torch.set_num_threads(1)  # Many runs share the machine: one core each, and sums in a fixed order.
-    module, _, name = target.partition(":")
-    task = getattr(importlib.import_module(module), name)
-    return train(context, task(args, context.run.params, context.device))
+    _take_our_share(order)
+    train(surroundings, order.device, order.engine, order.width, build_task)
+    return 0
 
 
-class _StopFlag:
-    """Becomes true with the first SIGTERM."""
+def _measure(context: RunContext, order: PackOrder, send: FrameWriter) -> None:
+    from workers.runtime.probe import measure
 
-    def __init__(self) -> None:
-        self._set = False
-        signal.signal(signal.SIGTERM, self._on_signal)
+    _take_our_share(order)
+    profile = measure(context, build_task(context), order.device, order.device_model)
+    send({"kind": "profile", "profile": profile.model_dump(mode="json")})
 
-    def __call__(self) -> bool:
-        return self._set
 
-    def _on_signal(self, *_: object) -> None:
-        self._set = True
+def _take_our_share(order: PackOrder) -> None:
+    """Packs share a machine: each computes on one core, with sums in a fixed order, and within its memory."""
+    import torch
+
+    torch.set_num_threads(1)
+    if order.memory_fraction is not None and order.device != "cpu":
+        torch.cuda.set_per_process_memory_fraction(order.memory_fraction, order.device)
+
+
+def build_task(context: RunContext) -> Task:
+    """Return the builtin task that a run asks for."""
+    objective = context.run.objective
+    if not isinstance(objective, BuiltinObjective):
+        raise TypeError(f"a {objective.kind} objective is no task: it runs in a process of its own")
+    module, _, name = BUILTIN[objective.name].partition(":")
+    task: type[Task] = getattr(importlib.import_module(module), name)
+    return task(objective.args.model_dump(), context.run.params, context.device)
+
+
+def _output(order: PackOrder, folder: PackFolder) -> Path:
+    """A run alone in its process has its own log; the members of a pack write their lines to theirs themselves."""
+    return RunDirectory(Path(order.members[0][1])).log if order.single else folder.log
 
 
 def _write_output_to(log: Path) -> None:

@@ -16,6 +16,7 @@ from workers.agent import Agent, AgentSettings
 from workers.client import Client, Refused
 from workers.devices import UnknownDevice, find_devices
 from workers.objectives import BUILTIN, WARM_MODULES
+from workers.packing.mode import Packing
 from workers.supervisor import NurseryDied, Supervisor
 
 app = typer.Typer(add_completion=False)
@@ -42,8 +43,19 @@ def work(
     workdir: Annotated[
         Path, typer.Option(help="Where runs keep logs and checkpoints; share it to resume on another worker.")
     ] = Path("stagetune-data/runs"),
+    packing: Annotated[
+        Packing,
+        typer.Option(
+            help="auto: measure each class of runs and train several as one program where that is faster. processes: "
+            "one process a run, as many as memory and throughput allow. off: one run a CUDA device or core.",
+            envvar="STAGETUNE_PACKING",
+        ),
+    ] = Packing.AUTO,
     max_runs_per_device: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Default: one on a CUDA device, one per core on the CPU.")
+        int | None,
+        typer.Option(
+            min=1, max=1024, help="Bound on what packing decides. Default: 64 on a CUDA device, 16 per core on the CPU."
+        ),
     ] = None,
     builtin: Annotated[
         bool,
@@ -66,7 +78,7 @@ def work(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)
     try:
-        offered = find_devices(devices, max_runs_per_device)
+        offered = find_devices(devices, max_runs_per_device, packed=packing is not Packing.OFF)
     except UnknownDevice as fault:
         raise typer.BadParameter(str(fault), param_hint="--devices") from fault
     settings = AgentSettings(
@@ -76,6 +88,7 @@ def work(
         allow=tuple(allow or ()),
         workdir=workdir,
         version=_version(),
+        packing=packing,
     )
     agent = Agent(settings, Client(server, token), Supervisor(WARM_MODULES if settings.objectives else ()))
     try:

@@ -11,6 +11,10 @@ from typing import Any
 
 from studies.contract.worker_protocol import Device
 
+RUNS_PER_CORE = 16
+RUNS_PER_CARD = 64
+"""Bounds where the user names none. What a device really takes at once is measured, class by class."""
+
 _DEVICE = re.compile(r"cpu|cuda:[0-9]{1,3}")
 _NODE = re.compile(r"nvidia[0-9]+")
 
@@ -19,13 +23,14 @@ class UnknownDevice(ValueError):
     """``--devices`` names what this node does not have."""
 
 
-def find_devices(wanted: str = "auto", max_runs: int | None = None) -> tuple[Device, ...]:
+def find_devices(wanted: str = "auto", max_runs: int | None = None, *, packed: bool = True) -> tuple[Device, ...]:
     """Return the devices to offer.
 
     Args:
         wanted: ``auto`` (all CUDA devices, or the CPU where there is none), or a list such as ``cpu`` or
             ``cuda:0,cuda:1``.
-        max_runs: runs per device at once; by default one per usable core of a CPU, one on a CUDA device.
+        max_runs: runs per device at once, in all processes together; a default bound for each kind of device if None.
+        packed: whether several runs may share a core or a card; if not, the default is one run for each.
 
     Raises:
         UnknownDevice: a name that is malformed, repeated or not there; the message lists what is.
@@ -36,13 +41,13 @@ def find_devices(wanted: str = "auto", max_runs: int | None = None) -> tuple[Dev
     if missing:
         raise UnknownDevice(f"no device {missing[0]} on this node: choose from {', '.join(present)}")
     chosen = [present[name] for name in names]
-    return tuple(chosen if max_runs is None else (_with_capacity(device, max_runs) for device in chosen))
+    return tuple(_with_capacity(device, max_runs or _most_runs(device, packed=packed)) for device in chosen)
 
 
 def cpu_device() -> Device:
-    """The CPU takes one run per core that this process may use: each run computes on one thread."""
+    """All cores of the node are one device."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return Device(name="cpu", model=platform.processor() or platform.machine(), memory_bytes=memory, capacity=_cores())
+    return Device(name="cpu", model=_cpu_model(), memory_bytes=memory)
 
 
 def cuda_devices() -> tuple[Device, ...]:
@@ -92,8 +97,25 @@ def _visible(found: Sequence[Device], visible: str) -> list[Device]:
     return kept if found else []
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _most_runs(device: Device, *, packed: bool) -> int:
+    if device.name == "cpu":
+        return cores() * (RUNS_PER_CORE if packed else 1)
+    return RUNS_PER_CARD if packed else 1
+
+
+def _cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the processor's name: what was measured on one model says nothing of another."""
+    try:
+        lines = info.read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())[:200]
 
 
 def _default(present: dict[str, Device]) -> list[str]:

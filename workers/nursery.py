@@ -1,11 +1,11 @@
-"""The nursery: a warm process that has imported the heavy libraries and is forked for each run.
+"""The nursery: a warm process that has imported the heavy libraries and is forked for each pack.
 
 Importing torch costs seconds, forking costs milliseconds. It never touches CUDA, because a CUDA context does not
 survive a fork. Started by the agent as ``python -m workers.nursery DESCRIPTOR MODULE...``; it ends with the agent.
 
     nursery -> agent   {"ready": true}     the modules are imported
-    agent -> nursery   {"directory": ..., "device": ..., "modules": [...]} with two descriptors: the keeper's control
-                       socket and the run's channel
+    agent -> nursery   {"folder": ..., "modules": [...]} with three descriptors: the keeper's control socket, and the
+                       pipes on which the pack hears and speaks
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -25,7 +25,7 @@ from workers.channel import HEADER, Frame, FrameWriter, body_length, decode
 from workers.child import run_child
 from workers.keeper import keep
 
-DESCRIPTORS = 2
+DESCRIPTORS = 3
 
 
 def main(arguments: list[str]) -> None:
@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> None:
     warm_up(arguments[1:])
     FrameWriter(agent.fileno())({"ready": True})
     while request := _receive(agent):
-        message, control, channel = request
+        message, descriptors = request
         warm_up(message["modules"])
-        _fork_keeper(agent, message, control, channel)
+        _fork_keeper(agent, Path(message["folder"]), descriptors)
         _reap()
 
 
@@ -49,37 +49,36 @@ def warm_up(modules: Iterable[str]) -> None:
             importlib.import_module(module)
 
 
-def _receive(agent: socket.socket) -> tuple[Frame, int, int] | None:
+def _receive(agent: socket.socket) -> tuple[Frame, list[int]] | None:
     header, descriptors, _, _ = socket.recv_fds(agent, HEADER.size, DESCRIPTORS)
     if len(header) < HEADER.size:
         return None
     body = agent.recv(body_length(header), socket.MSG_WAITALL)
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)  # noqa: FBT003  (the standard library takes it by position)
-    control, channel = descriptors
-    return decode(body), control, channel
+    return decode(body), descriptors
 
 
-def _fork_keeper(agent: socket.socket, message: Frame, control: int, channel: int) -> None:
+def _fork_keeper(agent: socket.socket, folder: Path, descriptors: Sequence[int]) -> None:
     if os.fork() == 0:
         agent.close()
         try:
-            _become_keeper(message, control, channel)
+            _become_keeper(folder, *descriptors)
         finally:
             os._exit(os.EX_SOFTWARE)
-    os.close(control)
-    os.close(channel)
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
-def _become_keeper(message: Frame, control: int, channel: int) -> NoReturn:
+def _become_keeper(folder: Path, control: int, heard: int, said: int) -> NoReturn:
     keeper = os.getpid()
 
-    def start_run() -> NoReturn:
+    def start() -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        run_child(Path(message["directory"]), message["device"], channel, keeper)
+        run_child(folder, heard, said, keeper)
 
-    keep(socket.socket(fileno=control), channel, start_run)
+    keep(socket.socket(fileno=control), (heard, said), start)
 
 
 def _reap() -> None:

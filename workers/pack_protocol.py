@@ -1,7 +1,7 @@
-"""What the agent and a pack's process say to each other, one JSON frame at a time, over one socket.
+"""What the agent and a pack's process say to each other, one JSON frame at a time, over a pipe each way.
 
-A process is forked for a pack. It is given the pack's own folder (``pack.json`` in it says what to do, standard output
-goes to ``pack.log``), and then hears and says:
+A process is forked for a pack. It is given the pack's own folder (``pack.json`` in it says what to do), and then hears
+and says:
 
     agent -> pack   {"kind": "join", "attempt": id, "directory": path}   a run wants in (``run.json`` lies there)
                     {"kind": "stop", "attempt": id}                      that member alone: save its state and end
@@ -16,7 +16,8 @@ goes to ``pack.log``), and then hears and says:
                     {"kind": "pace", "width": k, "samples_per_second": x, "memory_bytes": n or null}
                     {"kind": "profile", "profile": {...}}                a probe's result (`RunProfile`)
 
-SIGTERM to the process tells every member to stop.
+SIGTERM to the process tells every member to stop. Two pipes and not one socket: an order to a process that has just
+ended must not cost what it said last.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class PackOrder(Message):
 
     Attributes:
         device: ``cpu`` or ``cuda:N``.
+        device_model: the device's model, for the profile that a probe makes.
         engine: how to train; a serial one takes one member and no joins.
         width: most members at once.
         members: (attempt id, run directory) of the first ones.
@@ -38,8 +40,14 @@ class PackOrder(Message):
     """
 
     device: str
+    device_model: str = ""
     engine: Engine
     width: int = 1
     members: tuple[tuple[str, str], ...] = ()
     probe: bool = False
     memory_fraction: float | None = None
+
+    @property
+    def single(self) -> bool:
+        """Whether one run is all that this process will ever train: what is printed is then that run's output."""
+        return self.width == 1 and not self.probe

@@ -15,12 +15,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
 from studies.contract.base import Scalar
 from studies.contract.worker_protocol import RunSpec
+from workers.files import write_whole
 
-_ERROR = TypeAdapter(dict[str, Scalar])
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -57,7 +55,7 @@ class RunDirectory:
     def prepare(self, run: RunSpec) -> None:
         """Create the directory, write down what is to be run, and forget the error of an earlier attempt."""
         self.path.mkdir(parents=True, exist_ok=True)
-        _write(self.spec, run.model_dump_json(indent=2))
+        write_whole(self.spec, run.model_dump_json(indent=2))
         self.error.unlink(missing_ok=True)
         self.log.touch()
 
@@ -65,14 +63,7 @@ class RunDirectory:
         return RunSpec.model_validate_json(self.spec.read_bytes())
 
     def write_error(self, error: dict[str, Scalar]) -> None:
-        _write(self.error, json.dumps(error))
-
-    def read_error(self) -> dict[str, Scalar] | None:
-        """Return the error record, None where there is none that can be read: user code may write here too."""
-        try:
-            return _ERROR.validate_json(self.error.read_bytes())
-        except (FileNotFoundError, ValidationError):
-            return None
+        write_whole(self.error, json.dumps(error))
 
     @property
     def delivered(self) -> int:
@@ -81,10 +72,4 @@ class RunDirectory:
         return int(json.loads(path.read_text())["step"]) if path.exists() else 0
 
     def write_delivered(self, step: int) -> None:
-        _write(self.path / "delivered.json", json.dumps({"step": step}))
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
+        write_whole(self.path / "delivered.json", json.dumps({"step": step}))

@@ -1,4 +1,4 @@
-"""The supervisor: starts the nursery, has it fork runs, and is told of everything they say and of their end."""
+"""The supervisor: starts the nursery, has it fork packs, and is told of everything they say and of their end."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from select import PIPE_BUF
 from typing import Any
 
-from studies.contract.worker_protocol import Lease
 from workers.channel import BrokenFrame, Frame, encode, frames
-from workers.objectives import modules_of
-from workers.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Runs share the cores: each computes on one (and a process must have no threads when it is forked)."""
+"""Packs share the cores: each computes on one (and a process must have no threads when it is forked)."""
+
+OnFrame = Callable[[Frame], None]
 
 
 class NurseryDied(Exception):
@@ -31,24 +31,55 @@ class NurseryDied(Exception):
 class _Nursery:
     process: asyncio.subprocess.Process
     socket: socket.socket
-    warm: asyncio.Event
 
 
-class RunHandle:
-    """A live run, as the agent holds it. `ended` holds its wait status, None where its keeper died."""
+class PackHandle:
+    """A pack's live process, as the agent holds it.
 
-    def __init__(self, control: asyncio.StreamWriter, ended: asyncio.Task[int | None]) -> None:
+    Attributes:
+        pid: its process id, None until its keeper has told.
+        ended: its wait status, None where its keeper died.
+    """
+
+    def __init__(self, control: asyncio.StreamWriter, orders: int) -> None:
+        self.pid: int | None = None
+        self.ended: asyncio.Task[int | None]
         self._control = control
-        self.ended = ended
+        self._orders = orders
+
+    def send(self, message: Mapping[str, Any]) -> bool:
+        """Give the process an order; return whether it is on its way (a short one goes whole or not at all)."""
+        frame = encode(message)
+        if self.ended.done() or len(frame) > PIPE_BUF:
+            return False
+        try:
+            os.write(self._orders, frame)
+        except (BlockingIOError, BrokenPipeError):
+            return False
+        return True
 
     def stop(self, grace_seconds: float) -> None:
         """SIGTERM now, SIGKILL to the whole tree after the grace time. Asking again can only shorten it."""
         if not self.ended.done():
             self._control.write(encode({"stop": grace_seconds}))
 
+    def attend(self, said: asyncio.StreamReader, keeper: asyncio.StreamReader, on_frame: OnFrame) -> None:
+        """Listen to the process and its keeper from now on."""
+        self.ended = asyncio.create_task(self._listen(said, keeper, on_frame), name="pack")
+
+    async def _listen(self, said: asyncio.StreamReader, keeper: asyncio.StreamReader, on_frame: OnFrame) -> int | None:
+        try:
+            self.pid = (await _next(keeper)).get("pid")
+            async for frame in frames(said):
+                _hand_over(frame, on_frame)
+            return (await _next(keeper)).get("status")
+        finally:
+            self._control.close()  # Wherever this ends, the keeper takes it as the order to end the tree.
+            os.close(self._orders)
+
 
 class Supervisor:
-    """Starts runs in processes of their own.
+    """Starts packs in processes of their own.
 
     Args:
         modules: what the nursery imports before it calls itself warm.
@@ -57,11 +88,12 @@ class Supervisor:
     def __init__(self, modules: Sequence[str]) -> None:
         self._modules = tuple(modules)
         self._nursery: _Nursery | None = None
+        self._warm = asyncio.Event()
 
     @property
     def warm(self) -> bool:
-        """Whether a run would start at once."""
-        return self._nursery is not None and self._nursery.warm.is_set()
+        """Whether a pack would start at once."""
+        return self._warm.is_set()
 
     async def watch(self) -> None:
         """Keep a nursery alive, for ever: replace it when it dies.
@@ -73,36 +105,42 @@ class Supervisor:
             nursery = self._nursery = await _start_nursery(self._modules)
             reader, writer = await asyncio.open_connection(sock=nursery.socket.dup())
             async for _ready in frames(reader):
-                nursery.warm.set()
+                self._warm.set()
             writer.close()
-            nursery.socket.close()
-            if not nursery.warm.is_set():
+            if not self._warm.is_set():
                 raise NurseryDied
-            nursery.warm.clear()
+            self._warm.clear()
+            nursery.socket.close()
             logger.warning("the nursery has died: starting another; live runs go on")
 
-    async def launch(self, lease: Lease, home: RunDirectory, on_frame: Callable[[Frame], None]) -> RunHandle:
-        """Start a run and return once it has been asked for; `on_frame` is called for everything it says.
+    async def launch(self, folder: Path, modules: Sequence[str], on_frame: OnFrame) -> PackHandle:
+        """Start the pack whose order lies in `folder`; `on_frame` is called for everything it says.
 
         Raises:
-            ConnectionError: the nursery died this moment: try again when it is warm.
+            ConnectionError: the nursery died this moment: try again.
         """
-        nursery = self._nursery
-        if nursery is None:
+        await self._warm.wait()
+        if self._nursery is None:
             raise ConnectionError("the nursery is not up yet")
-        await nursery.warm.wait()
         ours, theirs = socket.socketpair()
-        readable, writable = os.pipe()
+        heard, orders = os.pipe()
+        words, said = os.pipe()
         try:
-            request = {"directory": str(home.path), "device": lease.device, "modules": modules_of(lease.run.objective)}
-            _send(nursery.socket, request, [theirs.fileno(), writable])
+            request = {"folder": str(folder), "modules": modules}
+            _send(self._nursery.socket, request, [theirs.fileno(), heard, said])
+        except OSError as fault:
+            ours.close()
+            os.close(orders)
+            os.close(words)
+            raise ConnectionError("the nursery has just died") from fault
         finally:
             theirs.close()
-            os.close(writable)
-        return await _attend(ours, readable, on_frame)
+            os.close(heard)
+            os.close(said)
+        return await _attend(ours, orders, words, on_frame)
 
     async def close(self) -> None:
-        """End the nursery. Runs still alive end with their control sockets."""
+        """End the nursery. Packs still alive end with their control sockets."""
         if self._nursery is not None:
             self._nursery.socket.close()
             if self._nursery.process.returncode is None:
@@ -124,7 +162,7 @@ async def _start_nursery(modules: Sequence[str]) -> _Nursery:
             start_new_session=True,  # A Ctrl-C in the terminal is the agent's to handle.
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": _import_path()},
         )
-    return _Nursery(process, ours, asyncio.Event())
+    return _Nursery(process, ours)
 
 
 def _import_path() -> str:
@@ -140,29 +178,27 @@ def _send(nursery: socket.socket, message: Mapping[str, Any], descriptors: list[
         raise ConnectionError("the nursery does not read its requests")
 
 
-async def _attend(control: socket.socket, channel: int, on_frame: Callable[[Frame], None]) -> RunHandle:
-    reader, writer = await asyncio.open_connection(sock=control)
+async def _attend(control: socket.socket, orders: int, words: int, on_frame: OnFrame) -> PackHandle:
+    os.set_blocking(orders, False)
+    keeper, writer = await asyncio.open_connection(sock=control)
     said = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(said), os.fdopen(channel, "rb", buffering=0)
+        lambda: asyncio.StreamReaderProtocol(said), os.fdopen(words, "rb", buffering=0)
     )
+    handle = PackHandle(writer, orders)
+    handle.attend(said, keeper, on_frame)
+    return handle
 
-    async def listen() -> int | None:
-        status = None
-        try:
-            async for frame in frames(said):
-                _hand_over(frame, on_frame)
-            async for frame in frames(reader):
-                status = int(frame["status"])
-        finally:
-            writer.close()  # Wherever this ends, the keeper takes it as the order to end the tree.
-        return status
 
-    return RunHandle(writer, asyncio.create_task(listen(), name="run"))
+async def _next(reader: asyncio.StreamReader) -> Frame:
+    """Return the next frame, an empty one where the other side has closed."""
+    async for frame in frames(reader):
+        return frame
+    return {}
 
 
 def _hand_over(frame: Frame, on_frame: Callable[[Frame], None]) -> None:
-    """User code shares a process with the sender of these frames: whatever is wrong with one is the run's fault."""
+    """User code shares a process with the sender of these frames: whatever is wrong with one is the pack's fault."""
     try:
         on_frame(frame)
     except Exception as fault:

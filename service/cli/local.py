@@ -10,6 +10,7 @@ import typer
 
 from service.cli.common import media_type_of
 from service.cli.console import err
+from service.cli.worker_process import Packing
 from studies.contract.study_document import parse_json, parse_yaml
 from studies.contract.study_file import StudySpec
 
@@ -17,6 +18,14 @@ DataDir = Annotated[
     Path, typer.Option("--data-dir", file_okay=False, help="Folder of the database, the checkpoints and the logs.")
 ]
 Devices = Annotated[str, typer.Option(help="auto, cpu, or devices such as cuda:0,cuda:1")]
+PackingOption = Annotated[
+    Packing | None,
+    typer.Option(
+        "--packing",
+        help="auto (the default): measure each class of runs and train several as one program where that is faster. "
+        "processes: one process a run. off: one run a CUDA device or core.",
+    ),
+]
 Port = Annotated[int | None, typer.Option(help="Port of the dashboard. Default: 8080, or a free one if it is taken.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Begin again, as a new study with a number behind its name.")]
 
@@ -27,6 +36,7 @@ def run(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A study file, YAML or JSON.")],
     data_dir: DataDir = DEFAULT_DATA_DIR,
     devices: Devices = "auto",
+    packing: PackingOption = None,
     port: Port = None,
     fresh: Fresh = False,
 ) -> None:
@@ -36,18 +46,19 @@ def run(
     """
     text = file.read_bytes()
     spec = parse_json(text) if media_type_of(file) == "application/json" else parse_yaml(text)
-    _run(spec, data_dir, devices, port, fresh=fresh)
+    _run(spec, data_dir, devices, packing, port, fresh=fresh)
 
 
 def demo(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     quick: Annotated[bool, typer.Option("--quick", help="A smaller study, for a first look.")] = False,
     devices: Devices = "auto",
+    packing: PackingOption = None,
     port: Port = None,
     fresh: Fresh = False,
 ) -> None:
     """Tune a small network on scikit-learn's digits: all three stages, with real training, in about a minute."""
-    _run(demo_study(quick=quick), data_dir, devices, port, fresh=fresh)
+    _run(demo_study(quick=quick), data_dir, devices, packing, port, fresh=fresh)
 
 
 def demo_study(*, quick: bool) -> StudySpec:
@@ -56,8 +67,10 @@ def demo_study(*, quick: bool) -> StudySpec:
     return parse_yaml((files("service.cli") / name).read_bytes())
 
 
-def _run(spec: StudySpec, data_dir: Path, devices: str, port: int | None, *, fresh: bool) -> None:
+def _run(
+    spec: StudySpec, data_dir: Path, devices: str, packing: Packing | None, port: int | None, *, fresh: bool
+) -> None:
     from service.cli.local_run import LocalRun, run_here  # the service is heavy to load: not for `--help`
 
-    plan = LocalRun(spec=spec, data_dir=data_dir, devices=devices, port=port, fresh=fresh)
+    plan = LocalRun(spec=spec, data_dir=data_dir, devices=devices, packing=packing, port=port, fresh=fresh)
     raise typer.Exit(run_here(plan, err))

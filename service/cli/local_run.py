@@ -19,7 +19,7 @@ from service.cli.console import show as show_panel
 from service.cli.render import report_panel
 from service.cli.report import build_report, exit_code
 from service.cli.watching import watch_study
-from service.cli.worker_process import WorkerProcess, worker_command
+from service.cli.worker_process import Packing, WorkerProcess, worker_command
 from service.client import ApiClient, ApiError
 from service.format import count
 from service.server import BackgroundServer, listen, url_of
@@ -39,11 +39,15 @@ PAUSED = 130
 
 @dataclass(frozen=True)
 class LocalRun:
-    """What to run and where; ``port`` None takes the usual one, or a free one if that is taken."""
+    """What to run and where.
+
+    ``port`` None takes the usual one, or a free one if that is taken; ``packing`` None leaves it to the worker.
+    """
 
     spec: StudySpec
     data_dir: Path
     devices: str = "auto"
+    packing: Packing | None = None
     port: int | None = None
     fresh: bool = False
 
@@ -114,7 +118,9 @@ def _start_worker(plan: LocalRun, server: str) -> WorkerProcess:
     """
     objective = plan.spec.objective
     allow = (objective.target,) if isinstance(objective, FunctionObjective) else ()
-    command = worker_command(server, plan.devices, plan.data_dir / "runs", allow, builtin=not allow)
+    command = worker_command(
+        server, plan.devices, plan.data_dir / "runs", allow, builtin=not allow, packing=plan.packing
+    )
     return WorkerProcess(command, plan.data_dir / "worker.log")
 
 

@@ -9,6 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
+
+Packing = Literal["auto", "processes", "off"]
+"""How a worker lets runs share a device: its own flag of this name, handed on."""
 
 DRAIN_SECONDS = 20.0
 """A worker that was asked to stop lets its runs save their checkpoints; after so long it is killed."""
@@ -52,12 +56,19 @@ class WorkerProcess:
 
 
 def worker_command(
-    server: str, devices: str, workdir: Path, allow: Sequence[str] = (), *, builtin: bool = True
+    server: str,
+    devices: str,
+    workdir: Path,
+    allow: Sequence[str] = (),
+    *,
+    builtin: bool = True,
+    packing: Packing | None = None,
 ) -> list[str]:
     """Return the command line of a worker for `server`; `allow` names the functions that it may run."""
     command = [sys.executable, "-m", "workers.cli", "--server", server, "--devices", devices]
     command += ["--workdir", str(workdir), "--name", "local"]
     command += [] if builtin else ["--no-builtin"]
+    command += [] if packing is None else ["--packing", packing]
     for target in allow:
         command += ["--allow", target]
     return command

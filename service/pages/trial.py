@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from service.dependencies import StoreDep, TrialId
 from service.format import scalar, sentence, stage_title, words
+from service.pages.packs import trained
 from service.pages.page_route import PageRoute
 from service.pages.reading import metric_names
 from service.pages.rendering import page
@@ -36,9 +37,12 @@ class ParamRow:
 
 @dataclass(frozen=True)
 class AttemptRow:
+    """An attempt; ``trained`` says how, "" where that is not known."""
+
     attempt: AttemptView
     seconds: float | None
     error: str
+    trained: str
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def trial_context(store: StudyStore, trial_id: str) -> TrialContext:
 
 def _attempt(attempt: AttemptView) -> AttemptRow:
     seconds = None if attempt.ended_at is None else attempt.ended_at - attempt.started_at
-    return AttemptRow(attempt, seconds, error_text(attempt))
+    return AttemptRow(attempt, seconds, error_text(attempt), trained(attempt))
 
 
 def _findings(store: StudyStore, study: StudyView, trial: TrialView) -> tuple[Finding, ...]:

@@ -1,15 +1,26 @@
-"""``/workers``: every worker, its devices, and what runs on each now."""
+"""``/workers``: every worker, its devices, what runs on each now and how, and what was measured before."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from service.dependencies import StoreDep
-from service.format import memory
+from service.format import count, memory
+from service.pages.packs import (
+    MemberRow,
+    PackRow,
+    ProfileRow,
+    member_rows,
+    multi_process_service,
+    pack_row,
+    profile_rows,
+    totals,
+)
 from service.pages.page_route import PageRoute
 from service.pages.rendering import page
 from studies.contract.views import DeviceView, TrialView, WorkerView
@@ -21,12 +32,21 @@ router = APIRouter(route_class=PageRoute)
 
 @dataclass(frozen=True)
 class DeviceRow:
-    """A device. ``memory`` in words; ``percent`` of it used, None where either number is unknown."""
+    """A device.
+
+    Attributes:
+        facts: how full and how busy it is, in words.
+        percent: of its memory that is used, None where that is unknown.
+        totals: what its packs do together, in words.
+        unpacked: trials that its worker has not put into a pack yet.
+    """
 
     device: DeviceView
-    memory: str
+    facts: str
     percent: int | None
-    running: tuple[TrialView, ...]
+    totals: str = ""
+    packs: tuple[PackRow, ...] = ()
+    unpacked: tuple[MemberRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,26 +59,52 @@ class WorkerRow:
 @dataclass(frozen=True)
 class WorkersContext:
     workers: tuple[WorkerRow, ...]
+    profiles: tuple[ProfileRow, ...]
     base_url: str
     now: float
 
 
-def device_row(device: DeviceView, running: tuple[TrialView, ...]) -> DeviceRow:
+def device_row(device: DeviceView, running: Sequence[TrialView], labels: Mapping[str, str] | None = None) -> DeviceRow:
+    """Return a device with the trials that run on it; `labels` are classes of runs in words."""
+    trials = {trial.id: trial for trial in running}
+    packed = {trial_id for pack in device.packs for trial_id in pack.trials}
+    slots = f"{len(running)} of {count(device.capacity, 'slot')} in use"
+    facts = (slots, _memory(device), _busy(device), multi_process_service(device))
+    return DeviceRow(
+        device=device,
+        facts=" · ".join(filter(None, facts)),
+        percent=_percent(device),
+        totals=totals(device),
+        packs=tuple(pack_row(pack, trials, labels or {}) for pack in device.packs),
+        unpacked=tuple(row for trial in running if trial.id not in packed for row in member_rows([trial])),
+    )
+
+
+def _memory(device: DeviceView) -> str:
     total, used = device.memory_bytes, device.memory_used_bytes
     if not total:
-        return DeviceRow(device, "", None, running)
-    if used is None:
-        return DeviceRow(device, memory(total), None, running)
-    return DeviceRow(device, f"{memory(used)} of {memory(total)}", min(100, round(100 * used / total)), running)
+        return ""
+    return memory(total) if used is None else f"{memory(used)} of {memory(total)}"
+
+
+def _percent(device: DeviceView) -> int | None:
+    total, used = device.memory_bytes, device.memory_used_bytes
+    return min(100, round(100 * used / total)) if total and used is not None else None
+
+
+def _busy(device: DeviceView) -> str:
+    return "" if device.utilization is None else f"{min(100, round(100 * device.utilization))} % busy"
 
 
 def workers_context(store: StudyStore, base_url: str) -> WorkersContext:
-    rows = tuple(_worker_row(store, worker) for worker in store.list_workers())
-    return WorkersContext(rows, base_url, time.time())
+    profiles = store.list_profiles()
+    labels = {view.profile.run_class: view.label for view in profiles}
+    rows = tuple(_worker_row(store, worker, labels) for worker in store.list_workers())
+    return WorkersContext(rows, profile_rows(profiles), base_url, time.time())
 
 
-def _worker_row(store: StudyStore, worker: WorkerView) -> WorkerRow:
-    devices = tuple(device_row(device, _running(store, device)) for device in worker.devices)
+def _worker_row(store: StudyStore, worker: WorkerView, labels: Mapping[str, str]) -> WorkerRow:
+    devices = tuple(device_row(device, _running(store, device), labels) for device in worker.devices)
     return WorkerRow(worker, ", ".join((*worker.objectives, *worker.allow)), devices)
 
 

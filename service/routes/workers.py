@@ -12,10 +12,11 @@ from service.errors import refuse_invalid
 from service.openapi import body_of
 from service.routes import PROBLEMS
 from studies.contract.base import Message
-from studies.contract.views import WorkerView
+from studies.contract.views import ProfileView, WorkerView
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
 
 router = APIRouter(prefix="/api/v1/workers", tags=["workers"], responses=PROBLEMS)
+profiles = APIRouter(prefix="/api/v1/profiles", tags=["workers"], responses=PROBLEMS)
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
@@ -40,6 +41,12 @@ def register_worker(store: StoreDep, settings: SettingsDep, body: RawBody) -> Wo
 def sync_worker(store: StoreDep, worker_id: WorkerId, body: RawBody) -> SyncAnswer:
     """Take a worker's news; answer with renewals, stop orders and leases. Sent twice is as good as once."""
     return store.sync(worker_id, _read(SyncRequest, body))
+
+
+@profiles.get("")
+def list_profiles(store: StoreDep) -> list[ProfileView]:
+    """List what workers have measured of classes of runs on models of devices, the latest first."""
+    return list(store.list_profiles())
 
 
 def _read(message: type[AnyMessage], body: bytes) -> AnyMessage:

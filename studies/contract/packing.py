@@ -40,6 +40,13 @@ def run_class(objective: Objective, optimizer: OptimizerName, precision: Precisi
     return f"{objective.kind}/{digest[:16]}"
 
 
+def class_label(objective: Objective, optimizer: OptimizerName, precision: Precision, params: Params) -> str:
+    """Return a class in words: ``small_cnn on digits, batch size 64, sgd``. Arguments of functions are left out."""
+    subject = f"{objective.args.model} on {objective.args.dataset}" if objective.kind == "builtin" else objective.target
+    fixed = [f"{name.replace('_', ' ')} {value}" for name, value in sorted(params.items()) if name not in STACKABLE]
+    return ", ".join((subject, *fixed, optimizer, *([] if precision == "float32" else [precision])))
+
+
 class EngineTiming(Message):
     """A few timed steps of one way to train.
 

@@ -185,13 +185,16 @@ class LrSweep(Message):
     """Stage 1: learning rate and number of steps.
 
     ``grid`` is the coarse sweep; ``refine`` the number of points added around its winner; ``seeds`` how many seeds
-    each coarse point gets.
+    each coarse point gets. ``free_seeds`` repeats of the grid's best two rates are asked for along with the
+    refinement instead of afterwards and only if needed: a pack with room trains them at next to no cost. It is off by
+    default, and on or off whatever the hardware: a decision must not depend on the room that some card happens to have.
     """
 
     kind: Literal["lr_sweep"]
     grid: Rates = (1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001)
     refine: int = Field(default=4, ge=0, le=MAX_GRID)
     seeds: int = Field(default=1, ge=1, le=100)
+    free_seeds: int = Field(default=0, ge=0, le=2)
 
     @field_validator("seeds")
     @classmethod

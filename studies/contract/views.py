@@ -8,6 +8,7 @@ from pydantic import Field
 
 from studies.contract.base import Message, Params, Timestamp
 from studies.contract.decision import Decision
+from studies.contract.packing import Engine, RunProfile
 from studies.contract.schedule import Schedule
 from studies.contract.states import AttemptState, StageState, StudyState, TrialState
 from studies.contract.study_file import StageKind, StudySpec
@@ -73,6 +74,12 @@ class AttemptView(Message):
     started_from: int = 0
     started_at: Timestamp
     ended_at: Timestamp | None = None
+    alone: bool = False
+    """Nothing else ran on its device: an earlier attempt had to leave its pack."""
+    engine: Engine | None = None
+    """How its pack trained it, None where that is not known."""
+    width: int = 0
+    """Most members that its pack had; 0 where that is not known."""
 
 
 class MetricSummary(Message):
@@ -152,14 +159,53 @@ class DecisionRecord(Message):
     decision: Decision
 
 
+class PackView(Message):
+    """A process on a device as its worker last described it.
+
+    Attributes:
+        engine: how it trains; with a fused engine all its trials are one program.
+        trials: ids of its members that still run.
+        samples_per_second: samples times members; None until measured.
+        alone_rate: samples per second of one such run alone; None until measured.
+        note: why it is as it is, or what it is doing.
+    """
+
+    run_class: str
+    engine: Engine
+    trials: tuple[str, ...] = ()
+    samples_per_second: float | None = None
+    alone_rate: float | None = None
+    memory_bytes: int | None = None
+    note: str = ""
+
+
 class DeviceView(Message):
+    """A device of a worker.
+
+    Attributes:
+        running: ids of the trials that run on it now.
+        utilization: share of the time that it computes, 0 to 1.
+        mps: whether NVIDIA's multi-process service runs there, None where there is none to run.
+        packs: its processes; empty where the worker is silent.
+    """
+
     name: str
     model: str
     memory_bytes: int | None
     memory_used_bytes: int | None
     capacity: int
     running: tuple[str, ...] = ()
-    """Ids of the trials that run on it now."""
+    utilization: float | None = None
+    mps: bool | None = None
+    packs: tuple[PackView, ...] = ()
+
+
+class ProfileView(Message):
+    """What was measured of a class of runs on a model of device; ``label`` is the class in words, "" if not known."""
+
+    label: str
+    measured_at: Timestamp
+    profile: RunProfile
 
 
 class WorkerView(Message):

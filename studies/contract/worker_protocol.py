@@ -171,25 +171,31 @@ class AttemptReport(Message):
     outcome: Outcome | None = None
 
 
-class DeviceReport(Message):
-    """How a device stands now. ``capacity`` as in `Device`; 0 asks for nothing (draining).
+class DeviceStatus(Message):
+    """What happens on a device.
 
     Attributes:
         room: how many more attempts the device would start now, by class of runs. A class not named has the room
             of its kind (the key ``builtin`` or ``function``), and where that is not named either all of the capacity.
         packs: what runs on it, one entry a process.
         mps: whether NVIDIA's multi-process service runs there; None where there is none to run (a CPU).
+        utilization: share of the time that it computes, 0 to 1; None where that cannot be told.
     """
 
-    name: str = Field(pattern=r"^(cpu|cuda:[0-9]{1,3})$")
-    capacity: int = Field(ge=0, le=1024)
-    memory_used_bytes: int | None = Field(default=None, ge=0)
     utilization: NonNegative | None = None
     room: Annotated[dict[str, Annotated[int, Field(ge=0, le=1024)]], Field(max_length=MAX_CLASSES_PER_SYNC)] = Field(
         default_factory=dict
     )
     packs: Annotated[tuple[PackReport, ...], Field(max_length=MAX_PACKS_PER_DEVICE)] = ()
     mps: bool | None = None
+
+
+class DeviceReport(DeviceStatus):
+    """How a device stands now. ``capacity`` as in `Device`; 0 asks for nothing (draining)."""
+
+    name: str = Field(pattern=r"^(cpu|cuda:[0-9]{1,3})$")
+    capacity: int = Field(ge=0, le=1024)
+    memory_used_bytes: int | None = Field(default=None, ge=0)
 
 
 class SyncRequest(Message):

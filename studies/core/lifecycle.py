@@ -73,14 +73,23 @@ def may_end(state: TrialState) -> bool:
 
 @dataclass(frozen=True)
 class TrialFate:
-    """What becomes of a trial when an attempt ends; ``waiting`` puts it back into the queue."""
+    """What becomes of a trial when an attempt ends; ``waiting`` puts it back into the queue.
+
+    ``alone``: its pack could not go on with it, so from now on nothing may run beside it.
+    """
 
     state: TrialState
     reason: str = ""
+    alone: bool = False
+
+
+def is_failure(outcome: AttemptState, *, alone: bool) -> bool:
+    """Return whether an attempt counts as failed: by itself, or evicted although it shared its device with nobody."""
+    return outcome is AttemptState.FAILED or (outcome is AttemptState.EVICTED and alone)
 
 
 def after_attempt(
-    outcome: AttemptState, reason: str, failures: int, expiries: int, *, measured: bool = True
+    outcome: AttemptState, reason: str, failures: int, expiries: int, *, measured: bool = True, alone: bool = False
 ) -> TrialFate:
     """Decide what becomes of a running trial whose attempt ended.
 
@@ -90,6 +99,7 @@ def after_attempt(
         failures: failed attempts of this trial, this one included.
         expiries: expired leases of this trial, this one included.
         measured: whether any point of the study's metric or of the training loss was reported.
+        alone: whether nothing else ran on its device.
     """
     match outcome:
         case AttemptState.COMPLETED if not measured:
@@ -98,7 +108,9 @@ def after_attempt(
             return TrialFate(TrialState.COMPLETED)
         case AttemptState.DIVERGED:
             return TrialFate(TrialState.DIVERGED, reason or "the training loss was no longer finite")
-        case AttemptState.FAILED if failures >= MAX_ATTEMPTS:
+        case AttemptState.EVICTED if not alone:
+            return TrialFate(TrialState.WAITING, alone=True)
+        case AttemptState.FAILED | AttemptState.EVICTED if failures >= MAX_ATTEMPTS:
             return TrialFate(TrialState.FAILED, f"failed in {failures} attempts, last: {reason or 'no reason given'}")
         case AttemptState.EXPIRED if expiries >= MAX_EXPIRIES:
             return TrialFate(TrialState.FAILED, f"{expiries} workers went silent while running it")

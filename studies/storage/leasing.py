@@ -1,21 +1,45 @@
-"""Who may run what, and where: eligibility of workers, free places of devices, and the lease itself. Pure."""
+"""Who may run what, and the lease itself: eligibility of workers, their devices, what they are told. Pure."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 from studies.contract.base import Timestamp
 from studies.contract.ids import new_id, new_token
+from studies.contract.packing import PackReport, RunProfile
 from studies.contract.states import TrialState
 from studies.contract.study_file import BuiltinObjective, FunctionObjective, StudySpec
-from studies.contract.worker_protocol import DeviceReport, Lease, RunSpec
+from studies.contract.worker_protocol import DeviceReport, DeviceStatus, Lease, RunSpec
 from studies.storage.records import AttemptRecord, DeviceRecord, News, TrialRecord, WorkerRecord
 
 
-def can_run(worker: WorkerRecord, objective: BuiltinObjective | FunctionObjective) -> bool:
+class Able(Protocol):
+    """What a worker has registered and allows."""
+
+    @property
+    def objectives(self) -> tuple[str, ...]: ...
+    @property
+    def allow(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Devices on which nothing runs, of workers that are able to do the same."""
+
+    objectives: tuple[str, ...]
+    allow: tuple[str, ...]
+    devices: int
+
+
+def rivals(idle: Iterable[Idle], objective: BuiltinObjective | FunctionObjective) -> int:
+    """Return how many idle devices could run an objective."""
+    return sum(item.devices for item in idle if can_run(item, objective))
+
+
+def can_run(worker: Able, objective: BuiltinObjective | FunctionObjective) -> bool:
     """Return whether the worker has registered the builtin, or allows the function by one of its patterns."""
     if isinstance(objective, BuiltinObjective):
         return objective.name in worker.objectives
@@ -23,7 +47,7 @@ def can_run(worker: WorkerRecord, objective: BuiltinObjective | FunctionObjectiv
 
 
 def updated_devices(devices: Iterable[DeviceRecord], reports: Sequence[DeviceReport]) -> tuple[DeviceRecord, ...]:
-    """Return the devices with the capacity and memory that `reports` give; the others stay as they are."""
+    """Return the devices as `reports` describe them; the others stay as they are."""
     by_name = {report.name: report for report in reports}
     return tuple(_updated(device, by_name.get(device.name)) for device in devices)
 
@@ -31,19 +55,21 @@ def updated_devices(devices: Iterable[DeviceRecord], reports: Sequence[DeviceRep
 def _updated(device: DeviceRecord, report: DeviceReport | None) -> DeviceRecord:
     if report is None:
         return device
-    return replace(device, capacity=report.capacity, memory_used_bytes=report.memory_used_bytes)
+    status = DeviceStatus.model_construct(**{name: getattr(report, name) for name in DeviceStatus.model_fields})
+    return replace(device, capacity=report.capacity, memory_used_bytes=report.memory_used_bytes, status=status)
 
 
-def free_places(devices: Sequence[DeviceRecord], live: Iterable[AttemptRecord]) -> list[str]:
-    """Return a device name for every attempt that still fits, the emptiest device first."""
-    used = Counter(attempt.device for attempt in live)
-    free = {device.name: device.capacity - used[device.name] for device in devices}
-    places: list[str] = []
-    while any(count > 0 for count in free.values()):
-        emptiest = max(free, key=lambda name: free[name])
-        places.append(emptiest)
-        free[emptiest] -= 1
-    return places
+def packs_by_attempt(reports: Iterable[DeviceReport]) -> dict[str, PackReport]:
+    """Return the pack that each attempt is a member of, by the worker's word."""
+    return {attempt_id: pack for report in reports for pack in report.packs for attempt_id in pack.attempts}
+
+
+def trained_in(attempt: AttemptRecord, pack: PackReport | None) -> AttemptRecord:
+    """Return the attempt with how its pack trains it, and the most members that the pack had."""
+    if pack is None:
+        return attempt
+    before = attempt.width if attempt.engine == pack.engine else 0
+    return replace(attempt, engine=pack.engine, width=max(before, len(pack.attempts)))
 
 
 @dataclass(frozen=True)
@@ -67,6 +93,7 @@ def grant(trial: TrialRecord, worker: WorkerRecord, device: str, now: Timestamp,
         token=new_token(),
         started_at=now,
         lease_expires_at=now + lease_seconds,
+        alone=trial.alone,
     )
     started = replace(
         trial,
@@ -95,5 +122,24 @@ def lease(attempt: AttemptRecord, trial: TrialRecord, spec: StudySpec) -> Lease:
         num_steps=trial.num_steps,
         seed=trial.seed,
         evaluate_every=spec.evaluate_every,
+        precision=spec.precision,
     )
-    return Lease(attempt_id=attempt.id, token=attempt.token, device=attempt.device, run=run)
+    return Lease(attempt_id=attempt.id, token=attempt.token, device=attempt.device, run=run, alone=attempt.alone)
+
+
+ProfileKey = tuple[str, str]
+"""A class of runs and a model of device."""
+
+
+def profile_keys(leases: Iterable[Lease], worker: WorkerRecord) -> list[ProfileKey]:
+    """Return what has to be known of each lease: its class, and the model of its device."""
+    models = {device.name: device.model for device in worker.devices}
+    return [(lease.run.run_class, models.get(lease.device, "")) for lease in leases]
+
+
+def with_profiles(
+    leases: Sequence[Lease], worker: WorkerRecord, profiles: Mapping[ProfileKey, RunProfile]
+) -> list[Lease]:
+    """Return the leases, each with what is known of its class of runs on its model of device."""
+    keys = profile_keys(leases, worker)
+    return [lease.model_copy(update={"profile": profiles.get(key)}) for lease, key in zip(leases, keys, strict=True)]

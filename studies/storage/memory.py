@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from studies.contract.ids import new_id
+from studies.contract.packing import RunProfile
 from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
 from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.views import (
@@ -16,6 +17,7 @@ from studies.contract.views import (
     DecisionRecord,
     Event,
     LogPage,
+    ProfileView,
     StudySummary,
     StudyView,
     TrialDetail,
@@ -34,12 +36,13 @@ from studies.core.actions import Action
 from studies.core.lifecycle import is_active
 from studies.core.snapshot import Curve, Snapshot, Trial
 from studies.errors import IdempotencyConflict, NameTaken, NotFound
-from studies.storage import leasing, presenting, reporting
+from studies.storage import granting, leasing, presenting, reporting
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
 from studies.storage.commanding import apply_command
 from studies.storage.copies import copy_of, storable
 from studies.storage.documents import document_hash
+from studies.storage.granting import Enqueued, Queued, assign, classes_by_device, seats_of, shares
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
 from studies.storage.port import Created, Known, SettledTrial
@@ -93,7 +96,7 @@ class MemoryStore:
     def get_study(self, study_id: str) -> StudyView:
         with self._lock:
             study = self._study(study_id)
-            waiting = sum(trial.state is TrialState.WAITING for trial in self._tables.trials_of(study_id))
+            waiting = self._waiting(study)
             because = waiting_because(study, waiting, self._alive_workers(), self._tables.live_attempts())
             return presenting.study_view(self._study_picture(study), because)
 
@@ -224,8 +227,11 @@ class MemoryStore:
         with self._lock:
             now = self._clock()
             worker = self._heard_of(worker_id, request, now)
+            self._note_packs(worker, request)
             acknowledged, lost = self._take_reports(worker, request, now)
             again = self._unheard(worker, {report.attempt_id for report in request.attempts}, now)
+            self._store_profiles(worker, request, now)
+            leases = [*again, *self._grant(worker, again, now)]
             return SyncAnswer(
                 acknowledged=acknowledged,
                 lost=lost,
@@ -234,7 +240,7 @@ class MemoryStore:
                     for attempt in self._tables.live_attempts(worker.id)
                     if attempt.stop
                 ),
-                leases=(*again, *self._grant(worker, now)),
+                leases=tuple(leasing.with_profiles(leases, worker, self._profiles())),
                 server_time=now,
             )
 
@@ -248,6 +254,11 @@ class MemoryStore:
                 )
                 for worker in last_seen_first
             ]
+
+    def list_profiles(self) -> Sequence[ProfileView]:
+        with self._lock:
+            known = sorted(self._tables.profiles.items(), key=lambda item: (-item[1][2], item[0]))
+            return [presenting.profile_view(*stored) for _, stored in known]
 
     # --- events --------------------------------------------------------------------------------------------------
 
@@ -430,24 +441,57 @@ class MemoryStore:
             again.append(self._lease(attempt))
         return again
 
-    def _grant(self, worker: WorkerRecord, now: float) -> list[Lease]:
-        places = leasing.free_places(worker.devices, self._tables.live_attempts(worker.id))
+    def _note_packs(self, worker: WorkerRecord, request: SyncRequest) -> None:
+        packs = leasing.packs_by_attempt(request.devices)
+        for attempt in self._tables.live_attempts(worker.id):
+            self._tables.attempts[attempt.id] = leasing.trained_in(attempt, packs.get(attempt.id))
+
+    def _store_profiles(self, worker: WorkerRecord, request: SyncRequest, now: float) -> None:
+        reported = {report.attempt_id for report in request.attempts}
+        attempts = [item for item in self._tables.attempts.values() if item.worker_id == worker.id]
+        own = [item for item in attempts if item.state is AttemptState.RUNNING or item.id in reported]
+        labels = granting.labels((self._study(item.study_id).spec, self._trial(item.trial_id)) for item in own)
+        for profile in request.profiles:
+            key = profile.run_class, profile.device_model
+            before = self._tables.profiles.get(key, ("",))[0]
+            self._tables.profiles[key] = (labels.get(profile.run_class) or before, profile, now)
+
+    def _profiles(self) -> dict[leasing.ProfileKey, RunProfile]:
+        return {key: profile for key, (_, profile, _) in self._tables.profiles.items()}
+
+    def _grant(self, worker: WorkerRecord, unheard: Sequence[Lease], now: float) -> list[Lease]:
+        queue = self._queue(worker)
+        seats = seats_of(worker.devices, self._tables.live_attempts(worker.id), classes_by_device(unheard))
         leases = []
-        for device, trial in zip(places, self._candidates(worker), strict=False):
-            given = leasing.grant(trial, worker, device, now, self._lease_seconds)
-            self._tables.trials[trial.id] = given.trial
+        for trial_id, device in assign(queue, seats, shares(queue, seats)):
+            given = leasing.grant(self._trial(trial_id), worker, device, now, self._lease_seconds)
+            self._tables.trials[trial_id] = given.trial
             self._tables.attempts[given.attempt.id] = given.attempt
             self._publish([given.news], now)
             leases.append(self._lease(given.attempt))
         return leases
 
-    def _candidates(self, worker: WorkerRecord) -> list[TrialRecord]:
+    def _queue(self, worker: WorkerRecord) -> list[Queued]:
+        idle = self._idle_elsewhere(worker)
         return [
             trial
             for study in sorted(self._tables.studies.values(), key=_age)
             if study.state is StudyState.RUNNING and leasing.can_run(worker, study.spec.objective)
-            for trial in self._tables.trials_of(study.id)
-            if trial.state is TrialState.WAITING
+            for trial in self._waiting(study, leasing.rivals(idle, study.spec.objective))
+        ]
+
+    def _waiting(self, study: StudyRecord, rivals: int = 0) -> list[Queued]:
+        waiting = [trial for trial in self._tables.trials_of(study.id) if trial.state is TrialState.WAITING]
+        return list(map(Enqueued(study.spec, rivals), sorted(waiting, key=lambda trial: trial.alone)))
+
+    def _idle_elsewhere(self, worker: WorkerRecord) -> list[leasing.Idle]:
+        busy = {(attempt.worker_id, attempt.device) for attempt in self._tables.live_attempts()}
+        return [
+            leasing.Idle(other.objectives, other.allow, 1)
+            for other in self._alive_workers()
+            if other.id != worker.id
+            for device in other.devices
+            if device.capacity and (other.id, device.name) not in busy
         ]
 
     def _lease(self, attempt: AttemptRecord) -> Lease:

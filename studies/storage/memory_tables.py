@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from studies.contract.packing import RunProfile
 from studies.contract.states import AttemptState
 from studies.contract.study_file import StageKind
 from studies.contract.views import DecisionRecord, Event, MetricSummary
 from studies.core.snapshot import Curve
+from studies.storage.leasing import ProfileKey
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 
 
 @dataclass
 class Tables:
-    """What the memory store holds. ``chunks`` by (attempt, metric) and sequence, ``logs`` by attempt and sequence."""
+    """What the memory store holds.
+
+    Attributes:
+        chunks: by (attempt, metric) and sequence; logs: by attempt and sequence.
+        profiles: label, profile and when it was told, by class and model of device.
+    """
 
     studies: dict[str, StudyRecord] = field(default_factory=dict)
     stages: dict[str, dict[StageKind, StageRecord]] = field(default_factory=dict)
@@ -26,6 +33,7 @@ class Tables:
     summaries: dict[str, dict[str, MetricSummary]] = field(default_factory=dict)
     mirrored: dict[str, int] = field(default_factory=dict)
     idempotency: dict[str, tuple[str, str]] = field(default_factory=dict)
+    profiles: dict[ProfileKey, tuple[str, RunProfile, float]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
     def trials_of(self, study_id: str) -> list[TrialRecord]:

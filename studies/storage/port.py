@@ -20,6 +20,7 @@ from studies.contract.views import (
     DecisionRecord,
     Event,
     LogPage,
+    ProfileView,
     StudySummary,
     StudyView,
     TrialDetail,
@@ -158,12 +159,16 @@ class StudyStore(Protocol):
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
         """Take a worker's news and answer with renewals, stop orders and leases, as `worker_protocol` promises.
 
-        A device gets new leases up to its capacity, the worker's live attempts on it counted; trials of running
-        studies that the worker can run (objective registered or allowed) go out by study age, then by number.
+        A device gets new leases up to its capacity and its room, the worker's live attempts on it counted; trials of
+        running studies that the worker can run (objective registered or allowed) go out by `studies.storage.granting`.
+        What was measured of classes of runs is stored, the latest word counts, and comes with leases as it is known.
         """
 
     def list_workers(self) -> Sequence[WorkerView]:
         """Return workers, last seen first."""
+
+    def list_profiles(self) -> Sequence[ProfileView]:
+        """Return what was measured of classes of runs, the latest first."""
 
     # --- events --------------------------------------------------------------------------------------------------
 

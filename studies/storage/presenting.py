@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from studies.contract.base import Timestamp
+from studies.contract.packing import PackReport, RunProfile
 from studies.contract.states import AttemptState, StageState, StudyState, TrialState
 from studies.contract.study_file import Metric, StageKind
 from studies.contract.views import (
@@ -14,6 +15,8 @@ from studies.contract.views import (
     BestTrial,
     DeviceView,
     MetricSummary,
+    PackView,
+    ProfileView,
     Progress,
     StageView,
     StudySummary,
@@ -24,7 +27,7 @@ from studies.contract.views import (
 )
 from studies.core.snapshot import Curve, Stage, Trial
 from studies.storage.port import SettledTrial
-from studies.storage.records import AttemptRecord, StageRecord, StudyRecord, TrialRecord, WorkerRecord
+from studies.storage.records import AttemptRecord, DeviceRecord, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.summaries import score
 
 Summaries = Mapping[str, MetricSummary]
@@ -145,6 +148,9 @@ def _attempt_view(attempt: AttemptRecord, worker_name: str) -> AttemptView:
         started_from=attempt.started_from,
         started_at=attempt.started_at,
         ended_at=attempt.ended_at,
+        alone=attempt.alone,
+        engine=attempt.engine,
+        width=attempt.width,
     )
 
 
@@ -156,20 +162,43 @@ def worker_view(
     worker: WorkerRecord, attempts: Iterable[AttemptRecord], now: Timestamp, lease_seconds: float
 ) -> WorkerView:
     live = [attempt for attempt in attempts if attempt.state is AttemptState.RUNNING]
-    devices = tuple(
-        DeviceView(
-            name=device.name,
-            model=device.model,
-            memory_bytes=device.memory_bytes,
-            memory_used_bytes=device.memory_used_bytes,
-            capacity=device.capacity,
-            running=tuple(sorted(attempt.trial_id for attempt in live if attempt.device == device.name)),
-        )
-        for device in worker.devices
-    )
+    alive = is_alive(worker, now, lease_seconds)
+    devices = tuple(_device_view(device, live, alive=alive) for device in worker.devices)
     shared = WorkerView.model_fields.keys() - {"devices", "alive"}
     fields = {name: getattr(worker, name) for name in shared}
-    return WorkerView(**fields, devices=devices, alive=is_alive(worker, now, lease_seconds))
+    return WorkerView(**fields, devices=devices, alive=alive)
+
+
+def _device_view(device: DeviceRecord, live: Iterable[AttemptRecord], *, alive: bool) -> DeviceView:
+    trials = {attempt.id: attempt.trial_id for attempt in live if attempt.device == device.name}
+    status = device.status
+    return DeviceView(
+        name=device.name,
+        model=device.model,
+        memory_bytes=device.memory_bytes,
+        memory_used_bytes=device.memory_used_bytes,
+        capacity=device.capacity,
+        running=tuple(sorted(trials.values())),
+        utilization=status.utilization if alive else None,
+        mps=status.mps,
+        packs=tuple(_pack_view(pack, trials) for pack in status.packs) if alive else (),
+    )
+
+
+def _pack_view(pack: PackReport, trials: Mapping[str, str]) -> PackView:
+    return PackView(
+        run_class=pack.run_class,
+        engine=pack.engine,
+        trials=tuple(trials[attempt_id] for attempt_id in pack.attempts if attempt_id in trials),
+        samples_per_second=pack.samples_per_second,
+        alone_rate=pack.alone_rate,
+        memory_bytes=pack.memory_bytes,
+        note=pack.note,
+    )
+
+
+def profile_view(label: str, profile: RunProfile, measured_at: Timestamp) -> ProfileView:
+    return ProfileView(label=label, profile=profile, measured_at=measured_at)
 
 
 def core_stage(stage: StageRecord) -> Stage:

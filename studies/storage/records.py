@@ -8,9 +8,11 @@ from typing import Any
 
 from studies.contract.base import Params, Timestamp
 from studies.contract.decision import Decision
+from studies.contract.packing import Engine
 from studies.contract.schedule import Schedule
 from studies.contract.states import AttemptState, StageState, StudyState, TrialState
 from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.worker_protocol import DeviceStatus
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,13 @@ class StageRecord:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A trial. ``last_step`` is the largest step reported; ``told_at`` when its last ``metrics`` event was written."""
+    """A trial.
+
+    Attributes:
+        last_step: the largest step reported.
+        told_at: when its last ``metrics`` event was written.
+        alone: it was evicted from a pack, so nothing may run beside its next attempt.
+    """
 
     id: str
     study_id: str
@@ -67,6 +75,7 @@ class TrialRecord:
     expiries: int = 0
     last_step: int = 0
     told_at: Timestamp | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,9 @@ class AttemptRecord:
         chunks: metric chunks stored; 0 says that nothing was reported yet, so that it supersedes nothing.
         stop: why it should stop; empty while it may run.
         lease_expires_at: until when its worker must have been heard of.
+        alone: nothing else may run on its device.
+        engine: how its pack trains it, as last heard of; None until then.
+        width: most members that its pack had under this engine; 0 until heard of.
     """
 
     id: str
@@ -95,17 +107,21 @@ class AttemptRecord:
     chunks: int = 0
     stop: str = ""
     ended_at: Timestamp | None = None
+    alone: bool = False
+    engine: Engine | None = None
+    width: int = 0
 
 
 @dataclass(frozen=True)
 class DeviceRecord:
-    """A device of a worker. ``capacity`` is how many attempts it may hold at once."""
+    """A device of a worker. ``capacity`` is how many attempts it may hold at once, ``status`` what its worker said."""
 
     name: str
     model: str = ""
     memory_bytes: int | None = None
     memory_used_bytes: int | None = None
     capacity: int = 1
+    status: DeviceStatus = field(default_factory=DeviceStatus)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from studies.contract.base import Timestamp
 from studies.contract.states import AttemptState, TrialState
 from studies.contract.worker_protocol import AttemptReport
-from studies.core.lifecycle import after_attempt
+from studies.core.lifecycle import after_attempt, is_failure
 from studies.core.snapshot import LOSS
 from studies.storage.copies import storable
 from studies.storage.records import AttemptRecord, News, TrialRecord
@@ -76,9 +76,9 @@ def end_attempt(
     attempt = replace(attempt, state=ending.state, reason=ending.reason, error=ending.error, ended_at=now)
     if trial.state is not TrialState.RUNNING:
         return Ended(trial, attempt, None)
-    failures = trial.failures + (ending.state is AttemptState.FAILED)
+    failures = trial.failures + is_failure(ending.state, alone=attempt.alone)
     expiries = trial.expiries + (ending.state is AttemptState.EXPIRED)
-    fate = after_attempt(ending.state, ending.reason, failures, expiries, measured=measured)
+    fate = after_attempt(ending.state, ending.reason, failures, expiries, measured=measured, alone=attempt.alone)
     trial = replace(
         trial,
         state=fate.state,
@@ -86,6 +86,7 @@ def end_attempt(
         ended_at=now if fate.state.ended else None,
         failures=failures,
         expiries=expiries,
+        alone=trial.alone or fate.alone,
     )
     return Ended(trial, attempt, _news(trial, ending))
 

@@ -2,49 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from studies.contract.states import StudyState
 from studies.contract.study_file import FunctionObjective
-from studies.storage.leasing import can_run, free_places
+from studies.storage.granting import Queued, Seats, seats_of
+from studies.storage.leasing import can_run
 from studies.storage.records import AttemptRecord, StudyRecord, WorkerRecord
 
 
 def waiting_because(
-    study: StudyRecord, waiting: int, alive: Iterable[WorkerRecord], live: Iterable[AttemptRecord]
+    study: StudyRecord, waiting: Sequence[Queued], alive: Iterable[WorkerRecord], live: Iterable[AttemptRecord]
 ) -> str:
-    """Say why `waiting` trials wait, "" where none waits or the next sync will start them.
+    """Say why the `waiting` trials wait, "" where none waits or the next sync will start them.
 
     Args:
         study: the study.
-        waiting: how many of its trials wait.
+        waiting: those of its trials that wait.
         alive: the workers that have synced within a lease time.
         live: the running attempts of all studies.
     """
     if study.state is StudyState.AWAITING_APPROVAL:
         return f"The next stage waits for a person: approve it with `stagetune approve {study.id}`."
-    if waiting == 0 or study.state.ended:
+    if not waiting or study.state.ended:
         return ""
     if study.state is StudyState.PAUSED:
         return f"The study is paused: go on with `stagetune resume {study.id}`."
-    return _no_worker(study, tuple(alive), tuple(live))
+    workers = tuple(alive)
+    able = [worker for worker in workers if can_run(worker, study.spec.objective)]
+    return _no_worker(study, workers, able) or _no_device(waiting, able, tuple(live))
 
 
-def _no_worker(study: StudyRecord, alive: tuple[WorkerRecord, ...], live: tuple[AttemptRecord, ...]) -> str:
+def _no_worker(study: StudyRecord, alive: Sequence[WorkerRecord], able: Sequence[WorkerRecord]) -> str:
     if not alive:
         return "No worker is connected: start one with `stagetune-worker --server URL`."
-    able = [worker for worker in alive if can_run(worker, study.spec.objective)]
     if not able:
         return _nobody_able(study)
-    if any(free_places(worker.devices, _of(worker, live)) for worker in able):
-        return ""
-    places = sum(device.capacity for worker in able for device in worker.devices)
-    if not places:
+    if not any(device.capacity for worker in able for device in worker.devices):
         return "The workers that are connected take no new runs yet: they are still starting, or about to stop."
+    return ""
+
+
+def _no_device(waiting: Sequence[Queued], able: Iterable[WorkerRecord], live: Sequence[AttemptRecord]) -> str:
+    seats = [seat for worker in able for seat in seats_of(worker.devices, _of(worker, live))]
+    if any(seat.left(trial.run_class, alone=trial.alone) for trial in _kinds(waiting) for seat in seats):
+        return ""
+    if all(trial.alone for trial in waiting):
+        return "What waits runs alone, since a pack could not go on with it: it waits for a device that is free."
+    return _full(seats)
+
+
+def _kinds(waiting: Iterable[Queued]) -> set[Queued]:
+    """Return one trial of each kind, as far as devices tell them apart."""
+    return {Queued("", "", trial.run_class, trial.alone) for trial in waiting}
+
+
+def _full(seats: Sequence[Seats]) -> str:
+    if any(seat.open for seat in seats):
+        return (
+            "No device has room for another run of this kind now: "
+            "its worker is measuring what such a run takes, or its memory is full."
+        )
+    places = sum(seat.capacity for seat in seats)
     return f"All {places} places on the workers' devices are taken: the next run that ends makes room."
 
 
-def _of(worker: WorkerRecord, live: tuple[AttemptRecord, ...]) -> list[AttemptRecord]:
+def _of(worker: WorkerRecord, live: Iterable[AttemptRecord]) -> list[AttemptRecord]:
     return [attempt for attempt in live if attempt.worker_id == worker.id]
 
 

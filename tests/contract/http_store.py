@@ -22,6 +22,7 @@ from studies.contract.views import (
     Event,
     LogPage,
     Problem,
+    ProfileView,
     StudySummary,
     StudyView,
     TrialDetail,
@@ -105,6 +106,9 @@ class HttpStore:
 
     def list_workers(self) -> Sequence[WorkerView]:
         return self._get(list[WorkerView], "/api/v1/workers")
+
+    def list_profiles(self) -> Sequence[ProfileView]:
+        return self._get(list[ProfileView], "/api/v1/profiles")
 
     def check(self) -> None:
         self._call("GET", "/readyz")

@@ -24,7 +24,7 @@ from tests.contract.conftest import LEASE_SECONDS, HandClock, age_database
 from tests.contract.scenes import running_study, trials
 
 TRIALS = 4
-OUTCOMES = ["completed", "failed", "diverged", "stopped", "preempted"]
+OUTCOMES = ["completed", "failed", "diverged", "stopped", "preempted", "evicted"]
 VALUES = st.floats() | st.floats(width=32)
 Pair = tuple[Lease, Lease]
 
@@ -179,11 +179,11 @@ class TwoStores(RuleBasedStateMachine):
             curves = {name: repr(curve) for name, curve in sorted(loaded[view.number].curves.items())}
             stored = {name: repr(store.curve(view.id, name)) for name in curves}
             assert stored == curves
-            attempts = [(item.state, item.reason, item.started_from) for item in detail.attempts]
+            attempts = [(item.state, item.reason, item.started_from, item.alone) for item in detail.attempts]
             summaries = {name: _numbers(summary) for name, summary in sorted(view.metrics.items())}
             log = store.log(view.id).text
             pictures.append((view.state, view.ended_because, view.num_steps, attempts, summaries, curves, log))
-        assert sum(state == "running" for picture in pictures for state, _, _ in picture[3]) <= 4  # type: ignore[index]
+        assert sum(state == "running" for picture in pictures for state, *_ in picture[3]) <= 4  # type: ignore[index]
         return pictures
 
 

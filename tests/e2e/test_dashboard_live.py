@@ -12,7 +12,8 @@ from service.app import create_app
 from service.server import BackgroundServer, listen
 from service.settings import Settings
 from studies.contract.states import StudyCommand
-from studies.contract.worker_protocol import Lease, SyncRequest
+from studies.contract.worker_protocol import DeviceReport, Lease, SyncRequest
+from studies.core.actions import EndTrial
 from studies.storage.memory import MemoryStore
 from tests import histories
 from tests.builders import chunk, report, sync
@@ -56,6 +57,18 @@ def test_a_refresh_keeps_focus_zoom_and_what_is_open(store: MemoryStore, url: st
     assert page.evaluate("document.querySelector('[data-figure*=\"lr-loss\"] .plot').mark") == "same"
     expect(figure.locator("details")).to_have_attribute("open", "")
     expect(page.get_by_role("button", name="Pause")).to_be_focused()
+
+
+def test_packs_come_and_go_and_what_is_open_stays_open(store: MemoryStore, url: str, page: Page) -> None:
+    history = histories.packed(store)
+    page.goto(f"{url}/workers")
+    page.locator(".profile summary").click()
+    expect(page.locator(".pack")).to_have_count(3)
+    store.sync(history.worker_id, SyncRequest(devices=(DeviceReport(name="cpu", capacity=64),)))
+    history.act(EndTrial(history.trial("lr=0.01").id, "pruned", "worse"))
+    expect(page.locator(".pack")).to_have_count(0)
+    expect(page.locator(".slots a")).to_have_count(5)
+    expect(page.locator("details.profile")).to_have_attribute("open", "")
 
 
 def test_a_log_follows(store: MemoryStore, url: str, page: Page) -> None:

@@ -84,6 +84,7 @@ def test_nothing_sticks_out_at_any_width_in_light_and_dark(
     store: MemoryStore, url: str, chromium: Browser, scheme: str, width: int
 ) -> None:
     history = histories.finished(store)
+    histories.packed(store)
     context = chromium.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     for path in ("/", "/workers", f"/studies/{history.study_id}", f"/trials/{history.trial('cosine').id}"):
@@ -174,6 +175,23 @@ def test_a_gate_is_approved_on_the_page(store: MemoryStore, url: str, page: Page
     expect(page.locator(".because").first).to_have_text("Look at the sweep first.")
     page.get_by_role("button", name="Approve").click()
     expect(page.locator("h1 + .state")).to_have_text("running")
+
+
+def test_packs_and_what_was_measured_are_shown(
+    store: MemoryStore, url: str, page: Page, complaints: Complaints
+) -> None:
+    history = histories.packed(store)
+    page.goto(f"{url}/workers")
+    expect(page.locator(".pack")).to_have_count(3)
+    fused = page.locator(".pack").first
+    expect(fused).to_contain_text("Fused, batched layers")
+    expect(fused).to_contain_text("4 runs · 40,800 samples/s · 3.4x one run alone · 3.0 GiB")
+    expect(fused.get_by_role("link")).to_have_count(4)
+    page.locator(".profile summary").click()
+    expect(page.locator(".profile tbody tr")).to_have_count(3)
+    fused.get_by_role("link", name=f"#{history.trial('lr=0.03').number}").click()
+    expect(page.locator(".attempts")).to_contain_text("Fused, batched layers, one of up to 4.")
+    assert complaints.lines == []
 
 
 def test_a_refused_command_says_why(store: MemoryStore, url: str, page: Page) -> None:

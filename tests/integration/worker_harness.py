@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +19,7 @@ import psutil
 
 from studies.contract.worker_protocol import (
     AttemptReport,
+    DeviceReport,
     Lease,
     MetricChunk,
     Outcome,
@@ -105,8 +106,7 @@ class FakeServer:
         known = [report for report in request.attempts if report.attempt_id not in self.lost]
         for report in known:
             self._store(report)
-        room = sum(device.capacity for device in request.devices) - len(heard)
-        fresh = [self.waiting.pop(0) for _ in range(min(max(0, room), len(self.waiting)))]
+        fresh = self._grant(request.devices, len(heard))
         self.granted |= {each.attempt_id: each for each in fresh}
         again, self.again = self.again, []
         return SyncAnswer(
@@ -115,6 +115,19 @@ class FakeServer:
             stop=tuple(StopOrder(attempt_id=key, reason=why) for key, why in self.stops.items() if key in heard),
             leases=(*fresh, *again),
         )
+
+    def _grant(self, devices: Sequence[DeviceReport], held: int) -> list[Lease]:
+        """Hand out what waits, in order, as far as capacity and room of its class, or kind, allow."""
+        (device,) = devices
+        room, places, fresh = dict(device.room), device.capacity - held, list[Lease]()
+        for waiting in list(self.waiting):
+            name = waiting.run.run_class
+            left = room.setdefault(name, room.get(waiting.run.objective.kind, device.capacity))
+            if left > 0 and places > 0:
+                self.waiting.remove(waiting)
+                fresh.append(waiting)
+                room[name], places = left - 1, places - 1
+        return fresh
 
     def _store(self, report: AttemptReport) -> None:
         self.started_from[report.attempt_id] = report.started_from
@@ -166,9 +179,9 @@ def serving(server: FakeServer) -> Iterator[str]:
 
 
 class Worker:
-    """A real ``stagetune-worker`` process in its own folder."""
+    """A real ``stagetune-worker`` process in its own folder, on all cores unless some are named."""
 
-    def __init__(self, url: str, folder: Path, *options: str) -> None:
+    def __init__(self, url: str, folder: Path, *options: str, cores: Collection[int] | None = None) -> None:
         self.output = folder / "worker.out"
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
@@ -178,6 +191,8 @@ class Worker:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        if cores is not None:
+            os.sched_setaffinity(self.process.pid, cores)  # before it has come to count them
 
     def tree(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -186,6 +201,14 @@ class Worker:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+def pack_processes(worker: Worker) -> list[psutil.Process]:
+    """The processes that train: children of the keepers, which are children of the nursery, the worker's child."""
+    tree = {process.pid: process for process in worker.tree()}
+    keepers = [each for each in tree.values() if each.ppid() in tree]
+    nurseries = {each.pid for each in tree.values() if each.ppid() == worker.process.pid}
+    return [each for each in keepers if each.ppid() not in nurseries]
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:

@@ -92,17 +92,6 @@ def test_a_newer_database_is_refused(empty_database: str) -> None:
         upgrade_database(empty_database)
 
 
-def test_an_older_database_is_refused_until_it_is_upgraded(
-    empty_database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    upgrade_database(empty_database)
-    monkeypatch.setattr("studies.storage.sql.upgrade._head", lambda: "0002")
-    store = open_store(empty_database)
-    with pytest.raises(SchemaMismatch, match="older"):
-        store.check()
-    store.close()
-
-
 @pytest.mark.parametrize(
     "url",
     [

@@ -22,7 +22,8 @@ rates = st.lists(st.sampled_from([3.0, 1.0, 0.1, 0.03, 0.01, 0.001, 1e-4]), min_
 @st.composite
 def stage_documents(draw: st.DrawFn, kind: str) -> dict[str, Any]:
     if kind == "lr_sweep":
-        return {"kind": kind, "grid": draw(rates), "refine": draw(st.integers(0, 4)), "seeds": draw(st.integers(1, 2))}
+        seeds = {"seeds": draw(st.integers(1, 2)), "free_seeds": draw(st.integers(0, 2))}
+        return {"kind": kind, "grid": draw(rates), "refine": draw(st.integers(0, 4)), **seeds}
     if kind == "decay_schedule":
         forms = st.sampled_from(["linear", "exponential", "cosine", "polynomial", "piecewise"])
         return {"kind": kind, "forms": draw(st.lists(forms, min_size=1, max_size=3, unique=True))}

@@ -8,7 +8,7 @@ BUILTIN: dict[str, str] = {"image_classification": "workers.objectives.image_cla
 """Task classes as ``module:class``."""
 
 WARM_MODULES = ("torch", "torch._dynamo", "sklearn.datasets")
-"""What nearly every task run imports. An optimiser's first step loads ``torch._dynamo``, which costs seconds."""
+"""What nearly every task run imports. Tracing a model for a fused engine loads most of ``torch._dynamo``: seconds."""
 
 
 def modules_of(objective: Objective) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studies.contract.packing import RunProfile
+from studies.contract.packing import Engine, RunProfile
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,15 @@ class DeviceState:
 
 @dataclass(frozen=True)
 class Probe:
-    """Measure this class of runs, with this run as its specimen, before anything of it starts."""
+    """Measure this class of runs, with this run as its specimen, before anything of it starts.
+
+    Attributes:
+        reserved_bytes: set aside for it while it measures, and its cap; 0 where the budget is not known.
+    """
 
     attempt_id: str
     run_class: str
+    reserved_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class Launch:
 
     attempts: tuple[str, ...]
     run_class: str
-    engine: str
+    engine: Engine
     width: int
     reserved_bytes: int
     alone: bool = False

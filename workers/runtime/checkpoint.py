@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,15 @@ import torch
 
 State = dict[str, Any]
 
+FORMAT = 2
+"""Of a task's checkpoint: 1 held the state of a `torch.optim` optimiser, 2 that of any member of a pack."""
+
+SAVING_SHARE = 0.05
+"""Most of the training time that may go into checkpoints nobody asked for."""
+
 
 class UnreadableCheckpoint(Exception):
-    """The checkpoint could not be read: it was set aside, and the next attempt starts without it."""
+    """The checkpoint cannot be read, or not by this version: it was set aside, and the next attempt starts anew."""
 
 
 class Checkpoints:
@@ -25,7 +33,7 @@ class Checkpoints:
         """Write to a temporary name, flush to disk, then replace: a run killed meanwhile leaves the old one whole."""
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         with temporary.open("wb") as file:
-            torch.save(state, file)
+            torch.save({"format": FORMAT, **state}, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self.path)
@@ -34,13 +42,42 @@ class Checkpoints:
         """Return the state last saved, None where there is none. Only plain data is read, never code.
 
         Raises:
-            UnreadableCheckpoint: the file is damaged; it now has the suffix ``.unreadable``.
+            UnreadableCheckpoint: the file is damaged or of another format; it now has the suffix ``.unreadable``.
         """
         if not self.path.exists():
             return None
         try:
             state: State = torch.load(self.path, map_location=device, weights_only=True)
         except Exception as fault:
-            aside = self.path.rename(self.path.with_suffix(".unreadable"))
-            raise UnreadableCheckpoint(f"{self.path.name} is damaged and was set aside as {aside.name}") from fault
+            raise UnreadableCheckpoint(self._set_aside("is damaged")) from fault
+        if state.pop("format", 1) != FORMAT:
+            raise UnreadableCheckpoint(self._set_aside("was written by another version"))
         return state
+
+    def _set_aside(self, fault: str) -> str:
+        aside = self.path.rename(self.path.with_suffix(".unreadable"))
+        return f"{self.path.name} {fault} and was set aside as {aside.name}"
+
+
+class SaveBudget:
+    """Says how often a run may save its state on its own account. Saving happens within it, as a context.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._cost = 0.0
+        self._ended = clock()
+
+    def allows(self, members: int) -> bool:
+        """Whether saving again, as all `members` of a pack may, keeps within `SAVING_SHARE` of the time."""
+        return members * self._cost <= SAVING_SHARE * (self._clock() - self._ended)
+
+    def __enter__(self) -> None:
+        self._began = self._clock()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = self._clock()
+        self._cost = self._ended - self._began

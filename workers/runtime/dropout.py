@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +20,9 @@ class SeededDropout(nn.Module):
             return features
         return features * keep_mask(features, self.rate, None)
 
+    def extra_repr(self) -> str:
+        return f"rate={self.rate}"
+
 
 def keep_mask(features: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
     """Return 0 or 1 / (1 - rate) for every element: one draw, the same alone and in a pack."""
@@ -32,3 +37,12 @@ def with_seeded_dropout(model: nn.Module) -> nn.Module:
             if type(child) is nn.Dropout:
                 setattr(module, name, SeededDropout(child.p))
     return model
+
+
+def keep_masks(features: Tensor, rate: float, generators: Sequence[torch.Generator]) -> Tensor:
+    """Return the `keep_mask` of every member of `features` [K, ...], each from its own generator."""
+    keep = 1.0 - rate
+    masks = torch.empty(features.shape, dtype=features.dtype, device=features.device)
+    for mask, generator in zip(masks, generators, strict=True):
+        mask.bernoulli_(keep, generator=generator)
+    return masks.div_(keep)

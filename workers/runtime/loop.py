@@ -1,4 +1,7 @@
-"""The training loop. Read it in one sitting.
+"""The training loop, one for all engines. Read it in one sitting.
+
+A pack has 1..K members, each a run of its own: with its own step, schedule, data order, evaluations and directory. A
+run alone is a pack of one. Members may come and go between two updates; whoever stays goes on as it was.
 
 A metric's step is the number of updates completed when it was measured: the first loss stands at step 1. The
 schedule is asked for the index of the update, which counts from 0.
@@ -6,123 +9,211 @@ schedule is asked for the index of the update, which counts from 0.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+import gc
+import math
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
 
-from studies.core import schedules
-from workers.objectives.task import Split, Task, train_batches
-from workers.runtime.checkpoint import Checkpoints
-from workers.runtime.metrics import accuracy, confusion_matrix, macro_f1
-from workers.runtime.optimizers import build_optimizer, set_lr
-from workers.runtime.recorder import Recorder
+from studies.contract.packing import Engine
+from workers.runtime.admission import Admission, BuildTask, Newcomer
+from workers.runtime.cohort import Cohort
+from workers.runtime.engines.base import NotStackable
+from workers.runtime.evaluation import evaluate
+from workers.runtime.members import Member, next_batch
+from workers.runtime.pace import Pace
+from workers.runtime.pack import PackSurroundings
+from workers.runtime.recorder import Readback
 from workers.runtime.run_context import Ending, RunContext
-from workers.runtime.seeding import random_state, restore_random_state, seed_everything
 
-EVALUATION_BATCH = 1024
+TOO_LARGE = (
+    "{device} has too little memory left for this run: lower the batch size or the image size, or choose a smaller "
+    "model or a device with more memory"
+)
 
 
-def train(context: RunContext, task: Task) -> Ending:
-    """Train `task` to ``run.num_steps`` updates, from its checkpoint if there is one.
+def train(pack: PackSurroundings, device: str, engine: Engine, width: int, build_task: BuildTask) -> None:
+    """Train the pack's runs, from their checkpoints if there are any, until none is left and none has come.
 
-    Returns how it ended: completed; diverged, at the first loss that is not finite (guide, stage 1); or stopped,
-    with a checkpoint of where it stood.
+    Every run ends in one of the words of `PackSurroundings`: ended (completed; stopped, with a checkpoint; diverged,
+    at the first loss that is not finite, guide, stage 1), failed or evicted.
+
+    Args:
+        pack: where runs come from, and what is told of them.
+        device: ``cpu`` or ``cuda:N``.
+        engine: how to train; where it cannot train these runs with the results of each alone, serially.
+        width: most members at once.
+        build_task: makes the task of a run; what it raises is that run's failure.
     """
-    run = context.run
-    seed_everything(run.seed)
-    data = task.data()
-    model = task.model(data).to(context.device)
-    optimizer = build_optimizer(run.optimizer, model, run.params)
-    checkpoints = Checkpoints(context.directory)
-    recorder = Recorder(context.reporter, torch.device(context.device))
-    peak = float(run.params["lr"])
-
-    def save(step: int) -> None:
-        checkpoints.save(
-            {
-                "step": step,
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "random": random_state(),
-                "history": recorder.history,
-            }
-        )
-
-    step = 0
-    if state := checkpoints.load(context.device):
-        step = int(state["step"])
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        restore_random_state({name: _on_cpu(value) for name, value in state["random"].items()})
-        recorder.resume(state["history"], step, context.delivered)
-    else:
-        recorder.begin()
-
-    batches = train_batches(data.train, int(run.params.get("batch_size", 64)), run.seed)
-    began, first = time.monotonic(), step
-    model.train()
-    while step < run.num_steps:
-        if context.stopping():
-            save(step)
-            recorder.flush()
-            return Ending("stopped", step)
-
-        lr = schedules.lr(run.schedule, peak, step)
-        set_lr(optimizer, lr)
-        inputs, targets = batches(step)
-        outputs = model(inputs)
-        loss = task.loss(outputs, targets)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        step += 1
-
-        recorder.record(step, loss.detach(), _hits(outputs, targets), lr)
-        evaluates = step % run.evaluate_every == 0 or step == run.num_steps
-        if recorder.full or evaluates:
-            bad = recorder.flush()
-            if bad is not None:
-                return Ending("diverged", bad.step, f"loss was {bad.value} at step {bad.step}")
-        if evaluates:
-            dev = evaluate(model, task, data.dev, data.classes)
-            recorder.evaluated(step, dev)
-            print(_line(step, run.num_steps, dev, (time.monotonic() - began) / (step - first)), flush=True)  # noqa: T201
-            model.train()
-            save(step)
-
-    recorder.flush()
-    return Ending("completed", step)
+    training = _Training(pack, device, engine, width, build_task)
+    while training.gather():
+        out_of_memory = False
+        try:
+            training.advance()
+        except torch.OutOfMemoryError:
+            out_of_memory = True
+        if out_of_memory:  # Not within the except: the exception's traceback holds on to the tensors of the step.
+            training.make_room()
 
 
-@torch.no_grad()
-def evaluate(model: torch.nn.Module, task: Task, split: Split, classes: int) -> dict[str, float]:
-    """Return ``dev_accuracy``, ``dev_loss`` (mean over samples, without regularisers) and ``dev_f1`` (macro)."""
-    model.eval()
-    losses, predicted = [], []
-    for start in range(0, len(split), EVALUATION_BATCH):
-        inputs, targets = split.batch(torch.arange(start, min(start + EVALUATION_BATCH, len(split))))
-        outputs = model(inputs)
-        losses.append(task.dev_loss(outputs, targets) * len(targets))
-        predicted.append(outputs.argmax(1))
-    confusion = confusion_matrix(torch.cat(predicted), split.labels, classes).cpu()
-    return {
-        "dev_accuracy": accuracy(confusion),
-        "dev_loss": torch.stack(losses).sum().item() / len(split),
-        "dev_f1": macro_f1(confusion),
-    }
+class _Training:
+    """A pack under way: `members` are the rows of `cohort`, oldest first; `newcomers` wait to be stacked."""
 
+    def __init__(self, pack: PackSurroundings, device: str, engine: Engine, width: int, build_task: BuildTask) -> None:
+        self.pack = pack
+        self.device = device
+        self.engine = engine
+        self.width = width
+        self.refusal = ""
+        self.admission = Admission(pack, device, build_task)
+        self.waiting: list[RunContext] = []
+        self.newcomers: list[Newcomer] = []
+        self.members: list[Member] = []
+        self.cohort: Cohort | None = None
+        self.readback = Readback.on(device)
+        self.pace = Pace()
 
-def _hits(outputs: Tensor, targets: Tensor) -> Tensor:
-    return (outputs.detach().argmax(1) == targets).float().mean()
+    # --- between updates -----------------------------------------------------------------------------------------
 
+    def gather(self) -> bool:
+        """Take in who has come, as far as there is room; return whether there is anyone to train."""
+        self.waiting.extend(self.pack.arrivals())
+        if self.refusal:
+            self._evict(self.waiting, self.refusal)
+            self.waiting = []
+        while self.waiting and len(self.members) + len(self.newcomers) < self.width:
+            newcomer = self.admission.newcomer(self.waiting.pop(0))
+            self.newcomers += [newcomer] if newcomer else []
+        return bool(self.members or self.newcomers)
 
-def _on_cpu(value: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
-    """Generator states live on the CPU, wherever the checkpoint was mapped to."""
-    return value.cpu() if isinstance(value, Tensor) else [state.cpu() for state in value]
+    def advance(self) -> None:
+        """Let the newcomers in and those go who are through, then take one step of all the others."""
+        if self.newcomers:
+            self._read_back()
+            self._let_in()
+        leaving = [member for member in self.members if member.over or member.context.stopping()]
+        if leaving:
+            self._read_back()
+            self._let_go(leaving)
+        if self.cohort:
+            self._update(self.cohort)
 
+    # --- coming and going ----------------------------------------------------------------------------------------
 
-def _line(step: int, num_steps: int, dev: Mapping[str, float], seconds_per_step: float) -> str:
-    figures = "  ".join(f"{name} {value:.4f}" for name, value in dev.items())
-    return f"step {step:>6}/{num_steps}  {figures}  {seconds_per_step * 1000:.1f} ms/step"
+    def _let_in(self) -> None:
+        try:
+            members, cohort = self.admission.cohort(self.engine, self.newcomers)
+        except NotStackable as fault:
+            self._fall_back(f"these runs cannot train as one program: {fault}")
+            return
+        if cohort:
+            self.cohort = self.cohort.join(cohort) if self.cohort else cohort
+        self.members += members
+        self.newcomers = []
+        self.pace.restart()
+
+    def _fall_back(self, reason: str) -> None:
+        """Let nobody in from now on. A pack that has not begun goes on with its oldest member alone, serially."""
+        self.refusal = reason
+        kept = 0 if self.cohort else 1
+        self._evict([newcomer.member.context for newcomer in self.newcomers[kept:]], reason)
+        self.newcomers = self.newcomers[:kept]
+        if kept:
+            self.engine, self.width = "serial", 1
+
+    def _let_go(self, leaving: Sequence[Member]) -> None:
+        """End those who are through, and those who were told to stop: with a checkpoint of where they stand."""
+        endings: dict[Member, Ending] = {}
+        for row, member in enumerate(self.members):
+            if member in leaving:
+                endings[member] = Ending("completed" if member.over else "stopped", member.step)
+                if self.cohort and not member.over:
+                    member.save(self.cohort, row)
+        self._end(endings)
+
+    def _end(self, endings: Mapping[Member, Ending]) -> None:
+        """Tell how members ended, and close the ranks."""
+        for member, ending in endings.items():
+            member.recorder.flush()
+            self.pack.ended(member.context, ending)
+        rows = [row for row, member in enumerate(self.members) if member not in endings]
+        self.members = [self.members[row] for row in rows]
+        self.cohort = self.cohort.select(rows) if self.cohort and rows else None
+
+    def _evict(self, contexts: Sequence[RunContext], reason: str) -> None:
+        for context in contexts:
+            self.pack.evicted(context, reason)
+
+    # --- an update -----------------------------------------------------------------------------------------------
+
+    def _update(self, cohort: Cohort) -> None:
+        batch = next_batch(self.members, cohort.recipe.dtype)
+        rates = [member.lr() for member in self.members]
+        self.readback.put(cohort.update(batch, rates), rates)
+        for member in self.members:
+            member.step += 1
+        due = [member for member in self.members if member.evaluates]
+        if due or self.readback.full:
+            self._read_back()
+        if self.cohort and due:
+            self._evaluate(self.cohort, [row for row, member in enumerate(self.members) if member in due])
+        self._tell_pace(len(cohort), len(cohort) * batch.targets.shape[-1])
+
+    def _read_back(self) -> None:
+        """Record the latest updates of all members; whose loss is not finite has diverged, the others go on."""
+        updates = self.readback.take()
+        diverged: dict[Member, Ending] = {}
+        for ahead, (losses, hits, rates) in enumerate(updates, start=1 - len(updates)):
+            for member, loss, hit, lr in zip(self.members, losses, hits, rates, strict=True):
+                if member in diverged:
+                    continue
+                step = member.step + ahead
+                member.recorder.record(step, loss, hit, lr)
+                if not math.isfinite(loss):
+                    diverged[member] = Ending("diverged", step, f"loss was {loss} at step {step}")
+        for member in self.members:
+            member.recorder.flush_if_due()
+        if diverged:
+            self._end(diverged)
+
+    def _evaluate(self, cohort: Cohort, rows: Sequence[int]) -> None:
+        data = self.members[0].data
+        for row, dev in zip(rows, evaluate(cohort, rows, data), strict=True):
+            self.members[row].evaluated(dev)
+            self.members[row].save_if_worthwhile(cohort, row)
+
+    def _tell_pace(self, width: int, samples: int) -> None:
+        rate = self.pace.count(samples)
+        if rate is not None:
+            on_cpu = self.device == "cpu"
+            self.pack.pace(width, rate, None if on_cpu else torch.cuda.max_memory_reserved(self.device))
+
+    # --- out of memory -------------------------------------------------------------------------------------------
+
+    def make_room(self) -> None:
+        """Give back the newest members; what a step left half done of the others is done again.
+
+        Newcomers who did not fit beside members under way are all of the newest; otherwise half of the members are,
+        and the rest go back to their checkpoints, since the step that failed may have moved batch-norm statistics and
+        generators. Steps done again are not recorded again.
+        """
+        self._read_back()
+        reason = f"{self.device} ran out of memory with {len(self.members) + len(self.newcomers)} runs in one pack"
+        if self.newcomers and self.members:
+            self._evict([newcomer.member.context for newcomer in self.newcomers], reason)
+            self.newcomers, self.width = [], len(self.members)
+        else:
+            self._halve(self.members or [newcomer.member for newcomer in self.newcomers], reason)
+        gc.collect()
+        if self.device != "cpu":
+            torch.cuda.empty_cache()
+
+    def _halve(self, crowd: Sequence[Member], reason: str) -> None:
+        self.cohort, self.members, self.newcomers = None, [], []
+        if len(crowd) == 1:
+            self.pack.failed(crowd[0].context, torch.OutOfMemoryError(TOO_LARGE.format(device=self.device)))
+            return
+        self.width = (len(crowd) + 1) // 2
+        self._evict([member.context for member in crowd[self.width :]], reason)
+        restarted = [self.admission.restarted(member) for member in crowd[: self.width]]
+        self.newcomers = [newcomer for newcomer in restarted if newcomer]

@@ -1,87 +1,115 @@
-"""Per-step metrics without waiting for the device at every step, and their recent history for a resumed attempt."""
+"""Per-step metrics of a run on their way to the server, and the readback of a pack's without waiting at every step."""
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from workers.runtime.reporter import Point, Reporter
+from workers.runtime.history import History, HistoryState
+from workers.runtime.reporter import Reporter
 
 STEPS_PER_SYNC = 16
-"""On an accelerator, losses stay there for this many steps: reading one back waits for all work queued so far."""
-
-HISTORY_POINTS = 50_000
-"""Points that a checkpoint remembers: what may not have reached the server when the worker died."""
-
-
-@dataclass(frozen=True)
-class NotFinite:
-    step: int
-    value: float
+"""On an accelerator, losses stay there for this many steps: reading them back waits for all work queued so far."""
 
 
 class Recorder:
-    """Records loss, batch accuracy and learning rate of every step."""
+    """Records loss, batch accuracy and learning rate of every step of one run.
 
-    def __init__(self, reporter: Reporter, device: torch.device) -> None:
+    A run that has to go back to its checkpoint repeats steps: what was recorded of them once is not recorded again.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
-        self._buffer: list[tuple[int, float]] = []
-        self._losses: list[Tensor] = []
-        self._hits: list[Tensor] = []
-        self._capacity = 1 if device.type == "cpu" else STEPS_PER_SYNC
-        self._history: deque[Point] = deque(maxlen=HISTORY_POINTS)
-
-    @property
-    def history(self) -> list[Point]:
-        """The latest points, oldest first."""
-        return list(self._history)
-
-    @property
-    def full(self) -> bool:
-        return len(self._buffer) >= self._capacity
+        self._history = History()
+        self._steps: list[int] = []
+        self._columns: dict[str, list[float]] = {"loss": [], "train_accuracy": [], "lr": []}
+        self._recorded = 0
+        self._evaluated = 0
 
     def begin(self) -> None:
         """A run from step 0: everything said before is superseded."""
         self._reporter.started(0)
 
-    def resume(self, history: Iterable[Point], step: int, delivered: int) -> None:
+    def resume(self, history: HistoryState, step: int, delivered: int) -> None:
         """A run from the checkpoint of `step`: repeat what the server did not acknowledge, then go on."""
-        self._history.extend((int(at), str(name), float(value)) for at, name, value in history)
+        self._history = History.of(history, step)
+        self._recorded = self._evaluated = step
         self._reporter.started(step, f"resumed from the checkpoint of step {step}")
-        self._reporter.replay(point for point in self._history if point[0] > delivered)
+        self._reporter.extend(dict(self._history.after(delivered)))
 
-    def record(self, step: int, loss: Tensor, hits: Tensor, lr: float) -> None:
-        """Take one step's loss and batch accuracy (scalar tensors, left where they are) and learning rate."""
-        self._buffer.append((step, lr))
-        self._losses.append(loss)
-        self._hits.append(hits)
+    def record(self, step: int, loss: float, hits: float, lr: float) -> None:
+        """Take one step's loss, batch accuracy and learning rate."""
+        if step > self._recorded:
+            self._recorded = step
+            self._steps.append(step)
+            for column, value in zip(self._columns.values(), (loss, hits, lr), strict=True):
+                column.append(value)
 
     def evaluated(self, step: int, metrics: Mapping[str, float]) -> None:
-        self._report(step, metrics)
+        if step <= self._evaluated:
+            return
+        self._evaluated = step
+        columns = {name: ([step], [value]) for name, value in metrics.items()}
+        self._history.extend(columns)
+        self._reporter.extend(columns)
         self._reporter.evaluated(step, metrics)
-        self._reporter.flush_if_due()
 
-    def flush(self) -> NotFinite | None:
-        """Read the buffered steps back and report them, up to the first loss that is not finite; return that one."""
-        if not self._buffer:
-            self._reporter.flush()
-            return None
-        losses, hits = torch.stack(self._losses).tolist(), torch.stack(self._hits).tolist()
-        steps = self._buffer
-        self._buffer, self._losses, self._hits = [], [], []
-        for (step, lr), loss, hit in zip(steps, losses, hits, strict=True):
-            self._report(step, {"loss": loss, "train_accuracy": hit, "lr": lr})
-            if not math.isfinite(loss):
-                self._reporter.flush()
-                return NotFinite(step, loss)
-        self._reporter.flush_if_due()
-        return None
+    def flush_if_due(self) -> None:
+        if self._reporter.due:
+            self.flush()
 
-    def _report(self, step: int, metrics: Mapping[str, float]) -> None:
-        self._reporter.report(step, metrics)
-        self._history.extend((step, name, float(value)) for name, value in metrics.items())
+    def flush(self) -> None:
+        """Send what has been recorded so far."""
+        self._hand_over()
+        self._reporter.flush()
+
+    def history(self) -> HistoryState:
+        """Return the latest points as a checkpoint keeps them."""
+        self._hand_over()
+        return self._history.state()
+
+    def _hand_over(self) -> None:
+        if not self._steps:
+            return
+        columns = {name: (self._steps, values) for name, values in self._columns.items()}
+        self._history.extend(columns)
+        self._reporter.extend(columns)
+        self._steps, self._columns = [], {name: [] for name in self._columns}
+
+
+@dataclass
+class Readback:
+    """Losses and hits of a pack's latest updates, left on the device until they are read all together.
+
+    Attributes:
+        capacity: updates that may wait: one on a CPU, where reading costs nothing.
+    """
+
+    capacity: int
+    _updates: list[Tensor] = field(default_factory=list)
+    _rates: list[Sequence[float]] = field(default_factory=list)
+
+    @classmethod
+    def on(cls, device: str) -> Readback:
+        return cls(1 if device == "cpu" else STEPS_PER_SYNC)
+
+    @property
+    def full(self) -> bool:
+        return len(self._updates) >= self.capacity
+
+    def put(self, figures: Tensor, rates: Sequence[float]) -> None:
+        """Take losses and hits, [2, K], and learning rates [K] of one update."""
+        self._updates.append(figures)
+        self._rates.append(rates)
+
+    def take(self) -> list[tuple[list[float], list[float], Sequence[float]]]:
+        """Return losses [K], hits [K] and rates [K] of every update that waits, oldest first; none waits afterwards."""
+        if not self._updates:
+            return []
+        figures = torch.stack(self._updates).tolist()
+        updates = [(losses, hits, rates) for (losses, hits), rates in zip(figures, self._rates, strict=True)]
+        self._updates, self._rates = [], []
+        return updates

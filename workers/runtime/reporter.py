@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from studies.contract.worker_protocol import MAX_COUNT
@@ -13,7 +13,9 @@ from studies.contract.worker_protocol import MAX_COUNT
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 FLUSH_SECONDS = 0.25
 
-Point = tuple[int, str, float]
+Column = tuple[Sequence[int], Sequence[float]]
+"""Points of one metric: rising steps, and a value for each."""
+
 Send = Callable[[Mapping[str, Any]], None]
 
 
@@ -49,17 +51,26 @@ class Reporter:
             values.append(float(value))
             self._last[name] = step
 
-    def replay(self, points: Iterable[Point]) -> None:
-        """Take points of an earlier attempt again that may never have arrived."""
-        for step, name, value in points:
-            self.report(step, {name: value})
+    def extend(self, columns: Mapping[str, Column]) -> None:
+        """Take many points at once, by metric; otherwise as `report`."""
+        for name, (steps, values) in columns.items():
+            self._check(steps[0], name)
+            waiting = self._points[name]
+            waiting[0].extend(steps)
+            waiting[1].extend(values)
+            self._last[name] = steps[-1]
 
     def evaluated(self, step: int, metrics: Mapping[str, float]) -> None:
         """Announce an evaluation on the worker's screen."""
         self._send({"kind": "evaluated", "step": step, "metrics": dict(metrics)})
 
+    @property
+    def due(self) -> bool:
+        """Whether it is time to send what is waiting."""
+        return self._clock() - self._sent_at >= FLUSH_SECONDS
+
     def flush_if_due(self) -> None:
-        if self._clock() - self._sent_at >= FLUSH_SECONDS:
+        if self.due:
             self.flush()
 
     def flush(self) -> None:

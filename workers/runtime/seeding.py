@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+
+RandomState = dict[str, Tensor]
+"""The state of a run's generator by the type of its device."""
 
 
 def seed_everything(seed: int) -> None:
@@ -18,16 +21,23 @@ def seed_everything(seed: int) -> None:
     torch.backends.cudnn.benchmark = False
 
 
-def random_state() -> dict[str, Any]:
-    """Return torch's generators as they stand: what dropout draws from."""
-    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        state["cuda"] = torch.cuda.get_rng_state_all()
-    return state
+def own_generator(device: str) -> torch.Generator:
+    """Return a generator that goes on from where torch's default one of that device stands.
+
+    Right after a model was initialised it draws what a run alone would draw next: the masks of its dropout.
+    """
+    generator = torch.Generator(device)
+    on_cpu = generator.device.type == "cpu"
+    generator.set_state(torch.get_rng_state() if on_cpu else torch.cuda.get_rng_state(generator.device))
+    return generator
 
 
-def restore_random_state(state: dict[str, Any]) -> None:
-    """Put the generators back to where `random_state` found them."""
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.device_count() == len(state["cuda"]):
-        torch.cuda.set_rng_state_all(state["cuda"])
+def random_state(generator: torch.Generator) -> RandomState:
+    return {generator.device.type: generator.get_state()}
+
+
+def restore_random_state(generator: torch.Generator, state: RandomState) -> None:
+    """Put `generator` to where `random_state` found it; a state of another type of device says nothing about it."""
+    if generator.device.type in state:
+        # Wherever the checkpoint was mapped to, generators take their states from the CPU.
+        generator.set_state(state[generator.device.type].cpu())

@@ -12,6 +12,9 @@ from studies.core.snapshot import Snapshot, Trial
 SHARES: dict[StageKind, float] = {"lr_halving": 0.25, "decay_probes": 0.35, "parameter_probes": 0.5}
 """Share of the budget that is spent when a stage closes, at most: about half before the joint search (section 7)."""
 
+LEAST = 2
+"""Full runs that a stage may come to where there are as many: less would not show a single result."""
+
 CONFIRMING = 1 / 8
 """Share of the budget that is kept for repeats with new seeds: the last 10 to 15 % (guide, section 7)."""
 
@@ -21,11 +24,15 @@ def total(spec: StudySpec) -> int:
     return spec.budget.steps * spec.budget.trials
 
 
-def cost(trial: Trial) -> int:
-    """Return the steps that a trial has taken or may still take: a run that was stopped costs what it ran."""
+def cost(trial: Trial, evaluate_every: int) -> int:
+    """Return the steps that a trial has taken or may still take: a run that was stopped costs what it ran.
+
+    One that failed may have taken up to an evaluation's steps more than it has reported.
+    """
     if not trial.state.ended or trial.state is TrialState.COMPLETED:
         return trial.num_steps
-    return min(trial.num_steps, reached(trial))
+    unreported = evaluate_every if trial.state is TrialState.FAILED else 0
+    return min(trial.num_steps, reached(trial) + unreported)
 
 
 def reached(trial: Trial) -> int:
@@ -34,7 +41,7 @@ def reached(trial: Trial) -> int:
 
 
 def spent(snapshot: Snapshot) -> int:
-    return sum(map(cost, snapshot.trials))
+    return sum(cost(trial, snapshot.spec.evaluate_every) for trial in snapshot.trials)
 
 
 def kept_for_repeats(spec: StudySpec) -> int:
@@ -56,7 +63,9 @@ def ceiling(spec: StudySpec, kind: StageKind) -> int:
     if not later:
         return total(spec)
     rest = total(spec) - kept_for_repeats(spec)
-    return rest if later == {"confirm"} else min(rest, int(SHARES[kind] * total(spec)))
+    if later == {"confirm"}:
+        return rest
+    return min(rest, max(int(SHARES[kind] * total(spec)), LEAST * spec.budget.steps))
 
 
 def left(snapshot: Snapshot, kind: StageKind) -> int:

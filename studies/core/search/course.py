@@ -9,7 +9,8 @@ from studies.core.actions import Action, AddTrials, CloseStage, Fail, Proposal
 from studies.core.context import Context, StageT
 from studies.core.records import end_diverged, reasons
 from studies.core.search.budget import affordable, left
-from studies.core.search.standing import standing
+from studies.core.search.standing import standing, standing_before
+from studies.core.search.starting import DEFAULTS, origin, proposal
 
 
 def follow(
@@ -22,10 +23,19 @@ def follow(
     ended = end_diverged(context) or stop(context)
     if ended:
         return ended
-    added = ask(context, wanted(context))
+    added = ask(context, baseline(context) or wanted(context))
     if added or context.in_flight:
         return added
     return close(context, conclude)
+
+
+def baseline(context: Context[StageT]) -> Sequence[Proposal]:
+    """Return a full run of the defaults where no earlier stage has left a finished run to start from."""
+    if standing_before(context).order:
+        return ()
+    first = proposal(context, DEFAULTS, origin(context), "Baseline: the defaults, at full length.")
+    known = context.snapshot.by_key.get((context.stage.kind, first.key))
+    return (first,) if known is None or not known.state.ended else ()
 
 
 def stop_nothing(context: Context[StageT]) -> tuple[Action, ...]:

@@ -20,8 +20,8 @@ NEXT_TO_ZERO, FAR_BELOW = 1e-1, 1e-5
 """On a log scale zero stands a decade below the smallest listed value that is not zero, five below the top of a range:
 less of a weight decay than that does nothing."""
 
-TINY = 1e-9
-"""Rounding errors of a logarithm are below this."""
+NEAR_ZERO = 0.005
+"""What is nearer than this to the stand-in for zero, in logarithms, is zero: half the last digit that is kept."""
 
 DIGITS = 3
 """Significant digits of a number that is drawn from a range: finer than any difference that a run could show."""
@@ -59,7 +59,7 @@ class Numeric:
 
     def _from_raw(self, raw: Values) -> Values:
         if self.scale == "log":
-            return np.where(raw > np.log(self._floor) + TINY, np.exp(raw), max(self.low, 0.0))
+            return np.where(raw > np.log(self._floor) + NEAR_ZERO, np.exp(raw), max(self.low, 0.0))
         return -np.expm1(-raw) if self.scale == "complement" else raw
 
     @cached_property

@@ -10,6 +10,9 @@ from studies.core.search.lengths import full_length
 from studies.core.search.space import Configuration, starting_params
 from studies.core.search.standing import standing
 
+DEFAULTS = "defaults"
+"""Key of the run that a first stage begins with."""
+
 
 def incumbent(context: Context[StageT]) -> Contender | None:
     """Return the best configuration with a finished run, None before the first."""

@@ -17,20 +17,19 @@ from studies.core.context import Context, StageT
 from studies.core.judging import Measure
 from studies.core.records import number
 from studies.core.search.budget import reached
-from studies.core.search.gains import later_gains
-from studies.core.search.lengths import full_length, rungs
+from studies.core.search.lengths import rungs
 from studies.core.search.standing import finished, read_at, reader
 from studies.core.snapshot import Trial
 
 FEWEST = 3
 """Finished runs of a schedule that it takes to judge another one by them."""
 
-HOPE = 0.75
-"""Quantile of their later gains that a run is given credit for: of four that stand where it stands, the luckiest."""
+KEPT = 1 / 3
+"""Share of the runs that goes on at a rung, as in the sweep (guide, section 7)."""
 
 
 def stop_hopeless(context: Context[StageT]) -> tuple[Action, ...]:
-    """End the stage's runs under way that will not become the best: at the last rung they have passed."""
+    """End the stage's runs under way that are not among the best third at the last rung they have passed."""
     done, read = finished(context), reader(context)
     running = [trial for trial in context.trials if trial.state is TrialState.RUNNING]
     reasons = ((trial, _hopeless(context, trial, done, read)) for trial in running)
@@ -62,25 +61,18 @@ def _behind_parent(context: Context[StageT], trial: Trial, read: Measure) -> str
 
 
 def _hopeless(context: Context[StageT], trial: Trial, done: Sequence[Trial], read: Measure) -> str:
-    """Return why a run is not worth its remaining steps; empty while it may be.
-
-    Even with a later gain as good as that of the better finished runs it would end below the best of them.
-    """
-    length = full_length(context.spec, trial.params)
-    passed = [rung for rung in rungs(context.spec, length)[:-1] if rung <= reached(trial)]
-    alike = [other for other in done if other.schedule == trial.schedule and other.num_steps == length]
+    """Return why a run is not worth its remaining steps: it would not be among the best third; empty while it may."""
+    passed = [rung for rung in rungs(context.spec, trial.num_steps)[:-1] if rung <= reached(trial)]
+    alike = [other for other in done if (other.schedule, other.num_steps) == (trial.schedule, trial.num_steps)]
     if not passed or len(alike) < FEWEST:
         return ""
-    step = passed[-1]
-    mine, gains = read_at(trial, step, read), later_gains(alike, step, read)
-    best = max((reading.value for other in alike if (reading := read(other))), default=-math.inf)
-    if mine is None or not gains:
-        return ""
-    hoped = mine.value + float(np.quantile(gains, HOPE))
-    if hoped >= best:
+    mine = read_at(trial, passed[-1], read)
+    theirs = [reading.value for other in alike if (reading := read_at(other, passed[-1], read))]
+    bar = float(np.quantile(theirs, 1 - KEPT)) if theirs else -math.inf
+    if mine is None or mine.value >= bar:
         return ""
     sign = 1 if context.maximize else -1
     return (
-        f"Stopped at step {step:,} with {number(sign * mine.value)}: with what a good run of its schedule gains later "
-        f"it would come to {number(sign * hoped)}, and {number(sign * best)} is the best so far (guide, section 7)."
+        f"Stopped at step {passed[-1]:,} with {number(sign * mine.value)}: a third of the {len(theirs)} finished runs "
+        f"of its schedule had {number(sign * bar)} or better there (guide, section 7)."
     )

@@ -23,9 +23,9 @@ MAX_FITTED = 100
 CENTRES = 4
 """Best points known that candidates are drawn around, and best candidates around which to look once more."""
 
-FLOOR = 0.25
-"""The worst quarter of the values are drawn up to its edge: how bad a bad point is says nothing about where the best
-ones are, but would rule the model."""
+FLOOR = 2.0
+"""A value that lies further below the median than so many times the best lies above it is drawn up to there: how bad a
+bad point is says nothing about where the best ones are, but would rule the model."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def _kept(values: Values, most: int) -> NDArray[np.int64]:
 
 def _standardised(values: Values) -> Values:
     """Return the values with mean zero and variance one, the worst of them drawn up."""
-    drawn = np.maximum(values, np.quantile(values, FLOOR))
+    median = float(np.median(values))
+    drawn = np.maximum(values, median - FLOOR * (float(np.max(values)) - median))
     return np.asarray((drawn - np.mean(drawn)) / (float(np.std(drawn)) or 1.0))
 
 

@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from studies.contract.states import AttemptState, StudyState, TrialState
+from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import Lease
 from studies.storage import leasing, reporting
+from studies.storage.granting import QUEUE, Enqueued, Queued, Seats, assign, seats_of, shares
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
-from studies.storage.sql import events, tables
+from studies.storage.sql import events, tables, workers
 from studies.storage.sql.engine import clock, now
 from studies.storage.sql.rows import insert_all, records, update_all
 
+_IN_TURN = (tables.study.c.created_at, tables.study.c.id, tables.trial.c.alone, tables.trial.c.number)
+"""Order of the queue: by age of the study, those that run alone after its others, by number."""
+
+STAND_INS = 8
+"""Trials that are asked for beside each chosen one, since so many servers may be claiming the same at this moment."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a worker holds: its running attempts, and classes that it has not yet heard of, by device."""
+
+    live: Collection[AttemptRecord]
+    unheard: Mapping[str, Sequence[str]]
+
+    def seats(self, worker: WorkerRecord) -> list[Seats]:
+        """Return the seats of the worker's devices, to be counted down."""
+        return seats_of(worker.devices, self.live, self.unheard)
+
 
 def grant(
-    connection: Connection, worker: WorkerRecord, live: Collection[AttemptRecord], time: float, lease_seconds: float
+    connection: Connection, worker: WorkerRecord, held: Held, time: float, lease_seconds: float
 ) -> tuple[list[Lease], list[News]]:
-    """Give waiting trials to the free places of a worker's devices.
+    """Give waiting trials to the devices of a worker, by `studies.storage.granting`.
 
-    The rows claimed are locked, those that another server is claiming skipped. Their studies are then locked against
-    a pause, and skipped where a pause is just being written: a lease granted now is one that the pause will see.
+    What goes together is chosen from the head of the queue, unlocked. As many of these trials are then locked, those
+    that another server is claiming skipped. Their studies are locked against a pause, and skipped where a pause is
+    just being written: a lease granted now is one that the pause will see.
     """
-    places = leasing.free_places(worker.devices, live)
-    if not places:
+    if not any(seat.hungry for seat in held.seats(worker)):
         return [], []
-    trials = _claim(connection, worker, len(places))
-    running = _still_running(connection, {trial.study_id for trial in trials})
+    queue, waiting = _queue(connection, worker, time - lease_seconds)
+    allowed = shares(queue, held.seats(worker), waiting)
+    chosen = [trial_id for trial_id, _ in assign(queue, held.seats(worker), allowed)]
+    if not chosen:
+        return [], []
+    trials = {trial.id: trial for trial in _claim(connection, chosen, _like(queue, chosen))}
+    running = _still_running(connection, {trial.study_id for trial in trials.values()})
+    claimed = [item for item in queue if item.trial_id in trials and item.study_id in running]
     given = [
-        leasing.grant(trial, worker, device, time, lease_seconds)
-        for device, trial in zip(places, [trial for trial in trials if trial.study_id in running], strict=False)
+        leasing.grant(trials[trial_id], worker, device, time, lease_seconds)
+        for trial_id, device in assign(claimed, held.seats(worker), allowed)
     ]
     update_all(connection, tables.trial, [item.trial for item in given])
     insert_all(connection, tables.attempt, [item.attempt for item in given])
@@ -38,23 +65,50 @@ def grant(
     return leases, [item.news for item in given]
 
 
-def _claim(connection: Connection, worker: WorkerRecord, places: int) -> list[TrialRecord]:
+def _queue(connection: Connection, worker: WorkerRecord, since: float) -> tuple[list[Queued], int]:
+    """Return the head of the queue of what the worker can run, in order, and the length of all of it."""
+    specs = _runnable(connection, worker)
     trial, study = tables.trial.c, tables.study.c
+    waits = (trial.state == TrialState.WAITING) & trial.study_id.in_(specs)
+    query = (
+        select(trial.id, trial.study_id, trial.params, trial.alone)
+        .join_from(tables.trial, tables.study, study.id == trial.study_id)
+        .where(waits)
+        .order_by(*_IN_TURN)
+        .limit(QUEUE)
+    )
+    rows = connection.execute(query).all() if specs else ()
+    idle = workers.idle_elsewhere(connection, worker, since) if rows else ()
+    entry = {study_id: Enqueued(spec, leasing.rivals(idle, spec.objective)) for study_id, spec in specs.items()}
+    counted = select(func.count()).select_from(tables.trial).where(waits)
+    waiting = len(rows) if len(rows) < QUEUE else connection.execute(counted).scalar_one()
+    return [entry[row.study_id](row) for row in rows], waiting
+
+
+def _like(queue: Sequence[Queued], chosen: Collection[str]) -> list[str]:
+    """Return the chosen trials, and some that may stand in for them: they go out together with one of them."""
+    groups = {item.group for item in queue if item.trial_id in chosen}
+    others = [item.trial_id for item in queue if item.group in groups and item.trial_id not in chosen]
+    return [*chosen, *others[: STAND_INS * len(chosen)]]
+
+
+def _claim(connection: Connection, chosen: Sequence[str], stand_ins: Collection[str]) -> list[TrialRecord]:
+    """Lock the chosen trials, and a stand-in for each that another server is claiming."""
+    trial = tables.trial.c
     query = (
         select(tables.trial)
-        .join(tables.study, study.id == trial.study_id)
-        .where(trial.state == TrialState.WAITING, study.id.in_(_runnable(connection, worker)))
-        .order_by(study.created_at, study.id, trial.number)
-        .limit(places)
-        .with_for_update(of=tables.trial, skip_locked=True, key_share=True)
+        .where(trial.state == TrialState.WAITING, trial.id.in_(stand_ins))
+        .order_by(trial.id.not_in(chosen), trial.number)
+        .limit(len(chosen))
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return records(connection, TrialRecord, query)
 
 
-def _runnable(connection: Connection, worker: WorkerRecord) -> list[str]:
+def _runnable(connection: Connection, worker: WorkerRecord) -> dict[str, StudySpec]:
     c = tables.study.c
     running = connection.execute(select(c.id, c.spec).where(c.state == StudyState.RUNNING))
-    return [row.id for row in running if leasing.can_run(worker, row.spec.objective)]
+    return {row.id: row.spec for row in running if leasing.can_run(worker, row.spec.objective)}
 
 
 def _still_running(connection: Connection, study_ids: Collection[str]) -> dict[str, StudyRecord]:

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from studies.contract.states import StudyCommand, StudyState, TrialState
+from studies.contract.states import StudyCommand, StudyState
 from studies.contract.study_file import StudySpec
 from studies.contract.views import (
     DecisionRecord,
     Event,
     LogPage,
+    ProfileView,
     StudySummary,
     StudyView,
     TrialDetail,
@@ -25,7 +26,7 @@ from studies.core.snapshot import Curve, Snapshot
 from studies.storage import presenting
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import StudyRecord
-from studies.storage.sql import changes, decisions, events, leases, logs, metrics, studies, trials, workers
+from studies.storage.sql import changes, decisions, events, leases, logs, metrics, profiles, studies, trials, workers
 from studies.storage.sql.curve_cache import CurveCache
 from studies.storage.sql.engine import make_engine, now, reading, writing
 from studies.storage.sql.sync import sync
@@ -77,7 +78,7 @@ class SqlStore:
         return presenting.study_view(picture, self._waiting_because(connection, study))
 
     def _waiting_because(self, connection: Connection, study: StudyRecord) -> str:
-        waiting = trials.count(connection, study.id, TrialState.WAITING)
+        waiting = trials.waiting(connection, study)
         if not waiting or study.state is not StudyState.RUNNING:
             return waiting_because(study, waiting, (), ())
         alive = workers.last_seen_first(connection, now(connection) - self._lease_seconds)
@@ -189,6 +190,10 @@ class SqlStore:
     def list_workers(self) -> Sequence[WorkerView]:
         with reading(self._engine) as connection:
             return workers.views(connection, self._lease_seconds)
+
+    def list_profiles(self) -> Sequence[ProfileView]:
+        with reading(self._engine) as connection:
+            return profiles.views(connection)
 
     # --- events --------------------------------------------------------------------------------------------------
 

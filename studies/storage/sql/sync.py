@@ -13,10 +13,10 @@ from sqlalchemy import Connection, or_, select, update
 
 from studies.contract.states import AttemptState
 from studies.contract.worker_protocol import AttemptReport, Lease, StopOrder, SyncAnswer, SyncRequest
-from studies.storage import leasing, reporting
+from studies.storage import granting, leasing, reporting
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.reporting import Standing
-from studies.storage.sql import events, leases, logs, metrics, tables, workers
+from studies.storage.sql import events, leases, logs, metrics, profiles, tables, workers
 from studies.storage.sql.rows import records, update_all
 from studies.storage.summaries import extended
 
@@ -25,13 +25,17 @@ def sync(connection: Connection, worker_id: str, request: SyncRequest, lease_sec
     """Take a worker's news and answer it; see `studies.storage.port.StudyStore.sync`."""
     worker = workers.heard_of(connection, worker_id, request.devices)
     desk = Desk(connection, worker, request, lease_seconds)
+    desk.note_packs()
     desk.take_points()
     desk.take_outcomes()
     again = desk.renew()
     desk.write()
-    fresh, news = leases.grant(connection, worker, desk.live(), desk.time, lease_seconds)
+    profiles.store(connection, request.profiles, desk.labels(), desk.time)
+    held = leases.Held(desk.live(), granting.classes_by_device(again))
+    fresh, news = leases.grant(connection, worker, held, desk.time, lease_seconds)
+    known = profiles.of(connection, leasing.profile_keys([*again, *fresh], worker))
     events.publish(connection, [*desk.news, *news], desk.time)
-    return desk.answer([*again, *fresh])
+    return desk.answer(leasing.with_profiles([*again, *fresh], worker, known))
 
 
 class Desk:
@@ -81,6 +85,19 @@ class Desk:
         return [attempt for attempt in self._attempts.values() if attempt.state is AttemptState.RUNNING]
 
     # --- news ----------------------------------------------------------------------------------------------------
+
+    def note_packs(self) -> None:
+        """Keep with each running attempt how its pack trains it."""
+        packs = leasing.packs_by_attempt(self._request.devices)
+        for attempt in self.live():
+            self._attempts[attempt.id] = leasing.trained_in(attempt, packs.get(attempt.id))
+
+    def labels(self) -> dict[str, str]:
+        """Return classes in words, of the runs that the worker has or reports, where profiles ask for them."""
+        if not self._request.profiles:
+            return {}
+        runs = [(self._studies[trial.study_id].spec, trial) for trial in self._trials.values()]
+        return granting.labels(runs)
 
     def take_points(self) -> None:
         """Store chunks and logs of live attempts, and bring summaries up to date from what was really new."""

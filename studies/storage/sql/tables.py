@@ -22,13 +22,16 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
 from studies.contract.decision import Decision
+from studies.contract.packing import RunProfile
 from studies.contract.schedule import Schedule
 from studies.contract.states import AttemptState, StageState, StudyState, TrialState
 from studies.contract.study_file import StudySpec
+from studies.contract.worker_protocol import DeviceStatus
 from studies.storage.sql.types import Count, Document, Json, Names, Real, StateOf
 
 PREFIX = "stagetune_"
@@ -120,6 +123,7 @@ trial = Table(
     Column("last_step", Count, nullable=False),
     Column("told_at", Double),
     Column("optuna_number", Integer),
+    Column("alone", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("study_id", "number"),
     UniqueConstraint("study_id", "stage", "key"),
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
@@ -150,6 +154,7 @@ device = Table(
     Column("memory_bytes", Count),
     Column("memory_used_bytes", Count),
     Column("capacity", Integer, nullable=False),
+    Column("status", Document(DeviceStatus), nullable=False, server_default="{}"),
     CheckConstraint("capacity >= 0", name="capacity"),
 )
 
@@ -174,6 +179,9 @@ attempt = Table(
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
     Column("lease_expires_at", Double, nullable=False),
+    Column("alone", Boolean, nullable=False, server_default=false()),
+    Column("engine", Text),
+    Column("width", Integer, nullable=False, server_default="0"),
     UniqueConstraint("trial_id", "ordinal"),
     _one_of("state", AttemptState),
     Index(
@@ -185,6 +193,16 @@ attempt = Table(
     ),
     Index("ix_stagetune_attempt_running_worker", "worker_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
     Index("ix_stagetune_attempt_running_lease", "lease_expires_at", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+)
+
+run_profile = Table(
+    f"{PREFIX}run_profile",
+    metadata,
+    Column("run_class", Text, primary_key=True),
+    Column("device_model", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("profile", Document(RunProfile), nullable=False),
+    Column("measured_at", Double, nullable=False),
 )
 
 metric_chunk = Table(

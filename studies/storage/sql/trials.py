@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from studies.contract.states import StageState, TrialState
 from studies.contract.views import TrialDetail, TrialPage
 from studies.core.snapshot import Curve
 from studies.errors import NotFound
 from studies.storage import presenting
+from studies.storage.granting import QUEUE, Enqueued, Queued
 from studies.storage.port import SettledTrial
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
 from studies.storage.sql import metrics, tables
@@ -31,10 +32,12 @@ def get(connection: Connection, trial_id: str) -> TrialRecord:
     return record(TrialRecord, row)
 
 
-def count(connection: Connection, study_id: str, state: TrialState) -> int:
+def waiting(connection: Connection, study: StudyRecord) -> list[Queued]:
+    """Return the first of a study's waiting trials, in order."""
     c = tables.trial.c
-    query = select(func.count()).select_from(tables.trial).where(c.study_id == study_id, c.state == state)
-    return connection.execute(query).scalar_one()
+    query = select(c.id, c.study_id, c.params, c.alone).where(c.study_id == study.id, c.state == TrialState.WAITING)
+    rows = connection.execute(query.order_by(c.alone, c.number).limit(QUEUE))
+    return list(map(Enqueued(study.spec), rows))
 
 
 def of_study(connection: Connection, study_id: str) -> list[TrialRecord]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, event, func, select
 
 import studies.migrations
 from studies.errors import SchemaMismatch
@@ -34,6 +36,8 @@ def upgrade_database(url: str) -> None:
     engine = make_engine(url)
     try:
         path = sqlite_path(engine.url)
+        if path:
+            event.listen(engine, "connect", _without_foreign_keys)
         with _alone(path) if path else nullcontext():
             if path:
                 _use_write_ahead_log(engine)
@@ -42,6 +46,8 @@ def upgrade_database(url: str) -> None:
                     connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
                 _refuse_newer(connection)
                 command.upgrade(_config(connection), "head")
+                if path:
+                    _require_intact_references(connection)
     finally:
         engine.dispose()
 
@@ -96,6 +102,17 @@ def _alone(database: Path) -> Iterator[None]:
     with database.with_name(f"{database.name}.upgrade").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _without_foreign_keys(connection: sqlite3.Connection, _: Any) -> None:
+    """Let a table be replaced by a new one of its name while others refer to it (https://sqlite.org/lang_altertable)."""
+    connection.execute("PRAGMA foreign_keys = OFF")
+
+
+def _require_intact_references(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise RuntimeError(f"the upgrade would leave {len(broken)} rows that refer to nothing: it was undone")
 
 
 def _use_write_ahead_log(engine: Engine) -> None:

@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, tuple_, update
 
 from studies.contract.states import AttemptState
 from studies.contract.views import WorkerView
 from studies.contract.worker_protocol import DeviceReport, RegisterWorker
 from studies.errors import NotFound
 from studies.storage import presenting
-from studies.storage.leasing import updated_devices
+from studies.storage.leasing import Idle, updated_devices
 from studies.storage.records import AttemptRecord, DeviceRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.sql import tables
 from studies.storage.sql.engine import clock, now
 from studies.storage.sql.rows import grouped, records
+
+_REPORTED = ("capacity", "memory_used_bytes", "status")
+"""What a sync says anew of a device."""
 
 
 def register(connection: Connection, worker: RegisterWorker) -> str:
@@ -55,12 +58,25 @@ def _update_devices(connection: Connection, worker_id: str, devices: Sequence[De
         return
     c = tables.device.c
     statement = update(tables.device).where(c.worker_id == worker_id, c.name == bindparam("device"))
-    new: dict[str, Any] = {"capacity": bindparam("new_capacity"), "memory_used_bytes": bindparam("new_memory")}
+    new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _REPORTED}
     rows = [
-        {"device": device.name, "new_capacity": device.capacity, "new_memory": device.memory_used_bytes}
-        for device in devices
+        {"device": device.name} | {f"new_{name}": getattr(device, name) for name in _REPORTED} for device in devices
     ]
     connection.execute(statement.values(new), rows)
+
+
+def idle_elsewhere(connection: Connection, worker: WorkerRecord, since: float) -> list[Idle]:
+    """Return the devices of other workers heard of since then on which nothing runs, counted by what they may run."""
+    device, other, attempt = tables.device.c, tables.worker.c, tables.attempt.c
+    busy = select(attempt.worker_id, attempt.device).where(attempt.state == AttemptState.RUNNING)
+    idle = tuple_(device.worker_id, device.name).not_in(busy)  # hashed once, where NOT EXISTS may look again and again
+    query = (
+        select(other.objectives, other.allow, func.count())
+        .join_from(tables.device, tables.worker, other.id == device.worker_id)
+        .where(other.id != worker.id, other.last_sync_at >= since, device.capacity > 0, idle)
+        .group_by(other.objectives, other.allow)
+    )
+    return [Idle(*row) for row in connection.execute(query)]
 
 
 def _worker(row: RowMapping, devices: tuple[DeviceRecord, ...]) -> WorkerRecord:

@@ -12,6 +12,7 @@ from studies.core.lifecycle import (
     after_command,
     allowed_commands,
     is_active,
+    is_failure,
     may_end,
     stage_after_end,
 )
@@ -105,6 +106,29 @@ def test_fate_of_a_trial_whose_attempt_ended(
     assert fate.state is state
     assert reason in fate.reason
     assert bool(reason) == bool(fate.reason)
+
+
+@pytest.mark.parametrize(
+    ("failures", "alone", "state"),
+    [
+        pytest.param(0, False, TrialState.WAITING, id="from a pack"),
+        pytest.param(MAX_ATTEMPTS, False, TrialState.WAITING, id="from a pack, whatever failed before"),
+        pytest.param(MAX_ATTEMPTS - 1, True, TrialState.WAITING, id="alone, as a failure"),
+        pytest.param(MAX_ATTEMPTS, True, TrialState.FAILED, id="alone, as the last failure"),
+    ],
+)
+def test_fate_of_a_trial_that_was_evicted(failures: int, alone: bool, state: TrialState) -> None:
+    fate = after_attempt(AttemptState.EVICTED, "out of memory", failures, 0, alone=alone)
+    assert (fate.state, fate.alone) == (state, not alone)
+    assert ("out of memory" in fate.reason) == (state is TrialState.FAILED)
+
+
+def test_what_counts_as_a_failed_attempt() -> None:
+    assert {state for state in AttemptState if is_failure(state, alone=False)} == {AttemptState.FAILED}
+    assert {state for state in AttemptState if is_failure(state, alone=True)} == {
+        AttemptState.FAILED,
+        AttemptState.EVICTED,
+    }
 
 
 @pytest.mark.parametrize("outcome", [AttemptState.DIVERGED, AttemptState.FAILED])

@@ -99,6 +99,38 @@ def test_a_clear_lead_is_not_repeated() -> None:
     assert not [key for key in simulation.keys("lr_sweep") if "/seed=" in key]
 
 
+def test_free_seeds_run_beside_the_refinement_whether_they_are_needed_or_not() -> None:
+    world = from_table({0.01: 0.2, 0.1: 0.6, 0.001: 0.7}, noise=0.005)
+    simulation = Simulation(study({**SWEEP, "free_seeds": 2}), world)
+    simulation._settle()
+    while not any("/seed=" in trial.key for trial in simulation.snapshot.trials):
+        simulation.tick()
+        simulation._settle()
+    waiting = [trial.key for trial in simulation.snapshot.trials if not trial.state.ended]
+    free = ["lr=0.01/seed=1", "lr=0.1/seed=1", "lr=0.01/seed=2", "lr=0.1/seed=2"]
+    assert [key for key in waiting if "/seed=" in key] == free
+    assert "lr=0.03" in waiting
+    parents = {trial.key: trial.parent_id for trial in simulation.snapshot.trials}
+    assert parents["lr=0.1/seed=2"] == simulation.snapshot.by_key["lr_sweep", "lr=0.1"].id
+    decision = simulation.run().decision("lr_sweep")
+    assert "free_seeds" in decision.rule
+    assert decision.choice["lr"] == 0.01
+    assert decision.evidence["cells"][0]["seeds"] == [0, 1, 2]
+    assert [key for key in simulation.keys("lr_sweep") if "/seed=" in key] == free
+
+
+def test_free_seeds_are_the_repeats_that_a_close_contest_asks_for_anyway() -> None:
+    world = from_table({0.001: 1.0, 0.01: 0.2, 0.1: 0.2}, noise=0.05)
+    plain, free = (Simulation(study({**COARSE, "free_seeds": count}), world).run() for count in (0, 2))
+    assert set(free.keys("lr_sweep")) == set(plain.keys("lr_sweep"))
+    assert free.decision("lr_sweep").choice == plain.decision("lr_sweep").choice
+
+
+def test_no_free_seed_where_every_rate_diverged() -> None:
+    simulation = Simulation(study({**SWEEP, "free_seeds": 1}), diverging(1e-30, from_table({}))).run()
+    assert not [key for key in simulation.keys("lr_sweep") if "/seed=" in key]
+
+
 def test_the_winner_is_refined_with_the_numbers_of_the_guide() -> None:
     simulation = Simulation(study(SWEEP), from_table({0.01: 0.2, 0.1: 0.6, 0.001: 0.6})).run()
     assert {"lr=0.003", "lr=0.005", "lr=0.03", "lr=0.05"} <= set(simulation.keys("lr_sweep"))

@@ -21,6 +21,7 @@ from studies.contract.views import (
     CurveView,
     DecisionRecord,
     LogPage,
+    ProfileView,
     StudySummary,
     StudyView,
     TrialDetail,
@@ -30,6 +31,7 @@ from studies.contract.views import (
 from studies.contract.worker_protocol import Lease, MetricChunk, SyncAnswer, WorkerRegistered
 from studies.core.actions import CloseStage, OpenStage
 from studies.storage.memory import MemoryStore
+from tests import histories
 from tests.asgi import client_of
 from tests.builders import add_trials, chunk, decision, report, spec, sync, worker
 
@@ -209,6 +211,14 @@ def test_a_worker_registers_syncs_and_is_listed(http: httpx.Client, settings: Se
     assert (answer.sync_seconds, answer.lease_seconds) == (settings.sync_seconds, settings.lease_seconds)
     listed = [WorkerView.model_validate(item) for item in http.get("/api/v1/workers").json()]
     assert [found.id for found in listed] == [answer.worker_id]
+
+
+def test_packs_and_profiles_are_listed(http: httpx.Client, store: MemoryStore) -> None:
+    histories.packed(store)
+    (listed,) = [WorkerView.model_validate(item) for item in http.get("/api/v1/workers").json()]
+    assert [pack.engine for pack in listed.devices[0].packs] == ["batched", "serial", "serial"]
+    (profile,) = [ProfileView.model_validate(item) for item in http.get("/api/v1/profiles").json()]
+    assert (profile.label, profile.profile.width) == ("small_cnn on digits, batch size 64, sgd", 8)
 
 
 def test_a_sync_sent_twice_stores_its_points_once(http: httpx.Client, lease: Lease) -> None:

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from studies.contract.worker_protocol import MAX_LOG_CHARS, MAX_POINTS_PER_CHUNK, AttemptReport, SyncRequest
+from studies.contract.worker_protocol import (
+    MAX_LOG_CHARS,
+    MAX_POINTS_PER_CHUNK,
+    AttemptReport,
+    Outcome,
+    SyncRequest,
+)
 from tests.integration.worker_harness import lease
 from workers.agent import MAX_BYTES_PER_SYNC, _bounded
 from workers.attempt import Attempt
-from workers.channel import Frame
-from workers.run_directory import RunDirectory
+from workers.channel import BrokenFrame, Frame
+from workers.verdict import StopRequest
 
-Say = Callable[[Frame], None]
-
-
-class Ended:
-    """The handle of a run that has ended well."""
-
-    def __init__(self) -> None:
-        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.ended.set_result(0)
+DONE = Outcome(state="completed")
 
 
-class Supervisor:
-    """Starts runs that say what the test wants, in this process."""
-
-    def __init__(self, run: Callable[[RunDirectory, Say], None]) -> None:
-        self._run = run
-
-    async def launch(self, _lease: Any, home: RunDirectory, on_frame: Say) -> Ended:
-        self._run(home, on_frame)
-        return Ended()
-
-
-def lived(folder: Path, run: Callable[[RunDirectory, Say], None], attempt_id: str = "at_1") -> Attempt:
-    attempt = Attempt(lease(attempt_id, trial_id=f"tr_{attempt_id}"), folder, grace_seconds=1.0)
-    asyncio.run(attempt.live(Supervisor(run)))  # type: ignore[arg-type]
+def prepared(folder: Path, attempt_id: str = "at_1") -> Attempt:
+    attempt = Attempt(lease(attempt_id, trial_id=f"tr_{attempt_id}"), folder)
+    attempt.prepare()
     return attempt
 
 
@@ -55,48 +39,61 @@ def last_words(attempt: Attempt) -> AttemptReport:
     return report
 
 
-@pytest.mark.parametrize(
-    "fault", [OSError("no space left"), ValueError("odd"), KeyError("nobody thought of it"), RuntimeError("x" * 20_000)]
-)
-def test_a_fault_while_running_it_fails_this_attempt_with_the_reason(tmp_path: Path, fault: Exception) -> None:
-    def run(home: RunDirectory, say: Say) -> None:
-        raise fault
-
-    outcome = last_words(lived(tmp_path, run)).outcome
-    assert outcome is not None
-    assert outcome.state == "failed"
-    assert f"the worker could not run it: {type(fault).__name__}" in outcome.reason
+def test_points_that_no_server_could_store_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="steps have to lie in"):
+        prepared(tmp_path).hear({"kind": "points", "points": {"loss": [[2**31], [1.0]]}})
 
 
-def test_points_that_no_server_could_store_never_reach_a_request(tmp_path: Path) -> None:
-    def run(home: RunDirectory, say: Say) -> None:
-        say({"kind": "points", "points": {"loss": [[2**31], [1.0]]}})
-
-    report = last_words(lived(tmp_path, run))
-    assert report.outcome is not None
-    assert "steps have to lie in" in report.outcome.reason
+def test_what_is_not_of_the_protocol_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BrokenFrame, match="'dance'"):
+        prepared(tmp_path).hear({"kind": "dance"})
 
 
 def test_a_run_directory_that_is_gone_keeps_nothing_from_the_server(tmp_path: Path) -> None:
-    def run(home: RunDirectory, say: Say) -> None:
-        say(points(5))
-        say({"kind": "finished", "state": "completed", "step": 5, "reason": ""})
-        shutil.rmtree(tmp_path)
-
-    attempt = lived(tmp_path, run)
+    attempt = prepared(tmp_path)
+    attempt.hear(points(5))
+    shutil.rmtree(tmp_path)
+    attempt.end(DONE)
     report = attempt.report()
     attempt.acknowledge()
     assert [list(chunk.steps) for chunk in report.metrics] == [[1, 2, 3, 4, 5]]
     assert attempt.settled
 
 
-def test_a_request_stays_within_its_bound_and_everyone_is_heard_of(tmp_path: Path) -> None:
-    def run(home: RunDirectory, say: Say) -> None:
-        home.log.write_text("\a" * MAX_LOG_CHARS)
-        say(points(8 * MAX_POINTS_PER_CHUNK))
+def test_the_log_goes_before_the_outcome_and_nothing_of_it_after(tmp_path: Path) -> None:
+    attempt = Attempt(lease(), tmp_path)
+    log = attempt.prepare() / "run.log"
+    log.write_text("its own line\n")
+    attempt.add_log("what its pack printed\n")
+    attempt.end(DONE)
+    log.write_text("of a later attempt\n")
+    report = last_words(attempt)
+    assert report.logs[0].text == "what its pack printed\nits own line\n"
+    assert report.outcome == DONE
 
-    attempts = [lived(tmp_path, run, f"at_{number}") for number in range(10)]
+
+def test_an_attempt_that_goes_to_another_process_does_not_repeat_its_log(tmp_path: Path) -> None:
+    attempt = Attempt(lease(), tmp_path)
+    (attempt.prepare() / "run.log").write_text("once\n")
+    attempt.report()
+    attempt.acknowledge()
+    attempt.prepare()
+    assert attempt.report().logs == ()
+
+
+def test_the_first_stop_request_counts(tmp_path: Path) -> None:
+    attempt = Attempt(lease(), tmp_path)
+    assert attempt.request_stop(StopRequest("stopped", "paused"))
+    assert not attempt.request_stop(StopRequest("preempted", "the worker is shutting down"))
+    assert attempt.stop == StopRequest("stopped", "paused")
+
+
+def test_a_request_stays_within_its_bound_and_everyone_is_heard_of(tmp_path: Path) -> None:
+    attempts = [prepared(tmp_path, f"at_{number}") for number in range(10)]
+    for attempt in attempts:
+        attempt.add_log("\a" * MAX_LOG_CHARS)
+        attempt.hear(points(8 * MAX_POINTS_PER_CHUNK))
     reports = tuple(_bounded(attempts))
-    assert [report.attempt_id for report in reports] == [attempt.lease.attempt_id for attempt in attempts]
+    assert [report.attempt_id for report in reports] == [attempt.id for attempt in attempts]
     assert 0 < sum(bool(report.metrics) for report in reports) < len(reports)
     assert len(SyncRequest(attempts=reports).model_dump_json()) < MAX_BYTES_PER_SYNC + 10_000

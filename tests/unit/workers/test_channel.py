@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.channel import HEADER, MAX_FRAME_BYTES, BrokenFrame, FrameWriter, encode, frames
+from workers.channel import HEADER, MAX_FRAME_BYTES, BrokenFrame, FrameInbox, FrameWriter, encode, frames
 
 TEXT = st.text(max_size=5)
 JSON = st.recursive(
@@ -62,3 +62,17 @@ def test_the_writer_writes_whole_frames_to_a_pipe() -> None:
     os.close(writable)
     with os.fdopen(readable, "rb") as pipe:
         assert read(pipe.read()) == [{"step": 1}]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.dictionaries(TEXT, JSON, max_size=3), max_size=3), st.lists(st.integers(1, 30), max_size=10))
+def test_an_inbox_gives_whole_frames_however_they_come(messages: list[dict[str, Any]], cuts: list[int]) -> None:
+    readable, writable = os.pipe()
+    inbox, rest, taken = FrameInbox(readable), b"".join(map(encode, messages)), []
+    for cut in [*cuts, len(rest)]:
+        os.write(writable, rest[:cut])
+        rest = rest[cut:]
+        taken += inbox.take()
+    os.close(writable)
+    assert taken + inbox.take() == messages
+    os.close(readable)

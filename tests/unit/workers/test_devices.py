@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -31,14 +32,31 @@ def names(*args: object) -> list[str]:
 @pytest.mark.usefixtures("two_cards")
 def test_auto_takes_all_cards_and_leaves_the_cpu() -> None:
     assert names("auto") == ["cuda:0", "cuda:1"]
-    assert [device.capacity for device in find_devices("auto")] == [1, 1]
+    assert [device.capacity for device in find_devices("auto")] == [64, 64]
+    assert [device.capacity for device in find_devices("auto", packed=False)] == [1, 1]
 
 
 @pytest.mark.usefixtures("no_card")
 def test_auto_takes_the_cpu_where_there_is_no_card() -> None:
     (device,) = find_devices("auto")
     assert device.name == "cpu"
-    assert device.capacity >= 1
+    assert device.capacity == 16 * devices.cores()
+    assert find_devices("cpu", packed=False)[0].capacity == devices.cores()
+
+
+@pytest.mark.parametrize(
+    ("info", "model"),
+    [
+        ("processor\t: 0\nmodel name\t: Chip 7 @ 2 GHz\nmodel name\t: Chip 8\n", "Chip 7 @ 2 GHz"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_cpu_is_known_by_its_name(tmp_path: Path, info: str | None, model: str | None) -> None:
+    path = tmp_path / "cpuinfo"
+    if info is not None:
+        path.write_text(info)
+    assert devices._cpu_model(path) == (model or platform.processor() or platform.machine())
 
 
 @pytest.mark.usefixtures("two_cards")

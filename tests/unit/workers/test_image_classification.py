@@ -16,6 +16,7 @@ from workers.objectives.image_classification.models import UnknownModel, build_m
 from workers.objectives.image_classification.splits import stratified_split
 from workers.objectives.image_classification.task import ImageClassification
 from workers.objectives.task import train_batches
+from workers.runtime.dropout import SeededDropout
 
 
 def arguments(**changes: Any) -> ImageClassificationArgs:
@@ -126,8 +127,14 @@ def test_he_initialisation_and_no_constant_weights() -> None:
 def test_dropout_is_off_where_absent() -> None:
     absent = build_model("small_cnn", (1, 8, 8), 10)
     present = build_model("small_cnn", (1, 8, 8), 10, dropout=0.5)
-    assert not [module for module in absent.modules() if isinstance(module, nn.Dropout)]
-    assert [module.p for module in present.modules() if isinstance(module, nn.Dropout)] == [0.5]
+    assert not [module for module in absent.modules() if isinstance(module, SeededDropout)]
+    assert [module.rate for module in present.modules() if isinstance(module, SeededDropout)] == [0.5]
+
+
+def test_torchvision_models_drop_with_masks_that_a_pack_can_repeat() -> None:
+    model = build_model("mobilenet_v2", (3, 32, 32), 5)
+    assert [module.rate for module in model.modules() if isinstance(module, SeededDropout)] == [0.2]
+    assert not [module for module in model.modules() if isinstance(module, nn.Dropout)]
 
 
 def test_label_smoothing_bends_the_training_loss_and_not_the_dev_loss() -> None:

@@ -23,7 +23,7 @@ def test_a_new_attempt_forgets_the_error_and_keeps_what_was_delivered(tmp_path: 
     home.write_error({"type": "ValueError"})
     home.write_delivered(12)
     home.prepare(run_spec(num_steps=20))
-    assert home.read_error() is None
+    assert not home.error.exists()
     assert home.delivered == 12
     assert home.read_spec() == run_spec(num_steps=20)
 
@@ -41,11 +41,3 @@ def test_the_tail_begins_where_the_attempt_does_and_mends_split_characters(tmp_p
 
 def test_a_log_that_is_gone_has_nothing_new(tmp_path: Path) -> None:
     assert LogTail(tmp_path / "run.log").read() == ""
-
-
-@pytest.mark.parametrize("left", [b"{", b"[1]", b'{"type": {"a": 1}}', b"\xff"])
-def test_an_error_record_that_user_code_has_spoilt_is_none(tmp_path: Path, left: bytes) -> None:
-    home = RunDirectory.of(tmp_path, run_spec())
-    home.prepare(run_spec())
-    home.error.write_bytes(left)
-    assert home.read_error() is None

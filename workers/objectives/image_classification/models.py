@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from workers.runtime.dropout import SeededDropout, with_seeded_dropout
+
 
 class UnknownModel(ValueError):
     """The study file names a model that this worker does not have."""
@@ -66,7 +68,7 @@ def torchvision_model(name: str, channels: int, classes: int, dropout: float) ->
     if name not in models.list_models(module=models):
         raise UnknownModel(f"model {name!r} is neither 'small_cnn' nor 'mlp' nor a classifier of torchvision")
     options = {"dropout": dropout} if dropout else {}
-    model = models.get_model(name, weights=None, num_classes=classes, **options)
+    model = with_seeded_dropout(models.get_model(name, weights=None, num_classes=classes, **options))
     return nn.Sequential(GreyToColour(), model) if channels == 1 else model
 
 
@@ -99,4 +101,4 @@ def _convolution(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
 
 
 def _dropout(rate: float) -> list[nn.Module]:
-    return [nn.Dropout(rate)] if rate > 0 else []
+    return [SeededDropout(rate)] if rate > 0 else []

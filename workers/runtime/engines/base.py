@@ -89,11 +89,16 @@ class StackedModel(ABC):
         Args:
             inputs: [B, ...] where all members see one batch (`shared`), otherwise [K, B, ...].
             shared: the first layer is then one plain operator over all members' weights.
+
+        Raises:
+            NotStackable: as an engine may find out only now, before it changes anything.
         """
 
     @abstractmethod
     def gradients(self, losses: Tensor) -> Tensor:
         """Return d losses[k] / d weights[k], [K, P] and contiguous, after a `forward` in training mode.
+
+        The next call may write into the same memory.
 
         Args:
             losses: [K], each from its own member's outputs. One that is not finite leaves other rows as they were.

@@ -11,14 +11,13 @@ from studies.core.context import Context
 from studies.core.judging import Contender
 from studies.core.search.lengths import full_length
 from studies.core.search.space import Configuration, decay, starting_params
-from studies.core.search.standing import standing_before
-from studies.core.search.starting import proposal
+from studies.core.search.standing import standing, standing_before
+from studies.core.search.starting import DEFAULTS, proposal
 
 
 def probes(context: Context[DecayProbes]) -> Sequence[Proposal]:
     """Return one full run for every form of decay."""
-    before = standing_before(context).order
-    best = before[0] if before else None
+    best = reference(context)
     base = _base(context, best)
     start = late_start(context, best)
     return [
@@ -30,6 +29,13 @@ def probes(context: Context[DecayProbes]) -> Sequence[Proposal]:
         )
         for form in context.stage.forms
     ]
+
+
+def reference(context: Context[DecayProbes]) -> Contender | None:
+    """Return what the probes are held against: the best before the stage, else the stage's own run of the defaults."""
+    before = standing_before(context).order
+    own = (each for each in standing(context).order if any(trial.key == DEFAULTS for trial in each.trials))
+    return before[0] if before else next(own, None)
 
 
 def _base(context: Context[DecayProbes], best: Contender | None) -> Configuration:

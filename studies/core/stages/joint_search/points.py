@@ -14,9 +14,6 @@ from studies.core.search.space import space_of
 from studies.core.search.starting import proposal
 from studies.core.search.suggest import suggest
 
-FEWEST = 2
-"""Observations that a model needs."""
-
 
 def next_points(context: Context[JointSearch]) -> Sequence[Proposal]:
     """Return the next points, each as a full run."""
@@ -24,7 +21,7 @@ def next_points(context: Context[JointSearch]) -> Sequence[Proposal]:
     if count <= 0 or not len(space):
         return ()
     seen = observe(context, space)
-    if len(seen.values) < FEWEST:
+    if not len(seen.values):
         return ()
     found = [space.configuration(point) for point in suggest(space, seen, count, context.spec.seed)]
     asked = len(context.trials)

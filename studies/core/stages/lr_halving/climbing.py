@@ -6,13 +6,22 @@ from collections.abc import Sequence
 
 from studies.contract.states import TrialState
 from studies.contract.study_file import LrHalving
-from studies.core.actions import Action, ContinueTrial, EndTrial
+from studies.core.actions import Action, AddTrials, ContinueTrial, EndTrial
 from studies.core.context import Context
 from studies.core.records import number
-from studies.core.search.budget import left, reached
+from studies.core.search.budget import affordable, left, reached
 from studies.core.search.lengths import REDUCTION, full_length, rungs
 from studies.core.search.standing import read_at, reader
 from studies.core.snapshot import Trial
+from studies.core.stages.lr_halving.rates import first_runs
+
+
+def begin(context: Context[LrHalving]) -> tuple[Action, ...]:
+    """Begin every rate, as far as the budget has room for all of them and for the best one to climb to the top."""
+    wanted = first_runs(context)
+    climb = full_length(context.spec, wanted[0].params) - wanted[0].num_steps
+    fresh = affordable(context.missing(wanted), left(context.snapshot, context.stage.kind) - climb)
+    return (AddTrials(context.stage.kind, fresh),) if fresh and not context.trials else ()
 
 
 def promote(context: Context[LrHalving]) -> tuple[Action, ...]:
@@ -27,7 +36,7 @@ def promote(context: Context[LrHalving]) -> tuple[Action, ...]:
     for place in reversed(range(len(ladder) - 1)):
         chosen = _due(context, ladder, place)
         if chosen:
-            return _continued(context, chosen, ladder[place], ladder[place + 1])
+            return _continued(context, chosen, ladder[place:])
     return ()
 
 
@@ -58,8 +67,10 @@ def ranked(context: Context[LrHalving], rung: int) -> list[Trial]:
     return sorted((trial for trial in sound if trial.id in values), key=lambda trial: -values[trial.id])
 
 
-def _continued(context: Context[LrHalving], chosen: Sequence[Trial], rung: int, to: int) -> tuple[Action, ...]:
-    count = left(context.snapshot, context.stage.kind) // (to - rung)
+def _continued(context: Context[LrHalving], chosen: Sequence[Trial], ladder: tuple[int, ...]) -> tuple[Action, ...]:
+    """Continue as many as can be paid for such that one of them can climb to the top."""
+    rung, to, *_, top = (*ladder, ladder[-1])
+    count = max(0, left(context.snapshot, context.stage.kind) - (top - to)) // (to - rung)
     reason = f"Among the best third after {rung:,} steps (guide, section 7)."
     return tuple(ContinueTrial(trial.id, to, reason) for trial in chosen[:count])
 

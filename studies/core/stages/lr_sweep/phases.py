@@ -10,7 +10,7 @@ from studies.core import schedules
 from studies.core.actions import Proposal
 from studies.core.context import Context, Phase
 from studies.core.plan import Demand, sweep_steps
-from studies.core.repeating import REPEAT, repeats
+from studies.core.repeating import REPEAT, again, next_seed, repeats
 from studies.core.space import at_edge, extend_beyond, lr_label, refine_around
 from studies.core.stages.lr_sweep.standing import (
     Standing,
@@ -26,12 +26,16 @@ from studies.core.starting import DEFAULT_LR, default_params
 EXTENSIONS = 3
 """Rates by which the grid is extended on one side at most."""
 
+LEADING = 2
+"""Rates of the coarse grid that get free seeds."""
+
 
 def demand(spec: StudySpec, stage: LrSweep) -> Demand:
-    """Return what the sweep asks for: grid, refinement, an extension and one repeat of both finalists."""
+    """Return what the sweep asks for: grid, refinement, an extension, one repeat of both finalists, free seeds."""
     del spec
     grid = len(stage.grid) * stage.seeds
-    return Demand(minimum=min(3, grid), wanted=grid + stage.refine + EXTENSIONS + 2)
+    free = LEADING * stage.free_seeds
+    return Demand(minimum=min(3, grid), wanted=grid + stage.refine + EXTENSIONS + 2 + free)
 
 
 # --- the phases --------------------------------------------------------------------------------------------------
@@ -53,10 +57,13 @@ def extension(context: Context[LrSweep]) -> Sequence[Proposal]:
 
 
 def refinement(context: Context[LrSweep]) -> Sequence[Proposal]:
-    """Rates around the winner of the coarse grid, within the range tried and below those above it that diverged."""
+    """Rates around the winner of the coarse grid, and along with them the free seeds of its best rates."""
     coarse = coarse_standings(context)
-    if not coarse:
-        return ()
+    return [*_finer(context, coarse), *_free_seeds(context, coarse)] if coarse else ()
+
+
+def _finer(context: Context[LrSweep], coarse: Sequence[Standing]) -> list[Proposal]:
+    """Rates around the winner of the coarse grid, within the range tried and below those above it that diverged."""
     best = winner(coarse).lr
     bound = min((lr for lr in diverged_rates(context) if _coarse(context, lr) and lr > best), default=None)
     tried = sorted({standing.lr for standing in coarse} | set(context.stage.grid))
@@ -64,6 +71,17 @@ def refinement(context: Context[LrSweep]) -> Sequence[Proposal]:
     finer = refine_around(tried, best, 2 * context.stage.refine, bound)
     inside = [lr for lr in finer if tried[0] < lr < tried[-1]]
     return [_proposal(context, lr, 0, reason) for lr in inside[: context.stage.refine]]
+
+
+def _free_seeds(context: Context[LrSweep], coarse: Sequence[Standing]) -> list[Proposal]:
+    """Repeats of the best coarse rates, the same runs that `repetition` would ask for if they became finalists."""
+    why = "it leads the coarse grid, and a pack may have room beside the refinement (free_seeds)."
+    leading = ranked(coarse, LEADING) if context.stage.free_seeds else []
+    return [
+        again(standing.depth, next_seed(standing.depth) + repeat, repeat, why)
+        for repeat in range(context.stage.free_seeds)
+        for standing in leading
+    ]
 
 
 def repetition(context: Context[LrSweep]) -> Sequence[Proposal]:

@@ -40,7 +40,7 @@ def conclude(context: Context[LrSweep]) -> Decision:
     notes = [_note(order, place) for place in range(len(order))]
     candidates = [candidate(context, s.depth, steps, note) for s, note in zip(order, notes, strict=True)]
     return Decision(
-        rule="fastest and deepest loss curve, then 1.5x the step of convergence (guide, stage 1; T)",
+        rule=_rule(context),
         choice={"lr": best.lr, "num_steps": steps},
         reason=f"{_why(context, order)} {_why_so_long(context, best, steps)}",
         evidence=_evidence(context, order),
@@ -49,6 +49,12 @@ def conclude(context: Context[LrSweep]) -> Decision:
         candidates=tuple(candidates[:CARRIED]),
         warnings=_warnings(context, order),
     )
+
+
+def _rule(context: Context[LrSweep]) -> str:
+    free = context.stage.free_seeds
+    along = f"; up to {plural(free, 'repeat')} of leading rates beside the refinement (free_seeds)" if free else ""
+    return f"fastest and deepest loss curve, then 1.5x the step of convergence (guide, stage 1; T){along}"
 
 
 def final_order(context: Context[LrSweep]) -> list[Standing]:

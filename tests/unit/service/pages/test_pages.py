@@ -181,7 +181,7 @@ def test_a_trial_tells_parent_schedule_attempts_and_diagnosis(store: MemoryStore
 def test_device_memory_in_words(total, used, words: str, percent) -> None:
     device = DeviceView(name="cuda:0", model="", memory_bytes=total, memory_used_bytes=used, capacity=1)
     row = device_row(device, ())
-    assert (row.memory, row.percent) == (words, percent)
+    assert (row.facts, row.percent) == (" · ".join(filter(None, ("0 of 1 slot in use", words))), percent)
 
 
 def test_workers_show_what_runs(store: MemoryStore, client: Client) -> None:

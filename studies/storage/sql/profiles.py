@@ -1,0 +1,53 @@
+"""What has been measured of classes of runs, by class and model of device: the latest word counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import Connection, func, select, tuple_
+
+from studies.contract.packing import RunProfile
+from studies.contract.views import ProfileView
+from studies.storage import presenting
+from studies.storage.leasing import ProfileKey
+from studies.storage.sql import tables
+from studies.storage.sql.metrics import upsert
+
+
+def store(connection: Connection, profiles: Sequence[RunProfile], labels: Mapping[str, str], time: float) -> None:
+    """Write `profiles` over earlier ones; one whose class has no label here keeps the label that it had."""
+    if not profiles:
+        return
+    latest = {(item.run_class, item.device_model): item for item in profiles}
+    rows = [
+        {
+            "run_class": name,
+            "device_model": model,
+            "label": labels.get(name, ""),
+            "profile": latest[name, model],
+            "measured_at": time,
+        }
+        for name, model in sorted(latest)
+    ]
+    statement = upsert(connection, tables.run_profile)
+    new = statement.excluded
+    label = func.coalesce(func.nullif(new.label, ""), tables.run_profile.c.label)
+    changed = {"profile": new.profile, "measured_at": new.measured_at, "label": label}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["run_class", "device_model"], set_=changed), rows
+    )
+
+
+def of(connection: Connection, keys: Collection[ProfileKey]) -> dict[ProfileKey, RunProfile]:
+    """Return what is known of these classes on these models of device."""
+    if not keys:
+        return {}
+    c = tables.run_profile.c
+    query = select(c.run_class, c.device_model, c.profile).where(tuple_(c.run_class, c.device_model).in_(set(keys)))
+    return {(row.run_class, row.device_model): row.profile for row in connection.execute(query)}
+
+
+def views(connection: Connection) -> list[ProfileView]:
+    c = tables.run_profile.c
+    query = select(tables.run_profile).order_by(c.measured_at.desc(), c.run_class, c.device_model)
+    return [presenting.profile_view(row.label, row.profile, row.measured_at) for row in connection.execute(query)]

@@ -1,0 +1,43 @@
+"""Small questions that several parts of packing ask of a class of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from studies.contract.packing import Engine, EngineTiming, RunProfile
+from workers.packing.estimates import reservation
+
+SERIAL: tuple[Engine, ...] = ("serial", "serial_channels_last")
+"""Engines that train one run in a process."""
+
+GIGABYTE, MEGABYTE = 10**9, 10**6
+
+
+def is_serial(engine: str) -> bool:
+    return engine in SERIAL
+
+
+def is_function(run_class: str) -> bool:
+    """A user's function trains as it likes: it cannot be fused, and only its own run shows what it needs."""
+    return run_class.startswith("function/")
+
+
+def width_of(profile: RunProfile) -> int:
+    """Return how many members a process of this class has room for."""
+    return 1 if is_serial(profile.engine) else profile.width
+
+
+def exceeds(profile: RunProfile, budget_bytes: int | None) -> bool:
+    """Say whether not even one run of this class is believed to fit."""
+    return budget_bytes is not None and reservation(profile, 1) > budget_bytes
+
+
+def best_serial(timings: Sequence[EngineTiming]) -> Engine:
+    """Return the fastest way to train one run alone; the plain one where nothing was measured."""
+    measured = [timing for timing in timings if is_serial(timing.engine) and not timing.refused]
+    return max(measured, key=lambda timing: timing.samples_per_second).engine if measured else "serial"
+
+
+def in_bytes(count: int) -> str:
+    """Return a number of bytes for people: ``512 MB``, ``3.2 GB``."""
+    return f"{count / GIGABYTE:.1f} GB" if count >= GIGABYTE else f"{count / MEGABYTE:.0f} MB"

@@ -83,4 +83,5 @@ def _gain(snapshot: Snapshot, concluded: tuple[Decision, ...]) -> str:
     after = concluded[-1].evidence.get("dev_after")
     if before is None or after is None:
         return f"{metric} was not measured throughout, so there is no before and after to compare."
-    return f"{metric} went from {before:.4g} before the first stage to {after:.4g} after the last."
+    since = "before" if concluded[0].evidence.get("dev_before") is not None else "after"
+    return f"{metric} went from {before:.4g} {since} the first stage to {after:.4g} after the last."

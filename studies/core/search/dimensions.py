@@ -16,9 +16,9 @@ Values = NDArray[np.float64]
 Scale = Literal["linear", "log", "complement"]
 """``complement`` is the scale of a momentum m: that of 1 / (1 - m), the updates over which it averages."""
 
-NEXT_TO_ZERO, FAR_BELOW = 1e-1, 1e-5
-"""On a log scale zero stands a decade below the smallest listed value that is not zero, five below the top of a range:
-less of a weight decay than that does nothing."""
+NEXT_TO_ZERO, FAR_BELOW = 1e-1, 1e-3
+"""On a log scale zero stands a decade below the smallest listed value that is not zero, three below the top of a range:
+as 1e-5 does with weight decays up to 1e-2, of which the usual ones are 1e-3 to 1e-5 (M)."""
 
 NEAR_ZERO = 0.005
 """What is nearer than this to the stand-in for zero, in logarithms, is zero: half the last digit that is kept."""

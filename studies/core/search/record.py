@@ -13,7 +13,7 @@ from studies.contract.states import TrialState
 from studies.core.contest_record import against_noise, flip, note, runs_of, shown
 from studies.core.context import Context, StageT
 from studies.core.judging import Contender
-from studies.core.records import candidate, dev_score, number, plain, plural, sentence, trouble
+from studies.core.records import candidate, dev_score, number, plain, plural, trouble
 from studies.core.schedules import describe
 from studies.core.search.budget import spent, total
 from studies.core.search.standing import Standing, is_full, standing_before
@@ -80,14 +80,14 @@ def compared(best: Contender, other: Contender) -> str:
     lead = best.leads(other)
     if lead.clear or not math.isfinite(lead.standard_error):
         return f"a lead of {number(lead.value)} {against_noise(lead)}"
-    return f"a tie: the difference of {number(lead.value)} is {against_noise(lead)}"
+    return f"a tie that the higher mean decides: the difference of {number(lead.value)} is {against_noise(lead)}"
 
 
 def _flip(now: Standing) -> str:
     if len(now.order) == 1:
         return "Any other configuration with a better dev metric: raise budget.trials so that one can be run."
     second = now.order[1]
-    return flip(now.judged_by, now.best, second, name=sentence(named(second)), errors=0.0)
+    return flip(now.judged_by, now.best, second, name=named(second), errors=0.0)
 
 
 def named(contender: Contender) -> str:

@@ -7,7 +7,7 @@ from studies.contract.study_file import Confirm
 from studies.core.contest_record import against_noise, runs_of, shown
 from studies.core.context import Context
 from studies.core.judging import Contender, by_mean
-from studies.core.records import number, sentence
+from studies.core.records import number
 from studies.core.schedules import describe
 from studies.core.search.record import Verdict, decision, named
 from studies.core.search.standing import Standing, standing
@@ -20,7 +20,7 @@ def conclude(context: Context[Confirm]) -> Decision:
     now = confirmed(context)
     best = now.best
     score = f"{now.judged_by} {shown(context, now.judged_by, best)}{runs_of(best)}"
-    reason = f"{sentence(named(best))} has {score}. {_lead(context)}"
+    reason = f"{named(best)} has {score}. {_lead(context)}"
     choice = {**best.params, "schedule": describe(best.schedule), "num_steps": best.num_steps}
     return decision(context, now, Verdict(RULE_NAME, choice, reason))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from studies.contract.decision import Decision
 from studies.contract.study_file import JointSearch
 from studies.core.context import Context
-from studies.core.records import plural, sentence
+from studies.core.records import plural
 from studies.core.schedules import describe
 from studies.core.search.record import Verdict, against_before, decision, named
 from studies.core.search.standing import standing
@@ -18,4 +18,4 @@ def conclude(context: Context[JointSearch]) -> Decision:
     best = now.best
     reason = f"{named(best)} {against_before(context, now)}, after {plural(len(context.trials), 'point')}."
     choice = {**best.params, "schedule": describe(best.schedule), "num_steps": best.num_steps}
-    return decision(context, now, Verdict(RULE_NAME, choice, sentence(reason)))
+    return decision(context, now, Verdict(RULE_NAME, choice, reason))

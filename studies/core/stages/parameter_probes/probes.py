@@ -10,11 +10,11 @@ from studies.contract.states import TrialState
 from studies.contract.study_file import LrScaling, ParameterProbes
 from studies.core.actions import Proposal
 from studies.core.context import Context
-from studies.core.search.dimensions import Categorical, Dimension, Numeric
+from studies.core.search.dimensions import DIGITS, Categorical, Dimension, Numeric
 from studies.core.search.lengths import full_length
 from studies.core.search.space import FORM, START, Configuration, decay, space_of, start_share, within
 from studies.core.search.starting import incumbent, origin, proposal
-from studies.core.space import nice, scale_lr
+from studies.core.space import lr_label, nice, scale_lr
 
 STEP = 0.25
 """A step is a quarter of a range, or the next listed value where that is further..."""
@@ -68,10 +68,10 @@ def _answered(context: Context[ParameterProbes], name: str, side: str) -> bool:
 
 def _probe(context: Context[ParameterProbes], base: Configuration, name: str, value: Scalar, key: str) -> Proposal:
     params = scaled({**base.params, name: value}, base.params, context.stage.lr_scaling)
-    params = {**params, "lr": within(context.spec, "lr", params["lr"])}
+    params = {**params, "lr": within(context.spec, "lr", nice(float(params["lr"]), DIGITS))}
     length = full_length(context.spec, params)
     schedule = decay(base.schedule.kind, start_share(base.schedule, base.num_steps), length)
-    scaling = f", lr {nice(float(params['lr']), 3):g} by the {context.stage.lr_scaling} rule" if name in SCALED else ""
+    scaling = f", lr {lr_label(float(params['lr']))} by the {context.stage.lr_scaling} rule" if name in SCALED else ""
     reason = f"Probe {name} {value}{scaling}, all else as in the best so far (guide, section 7)."
     return proposal(context, key, Configuration(params, schedule, length), reason)
 

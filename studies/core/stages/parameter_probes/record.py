@@ -5,7 +5,6 @@ from __future__ import annotations
 from studies.contract.decision import Decision
 from studies.contract.study_file import ParameterProbes
 from studies.core.context import Context
-from studies.core.records import sentence
 from studies.core.search.record import Verdict, against_before, changed, decision, named
 from studies.core.search.standing import standing, standing_before
 
@@ -17,4 +16,4 @@ def conclude(context: Context[ParameterProbes]) -> Decision:
     moved = changed(now.best, before[0] if before else None)
     what = f"{named(now.best)} {against_before(context, now)}"
     reason = f"{what}: better by {', '.join(moved)}." if before and moved else f"{what}."
-    return decision(context, now, Verdict(RULE_NAME, now.best.params, sentence(reason)))
+    return decision(context, now, Verdict(RULE_NAME, now.best.params, reason))

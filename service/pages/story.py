@@ -161,7 +161,7 @@ def _asked(spec: Stage) -> str:
         case LrHalving():
             return _asked_halving(spec)
         case DecayProbes():
-            return f"Does a late decay pay? Forms to try from just before the dev peak: {', '.join(spec.forms)}."
+            return "Does a late decay pay? It is tried from just before the dev peak of the best run so far."
         case ParameterProbes():
             return (
                 "Which hyperparameter is worth moving? A step to either side of the best so far, one after the other; "

@@ -274,8 +274,9 @@ class LrHalving(Message):
 class DecayProbes(Message):
     """Guided search, stage 2: whether a late decay pays.
 
-    ``forms`` are tried from just before the dev peak. ``starts`` are the shares of a run at which a decay may begin;
-    the probes take the one nearest to that place, the joint search any of them.
+    A linear and a cosine decay are tried from just before the dev peak, or what ``forms`` has instead. ``starts`` are
+    the shares of a run at which a decay may begin; the probes take the one nearest to that place. The joint search
+    takes any of the forms and starts.
     """
 
     kind: Literal["decay_probes"]
@@ -285,14 +286,19 @@ class DecayProbes(Message):
     )
 
 
+Parallel = Annotated[int | None, Field(ge=1, le=1024)]
+"""Runs of a stage that are under way at once."""
+
+
 class ParameterProbes(Message):
     """Guided search, stage 3: one hyperparameter after the other, a step to either side.
 
-    ``lr_scaling`` says how the learning rate follows the batch size and 1 - momentum.
+    ``lr_scaling`` says how the learning rate follows the batch size and 1 - momentum; ``parallel`` as in `JointSearch`.
     """
 
     kind: Literal["parameter_probes"]
     lr_scaling: LrScaling = "sqrt"
+    parallel: Parallel = None
 
 
 class JointSearch(Message):
@@ -303,7 +309,7 @@ class JointSearch(Message):
     """
 
     kind: Literal["joint_search"]
-    parallel: int | None = Field(default=None, ge=1, le=1024)
+    parallel: Parallel = None
 
 
 class Confirm(Message):

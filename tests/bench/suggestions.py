@@ -1,4 +1,4 @@
-"""How long the joint search takes for a suggestion, by the number of observations: ``python -m tests.bench.suggestions``.
+"""How long the joint search takes for a suggestion, by observations: ``python -m tests.bench.suggestions``.
 
 Processor time of one thread (set OMP_NUM_THREADS=1), ten dimensions and two decay dimensions, median of five.
 """

@@ -30,7 +30,7 @@ def tabulated_study(
         space: ranges by name as in the study file, ``lr`` to ``weight_decay`` and further ones with their ``default``.
         defaults: starting values of ``lr``, ``batch_size``, ``momentum`` and ``weight_decay``.
         forms, starts: decays that the table has, starts as shares of a run; none where the schedule is fixed.
-        parallel: runs under way at once in the joint search: the simulator's slots.
+        parallel: runs under way at once in the probes and in the joint search: the simulator's slots.
     """
     decay = [{"kind": "decay_probes", "forms": forms, "starts": starts}] if forms else []
     return StudySpec.model_validate(
@@ -47,7 +47,7 @@ def tabulated_study(
             "stages": [
                 {"kind": "lr_halving"},
                 *decay,
-                {"kind": "parameter_probes"},
+                {"kind": "parameter_probes", "parallel": parallel},
                 {"kind": "joint_search", "parallel": parallel},
                 {"kind": "confirm"},
             ],

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studies.contract.schedule import Schedule
 from studies.contract.states import TrialState
 from studies.core.context import Context, StageT
 from studies.core.search.budget import reached
 from studies.core.search.dimensions import Values
-from studies.core.search.gains import later_gains
+from studies.core.search.gains import alike, later_gains
 from studies.core.search.lengths import full_length
-from studies.core.search.space import SearchSpace
+from studies.core.search.space import SearchSpace, start_share
 from studies.core.search.standing import finished, is_full, reader
 from studies.core.snapshot import Trial
 
@@ -59,17 +58,16 @@ def _points(context: Context[StageT], space: SearchSpace, trials: Sequence[Trial
 def _values(context: Context[StageT]) -> dict[str, float]:
     """Return by trial the value of a run at its full length: its own, or what is expected of one that was stopped."""
     read, done = reader(context), finished(context)
-    known: dict[tuple[Schedule, int], float] = {}
+    gains: dict[tuple[float, float], float] = {}
 
-    def later(schedule: Schedule, step: int) -> float:
-        if (schedule, step) not in known:
-            alike = [trial for trial in done if trial.schedule == schedule] or done
-            known[schedule, step] = float(np.median(later_gains(alike, step, read) or [0.0]))
-        return known[schedule, step]
+    def later(trial: Trial) -> float:
+        length = full_length(context.spec, trial.params)
+        key = start_share(trial.schedule, length), reached(trial) / length
+        if key not in gains:
+            peers = alike(done, trial.schedule, length) or done
+            gains[key] = float(np.median(later_gains(peers, key[1], read) or [0.0]))
+        return gains[key]
 
     ended = [t for t in context.snapshot.trials if t.state in (TrialState.COMPLETED, TrialState.PRUNED)]
     readings = [(trial, reading.value) for trial in ended if (reading := read(trial)) is not None]
-    return {
-        trial.id: value if is_full(context, trial) else value + later(trial.schedule, reached(trial))
-        for trial, value in readings
-    }
+    return {trial.id: value if is_full(context, trial) else value + later(trial) for trial, value in readings}

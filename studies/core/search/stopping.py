@@ -1,4 +1,4 @@
-"""Stopping a run that has fallen behind: only against finished runs of the same schedule (guide, section 7).
+"""Stopping a run that has fallen behind: only against finished runs of a like schedule (guide, section 7).
 
 A late decay wins in the last third, so a run that will decay must not be held against one that has begun to, nor
 against one that never will.
@@ -17,6 +17,7 @@ from studies.core.context import Context, StageT
 from studies.core.judging import Measure
 from studies.core.records import number
 from studies.core.search.budget import reached
+from studies.core.search.gains import alike
 from studies.core.search.lengths import rungs
 from studies.core.search.standing import finished, read_at, reader
 from studies.core.snapshot import Trial
@@ -63,16 +64,17 @@ def _behind_parent(context: Context[StageT], trial: Trial, read: Measure) -> str
 def _hopeless(context: Context[StageT], trial: Trial, done: Sequence[Trial], read: Measure) -> str:
     """Return why a run is not worth its remaining steps: it would not be among the best third; empty while it may."""
     passed = [rung for rung in rungs(context.spec, trial.num_steps)[:-1] if rung <= reached(trial)]
-    alike = [other for other in done if (other.schedule, other.num_steps) == (trial.schedule, trial.num_steps)]
-    if not passed or len(alike) < FEWEST:
+    peers = alike(done, trial.schedule, trial.num_steps)
+    if not passed or len(peers) < FEWEST:
         return ""
-    mine = read_at(trial, passed[-1], read)
-    theirs = [reading.value for other in alike if (reading := read_at(other, passed[-1], read))]
+    mine, share = read_at(trial, passed[-1], read), passed[-1] / trial.num_steps
+    at_rung = (read_at(peer, round(share * peer.num_steps), read) for peer in peers)
+    theirs = [reading.value for reading in at_rung if reading]
     bar = float(np.quantile(theirs, 1 - KEPT)) if theirs else -math.inf
     if mine is None or mine.value >= bar:
         return ""
     sign = 1 if context.maximize else -1
     return (
         f"Stopped at step {passed[-1]:,} with {number(sign * mine.value)}: a third of the {len(theirs)} finished runs "
-        f"of its schedule had {number(sign * bar)} or better there (guide, section 7)."
+        f"whose decay begins alike had {number(sign * bar)} or better there (guide, section 7)."
     )

@@ -35,7 +35,7 @@ def guided_search(task: Task, budget: int, defaults: Params, seed: int, slots: i
     """Return the default strategy: the task's own ranges, and decay probes where the schedule is to be chosen."""
     ranges = {axis.name: _range(axis, defaults) for axis in task.axes if axis.name != SCHEDULE}
     stages: list[dict[str, Any]] = [{"kind": kind} for kind in STAGE_ORDERS["guided_search"]]
-    stages[3]["parallel"] = slots
+    stages[2]["parallel"] = stages[3]["parallel"] = slots
     if task.forms:
         stages[1] |= {"forms": list(task.forms), "starts": list(task.starts)}
     else:

@@ -38,10 +38,10 @@ def confirmed(context: Context[Confirm]) -> Standing:
 def _lead(context: Context[Confirm]) -> str:
     """Say in a plain sentence whether the lead is real."""
     last = by_mean(finalists(context))
+    if len(last) <= 1:
+        return "Nothing else has finished runs to compare it with."
     if not context.completed:
         return "The budget has no room for repeats, so its lead is known from single runs and may be luck."
-    if len(last) == 1:
-        return "Nothing else has a finished run to compare it with."
     return _verdict(last[0], last[1])
 
 

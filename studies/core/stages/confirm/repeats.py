@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from studies.contract.study_file import Confirm
 from studies.core.actions import Proposal
+from studies.core.contest import settled
 from studies.core.context import Context
-from studies.core.judging import Contender
+from studies.core.judging import Contender, by_mean
 from studies.core.repeating import repeats
 from studies.core.search.budget import ceiling, spent
 from studies.core.search.standing import standing, standing_before
@@ -16,16 +17,16 @@ WHY = "published best settings fail to replicate (guide, section 7)."
 
 
 def finalist_repeats(context: Context[Confirm]) -> Sequence[Proposal]:
-    """Return as many whole rounds of repeats as the budget has room for."""
+    """Return whole rounds of repeats: one at least, and more while the lead is within noise and the budget has room."""
     group = finalists(context)
-    return repeats(group, lambda _done: False, WHY, rounds(context, group))
+    return repeats(group, lambda done: done > 0 and settled(by_mean(group), done), WHY, rounds(context, group))
 
 
 def finalists(context: Context[Confirm]) -> list[Contender]:
     """Return the best configurations by the runs before any repeat, with all their runs."""
     now = {contender.key: contender for contender in standing(context).order}
-    before = standing_before(context).order[: context.stage.finalists]
-    return [now[contender.key] for contender in before if contender.key in now]
+    before = standing_before(context).order or standing(context).order
+    return [now[contender.key] for contender in before[: context.stage.finalists] if contender.key in now]
 
 
 def rounds(context: Context[Confirm], group: Sequence[Contender]) -> int:

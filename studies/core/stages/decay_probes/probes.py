@@ -14,9 +14,12 @@ from studies.core.search.space import Configuration, decay, starting_params
 from studies.core.search.standing import standing, standing_before
 from studies.core.search.starting import DEFAULTS, proposal
 
+PROBED = ("linear", "cosine")
+"""Forms that were the best of those that start late, and without a knob (guide, section 7)."""
+
 
 def probes(context: Context[DecayProbes]) -> Sequence[Proposal]:
-    """Return one full run for every form of decay."""
+    """Return one full run for every form that is probed."""
     best = reference(context)
     base = _base(context, best)
     start = late_start(context, best)
@@ -27,8 +30,13 @@ def probes(context: Context[DecayProbes]) -> Sequence[Proposal]:
             Configuration(base.params, decay(form, start, base.num_steps), base.num_steps),
             f"{form.capitalize()} decay from just before the dev peak (guide, section 7: late decays, early).",
         )
-        for form in context.stage.forms
+        for form in probed(context.stage)
     ]
+
+
+def probed(stage: DecayProbes) -> list[str]:
+    """Return the forms that are probed; the joint search tries the others."""
+    return [form for form in PROBED if form in stage.forms] or list(stage.forms[:1])
 
 
 def reference(context: Context[DecayProbes]) -> Contender | None:

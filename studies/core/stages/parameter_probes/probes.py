@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from studies.contract.base import Params, Scalar
-from studies.contract.states import TrialState
 from studies.contract.study_file import LrScaling, ParameterProbes
 from studies.core.actions import Proposal
 from studies.core.context import Context
 from studies.core.search.dimensions import DIGITS, Categorical, Dimension, Numeric
 from studies.core.search.lengths import full_length
+from studies.core.search.room import room
 from studies.core.search.space import FORM, START, Configuration, decay, space_of, start_share, within
 from studies.core.search.starting import incumbent, origin, proposal
 from studies.core.space import lr_label, nice, scale_lr
@@ -24,10 +24,8 @@ SCALED = ("batch_size", "momentum")
 
 
 def next_probe(context: Context[ParameterProbes]) -> Sequence[Proposal]:
-    """Return the next probe, one at a time while a worker is free: each starts from the best that is known by then."""
-    if any(trial.state is TrialState.WAITING for trial in context.trials):
-        return ()
-    return list(_probes(context))[:1]
+    """Return the next probe, while there is room for one: each starts from the best that is known by then."""
+    return list(_probes(context))[:1] if room(context, context.stage.parallel) > 0 else ()
 
 
 def _probes(context: Context[ParameterProbes]) -> Iterator[Proposal]:

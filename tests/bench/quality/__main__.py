@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -19,11 +20,13 @@ from tests.bench.quality.cache import Cache
 from tests.bench.quality.campaign import known, run_missing
 from tests.bench.quality.cases import Case, Grid
 from tests.bench.quality.figure import svg
+from tests.bench.quality.ledger import Trajectory
 from tests.bench.quality.methods import COMMON, METHODS
 from tests.bench.quality.printing import markdown
 from tests.bench.quality.report import Table, table
-from tests.bench.quality.standings import Results, Yardstick
+from tests.bench.quality.standings import Results, Yardstick, best_found
 from tests.bench.quality.suite import Suite
+from tests.bench.quality.task import Scale, Task
 from tests.bench.quality.versions import fingerprint
 
 DATA = Path("../shared/data")
@@ -40,8 +43,9 @@ def main(words: Sequence[str] | None = None) -> None:
     cache, grid = Cache(asked.out / "cache"), _grid(asked, suite)
     if not asked.report_only:
         _run(grid.cases(), suite, cache, asked.processes, console)
-    found = Results(known(cache, grid.methods), _yardsticks(suite, cache))
-    _report([table(found, grid, where) for where in grid.conditions()], asked.out)
+    found = known(cache, grid.methods)
+    results = Results(found, _yardsticks(suite, cache, found))
+    _report([table(results, grid, where) for where in grid.conditions()], asked.out)
 
 
 def _report(tables: Sequence[Table], out: Path) -> None:
@@ -55,14 +59,26 @@ def _report(tables: Sequence[Table], out: Path) -> None:
         (out / "report.svg").write_text(svg(drawn))
 
 
-def _yardsticks(suite: Suite, cache: Cache) -> Mapping[str, Yardstick]:
-    """Return what the tasks are measured by; to find the best known result takes a while and is kept."""
-    version, tasks = fingerprint(SCALE_SOURCES), suite.load()
-    scales = cache.scales(version)
-    missing = {name: task.scale for name, task in tasks.items() if name not in scales}
-    cache.keep_scales({**scales, **missing}, version)
-    known_scales = {**scales, **missing}
-    return {name: Yardstick(task.family, task.epochs, known_scales[name]) for name, task in tasks.items()}
+def _yardsticks(suite: Suite, cache: Cache, found: Mapping[Case, Trajectory]) -> Mapping[str, Yardstick]:
+    """Return what the tasks are measured by: the best known result is the best that any search has found, too."""
+    tasks = suite.load()
+    scales = _scales(tasks, cache)
+    best = best_found(found)
+    return {
+        name: Yardstick(
+            task.family, task.epochs, replace(scales[name], best=max(scales[name].best, best.get(name, -math.inf)))
+        )
+        for name, task in tasks.items()
+    }
+
+
+def _scales(tasks: Mapping[str, Task], cache: Cache) -> Mapping[str, Scale]:
+    """Return the scale of each task; to climb to the best known result takes a while and is kept."""
+    version = fingerprint(SCALE_SOURCES)
+    there = cache.scales(version)
+    scales = {**there, **{name: task.scale for name, task in tasks.items() if name not in there}}
+    cache.keep_scales(scales, version)
+    return scales
 
 
 def _run(cases: Sequence[Case], suite: Suite, cache: Cache, processes: int, console: Console) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from studies.contract.base import Params
-from studies.contract.study_file import StudySpec
+from studies.contract.study_file import STAGE_ORDERS, StudySpec
 from tests.bench.quality import specs
 from tests.bench.quality.cases import Case, Traits
 from tests.bench.quality.ledger import Ledger, Trajectory
@@ -25,10 +25,18 @@ COMMON = tuple(f"{BENCH}/{name}.py" for name in ("axes", "task", "lcbench", "tab
 OWN = (
     f"{BENCH}/strategies.py",
     f"{BENCH}/specs.py",
-    "studies/core/**/*.py",
+    "studies/core/*.py",
+    "studies/core/curves/*.py",
+    "studies/contract/schedule.py",
     "studies/contract/study_file.py",
     "studies/storage/optuna_bridge/sampler.py",
     "tests/simulation/simulator.py",
+)
+GUIDE = tuple(f"studies/core/stages/{kind}/*.py" for kind in STAGE_ORDERS["guide"])
+GUIDED_SEARCH = (
+    *(f"studies/core/stages/{kind}/*.py" for kind in STAGE_ORDERS["guided_search"]),
+    "studies/core/search/*.py",
+    "studies/contract/search_space.py",
 )
 
 
@@ -58,19 +66,19 @@ def _peer(name: str, *, enqueue: bool) -> Method:
     return Method(build, Traits(uses_defaults=enqueue, knows_budget=False), (*COMMON, f"{BENCH}/peers.py"))
 
 
-def _own(study_file: Callable[[Task, int, Params, int, int], StudySpec]) -> Method:
+def _own(study_file: Callable[[Task, int, Params, int, int], StudySpec], stages: tuple[str, ...]) -> Method:
     def build(task: Task, case: Case, ledger: Ledger) -> Search:
         defaults = defaults_of(task, case.defaults, case.seed)
         return StudySearch(study_file(task, case.budget, defaults, case.seed, case.slots), task, ledger, defaults)
 
-    return Method(build, Traits(uses_defaults=True, knows_budget=True), (*COMMON, *OWN))
+    return Method(build, Traits(uses_defaults=True, knows_budget=True), (*COMMON, *OWN, *stages))
 
 
 METHODS: Mapping[str, Method] = {
     **{name: _peer(name, enqueue=False) for name in PEERS},
     **{name + ENQUEUED: _peer(name, enqueue=True) for name in PEERS},
-    "guide": _own(specs.guide),
-    "guided_search": _own(specs.guided_search),
+    "guide": _own(specs.guide, GUIDE),
+    "guided_search": _own(specs.guided_search, GUIDED_SEARCH),
 }
 
 

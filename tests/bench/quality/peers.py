@@ -7,7 +7,8 @@ budget is the beginning of one with a larger budget.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import optuna
@@ -90,13 +91,13 @@ class PeerSearch:
                 self._study.tell(trial, state=optuna.trial.TrialState.PRUNED)
 
 
-class _quiet(warnings.catch_warnings):  # noqa: N801  # a context manager, used like a function
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Silence Optuna's notes that a sampler is experimental, and its log."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        yield
 
 
 # --- axes --------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ class Row:
     Attributes:
         seeds: the fewest of any task.
         regret: mean normalised regret at 25, 50 and 100 % of the budget, by family of tasks and over all tasks.
+        by_task: the same at the end, by task.
         interval: 95 % bootstrap interval of the regret over all tasks at the end.
         rank: mean rank among all methods at 25, 50 and 100 %.
         p: that it is as good as the strategy to be proved, by task means at the end, Holm-corrected; None for itself.
@@ -34,6 +35,7 @@ class Row:
     method: str
     seeds: int
     regret: Mapping[str, tuple[float, ...]]
+    by_task: Mapping[str, float]
     interval: tuple[float, float]
     rank: tuple[float, ...]
     p: float | None
@@ -82,6 +84,7 @@ def _rows(results: Results, grid: Grid, known: Mapping[str, Regrets]) -> tuple[R
             method=method,
             seeds=min(len(rows) for rows in regrets.values()),
             regret={name: at(_mean_of(regrets, tasks)) for name, tasks in families.items()},
+            by_task={task: float(rows[:, -1].mean()) for task, rows in regrets.items()},
             interval=interval([rows[:, -1] for rows in regrets.values()]),
             rank=ranks[method],
             p=p_values.get(method),

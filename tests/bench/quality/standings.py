@@ -79,6 +79,14 @@ def _place(case: Case) -> tuple[str, str, int, str, int]:
     return case.method, case.task, case.slots, case.defaults, case.seed
 
 
+def best_found(found: Mapping[Case, Trajectory]) -> Mapping[str, float]:
+    """Return the best result of any search by task."""
+    best: dict[str, float] = {}
+    for case, run in found.items():
+        best[case.task] = max(best.get(case.task, -np.inf), *run.results)
+    return best
+
+
 # --- summaries ---------------------------------------------------------------------------------------------------
 
 

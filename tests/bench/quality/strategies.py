@@ -24,7 +24,7 @@ from tests.simulation.simulator import Run as WorldRun
 from tests.simulation.simulator import Simulation
 from tests.simulation.worlds import curve
 
-LOOKS = 12
+LOOKS = 26
 """Times that `decide` is asked about a full training while it runs."""
 
 

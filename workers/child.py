@@ -88,7 +88,15 @@ def _train(surroundings: ChannelSurroundings, order: PackOrder) -> int:
     from workers.runtime.loop import train
 
     _take_our_share(order)
-    train(surroundings, order.device, order.engine, order.width, build_task)
+    train(
+        surroundings,
+        order.device,
+        order.engine,
+        order.width,
+        build_task,
+        lone_engine=order.lone_engine,
+        fused_from=order.fused_from,
+    )
     return 0
 
 

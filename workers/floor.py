@@ -19,7 +19,7 @@ from workers.packing import estimates
 from workers.packing.device_state import DeviceState, Launch, LivePack, Probe, Want
 from workers.packing.mode import Packing, plain, seen, unfused
 from workers.packing.plan import MEASURING, room
-from workers.packing.sizes import is_function, is_serial
+from workers.packing.sizes import best_serial, fused_from, is_function, is_serial
 from workers.profile_book import ProfileBook
 
 STAGGER_SECONDS = 5.0
@@ -129,6 +129,8 @@ class Floor:
             run_class=launch.run_class,
             engine=launch.engine,
             width=launch.width,
+            lone_engine=best_serial(profile.timings) if profile else "serial",
+            fused_from=fused_from(profile) if profile else 2,
             alone=launch.alone,
             reserved_bytes=launch.reserved_bytes,
             memory_fraction=self._cap(launch.reserved_bytes),
@@ -166,7 +168,7 @@ class Floor:
             samples_per_second=pack.pace.samples_per_second if pack.pace else None,
             alone_rate=profile.alone_rate or None if profile else None,
             memory_bytes=pack.held_bytes,
-            note=pack.terms.note,
+            note=pack.terms.words(len(pack.attempts)),
         )
 
     # --- what happens ----------------------------------------------------------------------------------------------

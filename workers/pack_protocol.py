@@ -34,6 +34,8 @@ class PackOrder(Message):
         device_model: the device's model, for the profile that a probe makes.
         engine: how to train; a serial one takes one member and no joins.
         width: most members at once.
+        lone_engine: the serial engine of a fused pack while its members are fewer than `fused_from`.
+        fused_from: members from which on `engine` is faster than one after another.
         members: (attempt id, run directory) of the first ones.
         probe: measure the class of the first member and end, instead of training.
         memory_fraction: share of the device's memory that the process may allocate; None leaves it unbounded.
@@ -43,6 +45,8 @@ class PackOrder(Message):
     device_model: str = ""
     engine: Engine
     width: int = 1
+    lone_engine: Engine = "serial"
+    fused_from: int = 2
     members: tuple[tuple[str, str], ...] = ()
     probe: bool = False
     memory_fraction: float | None = None

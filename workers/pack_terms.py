@@ -8,6 +8,10 @@ from math import isfinite
 from studies.contract.packing import Engine
 from workers.channel import BrokenFrame
 from workers.pack_protocol import PackOrder
+from workers.packing.sizes import is_serial
+
+LONGEST_NOTE = 1000
+"""As `PackReport.note` takes it."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,8 @@ class PackTerms:
     """What a pack was launched with.
 
     Attributes:
+        lone_engine: how it trains while its members are fewer than `fused_from`.
+        fused_from: members from which on `engine` pays.
         alone: nothing else may run on the device while it does.
         reserved_bytes: memory that was set aside for it.
         memory_fraction: share of the device that its process may allocate, None for no bound.
@@ -27,6 +33,8 @@ class PackTerms:
     run_class: str
     engine: Engine = "serial"
     width: int = 1
+    lone_engine: Engine = "serial"
+    fused_from: int = 2
     alone: bool = False
     probe: bool = False
     reserved_bytes: int = 0
@@ -38,12 +46,20 @@ class PackTerms:
         """Whether one run is all that the process trains: its end is then the end of the process's whole tree."""
         return self.width == 1
 
+    def words(self, members: int) -> str:
+        """Return the note for people, and why a pack of so many members is not fused just now."""
+        few = not self.probe and not is_serial(self.engine) and members < self.fused_from
+        now = "one run for now" if members == 1 else f"{members} runs for now, one after another"
+        return f"{now}; {self.note}"[:LONGEST_NOTE] if few and members else self.note
+
     def order(self, members: tuple[tuple[str, str], ...]) -> PackOrder:
         return PackOrder(
             device=self.device,
             device_model=self.device_model,
             engine=self.engine,
             width=self.width,
+            lone_engine=self.lone_engine,
+            fused_from=self.fused_from,
             members=members,
             probe=self.probe,
             memory_fraction=self.memory_fraction,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from studies.contract.packing import Engine, EngineTiming
 from workers.packing.choice import COMPILE_SECONDS, NOISE, SHAPES
+from workers.packing.sizes import is_serial
 
 WIDTHS = (4, 8, 16, 32)
+
+PAIR = 2
+"""Members of the smallest pack: whether fusing pays for it already is timed last."""
 
 BUDGET_SECONDS = {"cpu": 1.0, "cuda": 5.0}
 """Most time for a probe's steps, by type of device; what a card has to load at first comes on top."""
@@ -67,7 +72,8 @@ def next_candidate(timings: Sequence[EngineTiming], purse: Purse) -> Candidate |
     """Return the fused way to time next, None when it is enough.
 
     One width of one fused engine is always timed. Then batched layers, or vmap where they refuse, are widened while
-    that pays; vmap is tried beside batched layers where time is left, and a compiled form for long runs.
+    that pays; vmap is tried beside batched layers where time is left, and a compiled form for long runs. At last two
+    members are timed, which says from how many on fusing pays (`workers.packing.sizes.fused_from`).
     """
     engine = _engine(timings)
     if engine is None:
@@ -75,7 +81,7 @@ def next_candidate(timings: Sequence[EngineTiming], purse: Purse) -> Candidate |
     tried = [timing for timing in timings if timing.engine == engine]
     if not tried:
         return Candidate(engine, _first_width(purse))
-    return next((candidate for candidate in _further(engine, tried, timings, purse)), None)
+    return next(chain(_further(engine, tried, timings, purse), _pair(timings, purse)), None)
 
 
 def _engine(timings: Sequence[EngineTiming]) -> Engine | None:
@@ -108,6 +114,14 @@ def _further(
     for other in untried:
         if all(timing.engine != other for timing in timings) and purse.affords(best.width):
             yield Candidate(other, best.width)
+
+
+def _pair(timings: Sequence[EngineTiming], purse: Purse) -> Iterable[Candidate]:
+    """Two members under the engine that will be taken, unless that is a serial one."""
+    best = max(timings, key=lambda timing: timing.samples_per_second)
+    tried = any((timing.engine, timing.width) == (best.engine, PAIR) for timing in timings)
+    if not is_serial(best.engine) and not tried and purse.affords(PAIR):
+        yield Candidate(best.engine, PAIR)
 
 
 def _next_width(tried: Sequence[EngineTiming]) -> int | None:

@@ -38,6 +38,29 @@ def best_serial(timings: Sequence[EngineTiming]) -> Engine:
     return max(measured, key=lambda timing: timing.samples_per_second).engine if measured else "serial"
 
 
+def fused_from(profile: RunProfile) -> int:
+    """Return from how many members on one program of them is as fast as the best way alone, at least two.
+
+    Between timed widths a step's time is interpolated; below the narrowest it is taken to be no shorter than there.
+    """
+    steps = sorted(
+        (timing.width, timing.width / timing.samples_per_second)
+        for timing in profile.timings
+        if timing.engine == profile.engine and not timing.refused and timing.samples_per_second > 0
+    )
+    if not steps or is_serial(profile.engine):
+        return 2
+    pays = (members for members in range(2, profile.width) if members >= profile.alone_rate * _time(members, steps))
+    return next(pays, max(2, profile.width))
+
+
+def _time(members: int, steps: Sequence[tuple[int, float]]) -> float:
+    """Return the time of a step, relative to the samples of one member, from (width, time) in ascending order."""
+    narrow, short = max((step for step in steps if step[0] <= members), default=steps[0])
+    wide, long = min((step for step in steps if step[0] >= members), default=steps[-1])
+    return max(short, long) if wide <= narrow else short + (long - short) * (members - narrow) / (wide - narrow)
+
+
 def in_bytes(count: int) -> str:
     """Return a number of bytes for people: ``512 MB``, ``3.2 GB``."""
     return f"{count / GIGABYTE:.1f} GB" if count >= GIGABYTE else f"{count / MEGABYTE:.0f} MB"

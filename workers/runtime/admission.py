@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from studies.contract.packing import Engine
 from workers.objectives.task import Data, Task
+from workers.packing.sizes import is_serial
 from workers.runtime.cohort import Cohort, Recipe
 from workers.runtime.engines.agreement import disagreement
 from workers.runtime.engines.base import NotStackable
@@ -72,12 +73,22 @@ class Admission:
         generators = [newcomer.start.generator for newcomer in newcomers]
         tasks = [member.task for member in members]
         cohort = Cohort.create(self._recipe(members[0]), engine, tasks, models, generators)
-        if not engine.startswith("serial"):
+        if not is_serial(engine):
             check_first_step(cohort, members, models)
         able = [row for row, newcomer in enumerate(newcomers) if self._restore(cohort, row, newcomer)]
         if len(able) < len(members):
             return [members[row] for row in able], cohort.select(able) if able else None
         return members, cohort
+
+    def fused(self, cohort: Cohort, engine: Engine, members: Sequence[Member]) -> Cohort:
+        """Return the cohort of `members`, who were trained one after another, as one program, checked likewise.
+
+        Raises:
+            NotStackable: as above; `cohort` is as it was.
+        """
+        together = cohort.under(engine)
+        check_first_step(together, members, cohort.models())
+        return together
 
     def _restore(self, cohort: Cohort, row: int, newcomer: Newcomer) -> bool:
         if newcomer.start.checkpoint is None:

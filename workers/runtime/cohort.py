@@ -63,9 +63,14 @@ class Cohort:
         model: StackedModel,
         optimizer: StackedOptimizer,
         scale: LossScale | None,
+        *,
+        engine: Engine,
+        pattern: nn.Module,
     ) -> None:
         self.recipe = recipe
+        self.engine = engine
         self.tasks = tasks
+        self._pattern = pattern
         self.model = model
         self._optimizer = optimizer
         self._scale = scale
@@ -87,13 +92,10 @@ class Cohort:
         Raises:
             NotStackable: `engine` cannot train these models, or these tasks' losses, as one.
         """
-        if not (engine.startswith("serial") or tasks[0].stackable()):
-            kind = type(tasks[0]).__name__
-            raise NotStackable(f"{kind} says its own loss and no losses: write losses() to train its runs as one")
-        model = stack(engine, models, generators)
-        model.train()
+        model = _stacked(engine, tasks, models, generators)
         scale = LossScale.create(len(models), recipe.device) if recipe.arithmetic.scaled else None
-        return cls(recipe, tuple(tasks), model, StackedOptimizer.create(recipe.optimizer, model), scale)
+        optimizer = StackedOptimizer.create(recipe.optimizer, model)
+        return cls(recipe, tuple(tasks), model, optimizer, scale, engine=engine, pattern=models[0])
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -112,10 +114,10 @@ class Cohort:
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return each member's training loss, [K]."""
-        task = self.tasks[0]
-        if task.stackable():
-            return task.losses(outputs, targets, self._label_smoothing)
-        return task.loss(outputs[0], targets).unsqueeze(0)
+        if self.tasks[0].stackable():
+            return self.tasks[0].losses(outputs, targets, self._label_smoothing)
+        own = targets.expand(outputs.shape[:-1])
+        return torch.stack([task.loss(*member) for task, *member in zip(self.tasks, outputs, own, strict=True)])
 
     def _descend(self, losses: Tensor, knobs: Knobs) -> None:
         if self._scale is None:
@@ -155,12 +157,37 @@ class Cohort:
     def select(self, members: Sequence[int]) -> Self:
         tasks = tuple(self.tasks[member] for member in members)
         scale = self._scale and self._scale.select(members)
-        return type(self)(self.recipe, tasks, self.model.select(members), self._optimizer.select(members), scale)
+        model, optimizer = self.model.select(members), self._optimizer.select(members)
+        return self._with(tasks, model, optimizer, scale)
 
     def join(self, other: Self) -> Self:
         scale = self._scale.join(other._scale) if self._scale and other._scale else None
-        optimizer = self._optimizer.join(other._optimizer)
-        return type(self)(self.recipe, self.tasks + other.tasks, self.model.join(other.model), optimizer, scale)
+        model, optimizer = self.model.join(other.model), self._optimizer.join(other._optimizer)
+        return self._with(self.tasks + other.tasks, model, optimizer, scale)
+
+    def under(self, engine: Engine) -> Self:
+        """Return these members, exactly as they stand, in the hands of another engine.
+
+        Raises:
+            NotStackable: it cannot train them; they are as they were.
+        """
+        model = _stacked(engine, self.tasks, self.models(), self.model.generators)
+        return self._with(self.tasks, model, self._optimizer, self._scale, engine)
+
+    def _with(
+        self,
+        tasks: tuple[Task, ...],
+        model: StackedModel,
+        optimizer: StackedOptimizer,
+        scale: LossScale | None,
+        engine: Engine | None = None,
+    ) -> Self:
+        engine = engine or self.engine
+        return type(self)(self.recipe, tasks, model, optimizer, scale, engine=engine, pattern=self._pattern)
+
+    def models(self) -> list[nn.Module]:
+        """Return every member's model alone, to be looked at or copied."""
+        return self.model.unstacked(self._pattern)
 
     def state(self, member: int) -> dict[str, Any]:
         """Return a copy of one member's state for its checkpoint: the same whatever the engine."""
@@ -175,3 +202,14 @@ class Cohort:
         self._optimizer.load_state(member, state["optimizer"])
         if self._scale and state["scale"]:
             self._scale.load_state(member, state["scale"])
+
+
+def _stacked(
+    engine: Engine, tasks: Sequence[Task], models: Sequence[nn.Module], generators: Sequence[torch.Generator]
+) -> StackedModel:
+    if not (engine.startswith("serial") or tasks[0].stackable()):
+        kind = type(tasks[0]).__name__
+        raise NotStackable(f"{kind} says its own loss and no losses: write losses() to train its runs as one")
+    model = stack(engine, models, generators)
+    model.train()
+    return model

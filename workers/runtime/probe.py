@@ -24,7 +24,7 @@ STEPS_A_TURN = {"cpu": 1, "cuda": 8}
 FIRST_LOOK_SECONDS = 0.1
 """For timing one run alone, from which follows what the rest may take."""
 
-WAVES = 4
+WAVES = 5
 """Into which the time is divided: in each, one way takes turns with the plain one alone."""
 
 SERIAL = Candidate("serial", 1)

@@ -109,7 +109,13 @@ class Readback:
         """Return losses [K], hits [K] and rates [K] of every update that waits, oldest first; none waits afterwards."""
         if not self._updates:
             return []
-        figures = torch.stack(self._updates).tolist()
+        figures = [update.tolist() for update in self._updates] if self.capacity == 1 else _together(self._updates)
         updates = [(losses, hits, rates) for (losses, hits), rates in zip(figures, self._rates, strict=True)]
         self._updates, self._rates = [], []
         return updates
+
+
+def _together(updates: Sequence[Tensor]) -> list[list[list[float]]]:
+    """Return the figures of several updates, brought from their device in one copy."""
+    figures: list[list[list[float]]] = torch.stack(list(updates)).tolist()
+    return figures

@@ -69,13 +69,22 @@ class Processes:
     def __init__(self, fault: Exception | None = None) -> None:
         self.started: list[Process] = []
         self.fault = fault
+        self._closed = False
 
     async def launch(self, folder: Path, modules: Sequence[str], on_frame: Callable[[Frame], None]) -> Process:
         if self.fault is not None:
             raise self.fault
         process = Process(PackFolder(folder), on_frame)
         self.started.append(process)
+        if self._closed:
+            process.end()
         return process
+
+    def close(self) -> None:
+        """End all processes, those too that are about to start."""
+        self._closed = True
+        for process in self.started:
+            process.end()
 
 
 async def until(condition: Callable[[], Any], seconds: float = 5.0) -> Any:

@@ -122,9 +122,10 @@ def run_pack(
     width: int = 32,
     build: Callable[[RunContext], Task] = build_task,
     device: str = "cpu",
+    **ways: Any,
 ) -> ScriptedPack:
     pack = ScriptedPack(*scripts, device=device)
-    train(pack, device, engine, width, build)
+    train(pack, device, engine, width, build, **ways)
     assert not pack._coming, "the pack ended before all had come"
     return pack
 
@@ -152,7 +153,7 @@ class LoopedModel(StackedModel):
         self.weights = torch.cat([member.weights for member in members])
         self.generators = [member.generators[0] for member in members]
         for row, member in zip(self.weights, members, strict=True):
-            for slot, parameter in zip(self.slots, _trainable(member.module), strict=True):
+            for slot, parameter in zip(self.slots, _trainable(member.modules[0]), strict=True):
                 parameter.data = row[slot.columns].view(slot.shape)
 
     @classmethod
@@ -170,7 +171,7 @@ class LoopedModel(StackedModel):
         return torch.cat([member.forward(batch, shared=True) for member, batch in pairs])
 
     def gradients(self, losses: Tensor) -> Tensor:
-        parameters = [parameter for member in self.members for parameter in _trainable(member.module)]
+        parameters = [parameter for member in self.members for parameter in _trainable(member.modules[0])]
         found = torch.autograd.grad(losses.sum(), parameters)
         return torch.cat([gradient.flatten() for gradient in found]).view_as(self.weights)
 
@@ -179,6 +180,9 @@ class LoopedModel(StackedModel):
 
     def join(self, other: Self) -> Self:
         return type(self)([member.select([0]) for member in self.members + other.members])
+
+    def unstacked(self, pattern: nn.Module) -> list[nn.Module]:
+        return [member.modules[0] for member in self.members]
 
     def state_dict(self, member: int) -> StateDict:
         return self.members[member].state_dict(0)

@@ -79,8 +79,7 @@ async def serving(folder: Path, device: Device = CPU, mode: Packing = Packing.AU
         serving = tasks.create_task(scene.dispatcher.serve(tasks))
         yield scene
         serving.cancel()
-        for process in scene.processes.started:
-            process.end()
+        scene.processes.close()
 
 
 Act = Callable[[Scene], Awaitable[None]]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from studies.contract.packing import EngineTiming, RunProfile
 from studies.contract.worker_protocol import Device
 from tests.integration.worker_harness import digits, lease
 from tests.unit.workers.fake_processes import profile
@@ -18,6 +19,7 @@ from workers.gauges import Reading
 from workers.pack import Pack
 from workers.pack_terms import Pace, PackTerms
 from workers.packing import estimates
+from workers.packing.device_state import Launch
 from workers.packing.mode import Packing
 from workers.profile_book import ProfileBook
 
@@ -205,3 +207,24 @@ def test_on_a_cpu_the_cores_are_the_bound(tmp_path: Path) -> None:
     scene.book.learn(profile(CLASS))
     granted = lease().model_copy(update={"run": digits()})
     assert scene.floor.want(Attempt(granted, tmp_path)).profile == profile(CLASS)
+
+
+def test_a_pack_is_told_how_to_train_one_run_and_people_see_that_it_does(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, CPU)
+    timings = [("serial", 1, 100.0), ("serial_channels_last", 1, 120.0), ("batched", 8, 400.0), ("batched", 2, 110.0)]
+    known = RunProfile(
+        run_class=CLASS,
+        device_model=CPU.model,
+        engine="batched",
+        width=8,
+        alone_rate=120.0,
+        timings=tuple(EngineTiming(engine=e, width=w, samples_per_second=r) for e, w, r in timings),  # type: ignore[arg-type]
+        note="batched layers pay",
+    )
+    scene.book.note(known)
+    terms = scene.floor.terms_of_launch(Launch(("at_0",), CLASS, "batched", 8, GB))
+    order = terms.order((("at_0", "/runs/at_0"),))
+    assert (order.lone_engine, order.fused_from) == ("serial_channels_last", 3)
+    assert terms.words(1) == "one run for now; batched layers pay"
+    assert terms.words(2) == "2 runs for now, one after another; batched layers pay"
+    assert terms.words(3) == terms.words(0) == "batched layers pay"

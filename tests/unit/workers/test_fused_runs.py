@@ -11,8 +11,7 @@ import torch
 from studies.contract.packing import Engine
 from studies.contract.worker_protocol import RunSpec
 from tests.unit.workers.packs import METRICS, Script, run_alone, run_pack, trial
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from workers.runtime.cohort import Cohort
 
 CLOSE = 1e-10
 
@@ -86,6 +85,62 @@ def test_a_backfilled_run_is_the_run_that_it_is_alone(tmp_path: Path) -> None:
     assert pack.evictions == {}
     for run, member in zip(runs, members, strict=True):
         assert_same(member, run_alone(run, tmp_path / f"alone-{run.trial_number}"))
+
+
+COMPANY: list[dict[str, Any]] = [
+    {"optimizer": "sgd", "model": "small_cnn"},
+    {"optimizer": "adamw", "model": "small_cnn", "lone_engine": "serial_channels_last"},
+    {"optimizer": "rmsprop", "model": "mlp", "fused_from": 3},
+]
+
+
+@pytest.mark.parametrize("engine", ["batched", "vmap"])
+@pytest.mark.parametrize("ways", COMPANY)
+def test_a_run_that_is_alone_then_in_company_then_alone_is_the_run_that_it_is_alone(
+    tmp_path: Path, engine: Engine, ways: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One member, then two, three, two, one; engines as the members are, each met while training and evaluating."""
+    seen: list[tuple[int, str]] = []
+    update = Cohort.update
+
+    def watched(cohort: Cohort, *step: Any) -> torch.Tensor:
+        seen.append((len(cohort), cohort.engine))
+        return update(cohort, *step)
+
+    monkeypatch.setattr(Cohort, "update", watched)
+    optimizer, model, *_ = ways.values()
+    lr = 0.05 if optimizer == "sgd" else 1e-3
+    runs = [
+        trial(k, model, num_steps=steps, evaluate_every=20, optimizer=optimizer, params=sgd(lr / (k + 1), dropout=0.2))
+        for k, steps in enumerate((100, 40, 30))
+    ]
+    members = [
+        Script(run, tmp_path / f"pack-{run.trial_number}", arrives=turn)
+        for run, turn in zip(runs, (0, 15, 25), strict=True)
+    ]
+    choice = {name: way for name, way in ways.items() if name in {"lone_engine", "fused_from"}}
+    pack = run_pack(*members, engine=engine, **choice)
+    assert pack.evictions == {}
+    lone, least = choice.get("lone_engine", "serial"), choice.get("fused_from", 2)
+    stages = [(width, engine if width >= least else lone) for width in (1, 2, 3, 2, 1)]
+    assert list(dict.fromkeys(seen)) == list(dict.fromkeys(stages))
+    assert seen[-1] == (1, lone)
+    for run, member in zip(runs, members, strict=True):
+        assert_same(member, run_alone(run, tmp_path / f"alone-{run.trial_number}"))
+
+
+def test_a_run_that_was_in_company_resumes_from_its_checkpoint(tmp_path: Path) -> None:
+    run = trial(0, num_steps=60, evaluate_every=20, params=sgd(0.05, dropout=0.2))
+    other = trial(1, num_steps=20, evaluate_every=20, params=sgd(0.02, dropout=0.2))
+    before = Script(run, tmp_path / "run", stop_after=45)
+    run_pack(before, Script(other, tmp_path / "other", arrives=10), engine="batched")
+    after = Script(run, tmp_path / "run", delivered=45)
+    late = Script(other, tmp_path / "late", arrives=5)
+    run_pack(after, late, engine="batched")
+    alone = run_alone(run, tmp_path / "alone")
+    assert before.curve("loss") | after.curve("loss") == pytest.approx(alone.curve("loss"), abs=CLOSE)
+    assert_same_state(after, alone)
+    assert_same(late, run_alone(other, tmp_path / "other-alone"))
 
 
 @pytest.mark.parametrize(("first", "then"), [("serial", "batched"), ("batched", "vmap"), ("vmap", "serial")])

@@ -10,8 +10,6 @@ from tests.integration.worker_harness import digits
 from tests.unit.workers.packs import METRICS, Script, run_alone, run_pack, trial
 from workers.runtime.run_context import Ending
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 DROPOUT = {"lr": 0.05, "momentum": 0.9, "batch_size": 64, "dropout": 0.3, "weight_decay": 1e-4, "label_smoothing": 0.1}
 DECAY = {"kind": "linear", "end": 40}
 SPEC = digits(num_steps=40, evaluate_every=15, params=DROPOUT, schedule=DECAY)

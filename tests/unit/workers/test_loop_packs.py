@@ -204,6 +204,40 @@ def test_a_pack_that_computes_otherwise_than_alone_falls_back(
     assert members[0].curves == alone[0]
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_an_engine_that_refuses_late_lets_its_members_go_on_one_after_another(
+    tmp_path: Path, alone: list[Any], use: Callable[[Stack], None], training: bool
+) -> None:
+    class Late(LoopedModel):
+        """Finds out in its eleventh forward, or in its second evaluation, that it cannot."""
+
+        forwards = 0
+
+        def forward(self, inputs: Tensor, *, shared: bool) -> Tensor:
+            if self.members[0].modules[0].training is training:
+                Late.forwards += 1
+            if Late.forwards > (10 if training else 1):
+                raise NotStackable("no rule for this shape")
+            return super().forward(inputs, shared=shared)
+
+    use(Late.stack)
+    members = [*scripts(tmp_path, 0, 1), *scripts(tmp_path, 3, arrives=20)]
+    pack = run_pack(*members, engine="batched")
+    assert pack.endings == {"tr_0": COMPLETED, "tr_1": COMPLETED}
+    assert "no rule for this shape" in pack.evictions["tr_3"]
+    assert [member.curves for member in members[:2]] == alone[:2]
+
+
+def test_a_newcomer_with_whom_a_run_alone_cannot_be_fused_is_given_back(
+    tmp_path: Path, alone: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "disagreement", lambda *_, **__: "member 1: outputs differ by 0.5")
+    members = [*scripts(tmp_path, 0), *scripts(tmp_path, 3, arrives=7)]
+    pack = run_pack(*members, engine="batched")
+    assert "outputs differ by 0.5" in pack.evictions["tr_3"]
+    assert members[0].curves == alone[0]
+
+
 def test_newcomers_that_disagree_are_given_back_and_the_pack_goes_on(
     tmp_path: Path, alone: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,7 +322,7 @@ def test_a_run_that_does_not_fit_alone_fails_and_says_what_to_do(
     tmp_path: Path, tight: type[Tight], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tight, "room", 0)
-    pack = run_pack(*scripts(tmp_path, 0), engine="batched")
+    pack = run_pack(*scripts(tmp_path, 0), engine="batched", fused_from=1)
     assert isinstance(pack.failures["tr_0"], torch.OutOfMemoryError)
     assert "lower the batch size" in str(pack.failures["tr_0"])
 

@@ -19,8 +19,6 @@ from workers.runtime.footprint import Footprint
 from workers.runtime.probe import measure
 from workers.runtime.specimen import Specimen
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SHORT = 20
 """Steps of a run: its probe has next to no time, and times one fused width."""
 

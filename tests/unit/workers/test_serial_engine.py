@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from studies.contract.packing import Engine
 from tests.unit.workers.training import Member, Pack, assert_same_state, train_alone
 from workers.runtime.engines import stack
 from workers.runtime.engines.base import NotStackable
@@ -32,7 +33,7 @@ def test_images_reach_the_layers_channels_last() -> None:
     net = MEMBER.model("small_cnn", torch.float32)
     model = stack("serial_channels_last", [net], [MEMBER.generator()])
     assert isinstance(model, SerialModel)
-    model.module[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))  # type: ignore[index]
+    model.modules[0][0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))  # type: ignore[index]
     model.forward(torch.randn(2, 3, 8, 8)[:, :1], shared=True)
     assert seen[0].is_contiguous(memory_format=torch.channels_last)
 
@@ -121,10 +122,19 @@ def test_a_state_goes_into_another_stack() -> None:
     assert_same_state(fresh.state_dict(0), trained.stack.state_dict(0), 0)
 
 
-def test_it_takes_one_model_at_a_time() -> None:
-    nets = [MEMBER.model("mlp", torch.float32) for _ in range(2)]
-    with pytest.raises(NotStackable, match="one model at a time, not 2"):
+@pytest.mark.parametrize("engine", ["serial", "serial_channels_last"])
+def test_members_in_turn_are_each_what_they_are_alone(engine: Engine) -> None:
+    members = [MEMBER, Member(seed=5, lr=0.05), Member(seed=6, stream=1)]
+    nets = [member.model("small_cnn", torch.float64, dropout=0.3) for member in members]
+    pack = Pack(stack(engine, nets[:1], [MEMBER.generator()]), [MEMBER], torch.float64).train(10)
+    others = Pack(stack(engine, nets[1:], [each.generator() for each in members[1:]]), members[1:], torch.float64)
+    pack = pack.join(others).train(10).select([0, 2]).train(10)
+    for row, number in enumerate((0, 2)):
+        expected = train_alone(members[number], nets[number], torch.float64, pack.steps[row])
+        assert_same_state(pack.stack.state_dict(row), expected, 1e-10)
+
+
+def test_it_takes_models_of_one_architecture() -> None:
+    nets = [MEMBER.model("mlp", torch.float32), MEMBER.model("small_cnn", torch.float32)]
+    with pytest.raises(NotStackable, match="differ in more than their weights"):
         stack("serial", nets, [MEMBER.generator()] * 2)
-    one = SerialModel.stack(nets[:1], [MEMBER.generator()])
-    with pytest.raises(NotStackable, match="not 2"):
-        one.join(one)

@@ -1,4 +1,4 @@
-"""K copies of one architecture as one program: the interface that every engine offers, the serial one (K = 1) too.
+"""K copies of one architecture as one program: the interface that every engine offers, the serial one too.
 
 The parameters of member k are row k of one matrix ``weights`` [K, P], so that an optimiser is a handful of kernels and
 taking members out or in is indexing. `layout` says which columns are which parameter.
@@ -6,9 +6,11 @@ taking members out or in is indexing. `layout` says which columns are which para
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Self
 
 import torch
@@ -50,6 +52,15 @@ def layout(model: nn.Module) -> tuple[Slot, ...]:
             slots.append(Slot(name, parameter.shape, start, decays=parameter.ndim > 1))
             start += parameter.numel()
     return tuple(slots)
+
+
+def filled(pattern: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """Return a copy of `pattern` with the numbers of `tensors`, which has every parameter and buffer by its name."""
+    module = copy.deepcopy(pattern)
+    with torch.no_grad():
+        for name, tensor in chain(module.named_parameters(), module.named_buffers()):
+            tensor.copy_(tensors[name])
+    return module
 
 
 class StackedModel(ABC):
@@ -111,6 +122,16 @@ class StackedModel(ABC):
     @abstractmethod
     def join(self, other: Self) -> Self:
         """Return a stack of this one's members and then the other's."""
+
+    @abstractmethod
+    def unstacked(self, pattern: nn.Module) -> list[nn.Module]:
+        """Return every member's model as it would be alone, buffers outside the state dict included.
+
+        They are there to be stacked under another engine, which copies them; training them may train this stack.
+
+        Args:
+            pattern: a model of this architecture, on the stack's device.
+        """
 
     @abstractmethod
     def state_dict(self, member: int) -> StateDict:

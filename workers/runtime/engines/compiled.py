@@ -61,6 +61,9 @@ class CompiledModel(StackedModel):
     def join(self, other: Self) -> Self:
         return self._again(self._members().join(other._members()))
 
+    def unstacked(self, pattern: nn.Module) -> list[nn.Module]:
+        return self._members().unstacked(pattern)
+
     def state_dict(self, member: int) -> StateDict:
         return self._padded.state_dict(member)
 

@@ -1,10 +1,11 @@
-"""One model after its own program: the plain module, its parameters being views into the one row of weights."""
+"""Models after their own programs, one after another: plain modules whose parameters are views into the weights."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Self
 
 import torch
@@ -17,66 +18,79 @@ IMAGES = 4
 
 
 class SerialModel(StackedModel):
-    """A stack of one. It trains any module, since it changes nothing about how the module computes.
+    """A stack that computes in turn. It trains any module, since it changes nothing about how a module computes.
 
     Random numbers (dropout of whatever kind) come from torch's default generator, as ever: during a training forward
     it stands where the member's own generator does, and is put back afterwards.
+
+    Args:
+        modules: one for each member; they become the stack's own.
+        generators: one for each member.
     """
 
-    def __init__(self, module: nn.Module, generator: torch.Generator) -> None:
-        self.module = module
-        self.slots = layout(module)
-        self.generators = [generator]
-        self._parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        self.weights = torch.cat([parameter.detach().flatten() for parameter in self._parameters])[None]
-        for slot, parameter in zip(self.slots, self._parameters, strict=True):
-            parameter.data = self.weights[0, slot.columns].view(slot.shape)
+    def __init__(self, modules: Sequence[nn.Module], generators: Sequence[torch.Generator]) -> None:
+        self.modules = list(modules)
+        self.slots = layout(self.modules[0])
+        self.generators = list(generators)
+        owned = [_trainable(module) for module in self.modules]
+        self.weights = torch.stack([torch.cat([each.detach().flatten() for each in own]) for own in owned])
+        for row, own in zip(self.weights, owned, strict=True):
+            for slot, parameter in zip(self.slots, own, strict=True):
+                parameter.data = row[slot.columns].view(slot.shape)
+        self._parameters = list(chain.from_iterable(owned))
         self._gradients = torch.empty_like(self.weights)
         self._draws = True
 
     @classmethod
     def stack(cls, models: Sequence[nn.Module], generators: Sequence[torch.Generator]) -> Self:
-        if len(models) != 1:
-            raise NotStackable(f"a serial engine trains one model at a time, not {len(models)}")
-        return cls(copy.deepcopy(models[0]), generators[0])
+        if any(layout(model) != layout(models[0]) for model in models[1:]):
+            raise NotStackable("the models differ in more than their weights")
+        return cls([copy.deepcopy(model) for model in models], generators)
 
     def train(self, *, mode: bool = True) -> None:
-        self.module.train(mode)
+        for module in self.modules:
+            module.train(mode)
 
     def forward(self, inputs: Tensor, *, shared: bool) -> Tensor:
-        batch = inputs if shared else inputs[0]
-        if not (self.module.training and self._draws):
-            return self._outputs(batch)[None]
-        generator = self.generators[0]
-        before = generator.get_state()
-        with drawing_from(generator):
-            outputs = self._outputs(batch)
+        batches = [inputs] * self.width if shared else inputs.unbind()
+        if not (self.modules[0].training and self._draws):
+            return _stacked(map(self._outputs, self.modules, batches))
+        before = [generator.get_state() for generator in self.generators]
+        outputs = _stacked(map(self._drawn, self.modules, batches, self.generators))
         # Exchanging the generators costs microseconds: a model without randomness is spared them after its first step.
-        self._draws = not torch.equal(before, generator.get_state())
-        return outputs[None]
+        self._draws = not all(map(torch.equal, before, [generator.get_state() for generator in self.generators]))
+        return outputs
 
     def gradients(self, losses: Tensor) -> Tensor:
         # A parameter that took no part has no say in the loss: its gradient is zero.
         found = torch.autograd.grad(losses.sum(), self._parameters, materialize_grads=True)
         # Into the same memory each time: fresh pages for it cost a ResNet-18 a tenth of its step on a CPU.
-        torch.cat([gradient.flatten() for gradient in found], out=self._gradients[0])
+        torch.cat([gradient.flatten() for gradient in found], out=self._gradients.view(-1))
         return self._gradients
 
     def select(self, members: Sequence[int]) -> Self:
-        return self.stack([self.module for _ in members], [self.generators[member] for member in members])
+        modules, generators = zip(*((self.modules[member], self.generators[member]) for member in members), strict=True)
+        return self.stack(modules, generators)
 
     def join(self, other: Self) -> Self:
-        raise NotStackable(f"a serial engine trains one model at a time, not {self.width + other.width}")
+        return self.stack([*self.modules, *other.modules], [*self.generators, *other.generators])
 
-    def state_dict(self, member: int) -> StateDict:  # noqa: ARG002 (there is one)
-        return {name: value.detach().clone() for name, value in self.module.state_dict().items()}
+    def unstacked(self, pattern: nn.Module) -> list[nn.Module]:  # noqa: ARG002 (its own are what they were)
+        return list(self.modules)
 
-    def load_state_dict(self, member: int, state: Mapping[str, Tensor]) -> None:  # noqa: ARG002
-        self.module.load_state_dict(state)
+    def state_dict(self, member: int) -> StateDict:
+        return {name: value.detach().clone() for name, value in self.modules[member].state_dict().items()}
 
-    def _outputs(self, batch: Tensor) -> Tensor:
-        outputs: Tensor = self.module(batch)
+    def load_state_dict(self, member: int, state: Mapping[str, Tensor]) -> None:
+        self.modules[member].load_state_dict(state)
+
+    def _outputs(self, module: nn.Module, batch: Tensor) -> Tensor:
+        outputs: Tensor = module(batch)
         return outputs
+
+    def _drawn(self, module: nn.Module, batch: Tensor, generator: torch.Generator) -> Tensor:
+        with drawing_from(generator):
+            return self._outputs(module, batch)
 
 
 class ChannelsLastModel(SerialModel):
@@ -85,8 +99,8 @@ class ChannelsLastModel(SerialModel):
     The weights stay as they are, so that a row of them, and the optimiser's state, means the same in every engine.
     """
 
-    def _outputs(self, batch: Tensor) -> Tensor:
-        return super()._outputs(_channels_last(batch) if batch.ndim == IMAGES else batch)
+    def _outputs(self, module: nn.Module, batch: Tensor) -> Tensor:
+        return super()._outputs(module, _channels_last(batch) if batch.ndim == IMAGES else batch)
 
 
 def _channels_last(images: Tensor) -> Tensor:
@@ -94,6 +108,16 @@ def _channels_last(images: Tensor) -> Tensor:
     _, channels, height, width = images.shape
     arranged = images.contiguous(memory_format=torch.channels_last)
     return arranged.as_strided(images.shape, (channels * height * width, 1, channels * width, channels))
+
+
+def _stacked(outputs: Iterable[Tensor]) -> Tensor:
+    """Return [K, ...] of K outputs; one alone is spared the kernel."""
+    first, *others = outputs
+    return torch.stack([first, *others]) if others else first[None]
+
+
+def _trainable(module: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from workers.runtime.engines.base import NotStackable, Slot, StackedModel, StateDict, layout
+from workers.runtime.engines.base import NotStackable, Slot, StackedModel, StateDict, filled, layout
 from workers.runtime.engines.masks import Draw, masked_dropouts, masks_of, recorded, replayed, with_masked_dropout
 
 Form = tuple[object, ...]
@@ -88,6 +88,12 @@ class VmappedModel(StackedModel):
         constants = {name: torch.cat([constant, other.constants[name]]) for name, constant in self.constants.items()}
         weights, generators = torch.cat([self.weights, other.weights]), self.generators + other.generators
         return type(self)(copy.deepcopy(self.shell), weights, constants, generators, self._rehearsed)
+
+    def unstacked(self, pattern: nn.Module) -> list[nn.Module]:
+        stacked = {name: tensor.detach() for name, tensor in chain(self.leaves.items(), self.constants.items())}
+        return [
+            filled(pattern, {name: tensor[member] for name, tensor in stacked.items()}) for member in range(self.width)
+        ]
 
     def state_dict(self, member: int) -> StateDict:
         return {key: self._stacked(name)[member].detach().clone() for key, name in self._names.items()}

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 
 from workers.runtime.engines.base import Slot, layout
 from workers.runtime.engines.batched.program import Program
 from workers.runtime.engines.batched.trace import traced
+
+PLAIN = (bool, int, float, str, tuple, type(None))
+"""Settings that can be compared."""
+
+INNER = frozenset({"_parameters", "_buffers", "_modules"})
+"""What torch's modules keep where `vars` finds it, known by other means."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +38,60 @@ class Blueprint:
 
     @classmethod
     def of(cls, model: nn.Module) -> Blueprint:
-        """Read the plan off one model.
+        """Read the plan off one model, once for all models of its anatomy.
 
         Raises:
             NotStackable: no stacked form.
         """
+        looks = _Looks.of(model)
+        known = next((blueprint for before, blueprint in _KNOWN if before.same_as(looks)), None)
+        if known is None:
+            known = cls._read(model)
+            _KNOWN.append((looks, known))
+        return known
+
+    @classmethod
+    def _read(cls, model: nn.Module) -> Blueprint:
         # Without the numbers: what remains are the layers' settings, which the rules look up.
         shell = copy.deepcopy(model).to("meta")
         programs = {training: traced(shell, training=training) for training in (True, False)}
         return cls(layout(model), _homes(model), tuple(model.state_dict()), programs)
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """All that a trace of a model can depend on: its anatomy, and what else its modules hold, hooks for instance."""
+
+    anatomy: list[Any]
+    others: list[tuple[str, str, Any]]
+
+    @classmethod
+    def of(cls, model: nn.Module) -> Self:
+        own = ((path, name, value) for path, module in model.named_modules() for name, value in vars(module).items())
+        others = [
+            (path, name, value) for path, name, value in own if not isinstance(value, PLAIN) and name not in INNER
+        ]
+        return cls(anatomy(model), others)
+
+    def same_as(self, other: Self) -> bool:
+        """Say whether one trace serves both; where that is not certain it does not."""
+        return (
+            self.anatomy == other.anatomy
+            and len(self.others) == len(other.others)
+            and all(
+                mine[:2] == theirs[:2] and _interchangeable(mine[2], theirs[2])
+                for mine, theirs in zip(self.others, other.others, strict=True)
+            )
+        )
+
+
+def _interchangeable(mine: object, theirs: object) -> bool:
+    both_empty = isinstance(mine, dict | list | set) and not mine and type(mine) is type(theirs) and not theirs
+    return mine is theirs or both_empty
+
+
+_KNOWN: deque[tuple[_Looks, Blueprint]] = deque(maxlen=2)
+"""Latest architectures of this process, which trains one class of runs: each is traced once, however packs change."""
 
 
 def all_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -49,9 +101,8 @@ def all_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 def anatomy(model: nn.Module) -> list[Any]:
     """Return what must agree between models for one program to compute them all: layers, settings and shapes."""
-    plain = (bool, int, float, str, tuple, type(None))
     settings = [
-        (path, type(module), {name: value for name, value in vars(module).items() if isinstance(value, plain)})
+        (path, type(module), {name: value for name, value in vars(module).items() if isinstance(value, PLAIN)})
         for path, module in model.named_modules()
     ]
     shapes = [(name, tensor.shape, tensor.requires_grad) for name, tensor in all_tensors(model).items()]

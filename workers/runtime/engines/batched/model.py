@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from workers.runtime.engines.base import NotStackable, Slot, StackedModel, StateDict
+from workers.runtime.engines.base import NotStackable, Slot, StackedModel, StateDict, filled
 from workers.runtime.engines.batched.blueprint import Blueprint, all_tensors, anatomy
 from workers.runtime.engines.batched.members import Members
 from workers.runtime.engines.batched.program import Program
@@ -83,6 +83,9 @@ class BatchedModel(StackedModel):
         buffers = {name: torch.cat([buffer, other._buffers[name]]) for name, buffer in self._buffers.items()}
         return self._of(torch.cat([self.weights, other.weights]), buffers, self.generators + other.generators)
 
+    def unstacked(self, pattern: nn.Module) -> list[nn.Module]:
+        return [filled(pattern, self._own(member)) for member in range(self.width)]
+
     def state_dict(self, member: int) -> StateDict:
         return {key: tensor.clone() for key, tensor in self._views(member).items()}
 
@@ -100,9 +103,13 @@ class BatchedModel(StackedModel):
 
     def _views(self, member: int) -> StateDict:
         """Return the tensors of one member's state dict, where they lie."""
-        own = {name: buffer[member] for name, buffer in self._buffers.items()}
-        own |= {slot.name: self.weights[member, slot.columns].view(slot.shape) for slot in self.slots}
+        own = self._own(member)
         return {key: own[self._blueprint.homes[key]] for key in self._blueprint.keys}
+
+    def _own(self, member: int) -> StateDict:
+        """Return one member's parameters and buffers by their first names, where they lie."""
+        own = {name: buffer[member] for name, buffer in self._buffers.items()}
+        return own | {slot.name: self.weights[member, slot.columns].view(slot.shape) for slot in self.slots}
 
     def _count(self, program: Program) -> None:
         """Count the batches that the batch norms have seen, all with one kernel."""

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format browser screenshots bench-digits bench-packing clean
+.PHONY: help demo test lint format browser screenshots bench-digits bench-packing bench-quality clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -22,6 +22,11 @@ $(VENV)/.worker: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[worker,test,dev]'
 	@touch $@ $(VENV)/.worker
+
+# What the quality bench needs: Optuna's CMA-ES and GP samplers, the surrogate's runtime.
+$(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[worker,bench]'
+	@touch $@
 
 browser:
 	@command -v chromium >/dev/null || { \
@@ -53,6 +58,9 @@ bench-digits: $(VENV)/.worker ## three seeds of the demo's study: final dev accu
 
 bench-packing: $(VENV)/.worker ## what packing brings on this machine: serial, processes, fused (ARGS=--quick for a taste)
 	$(BIN)/python -m tests.bench.packing $(ARGS)
+
+bench-quality: $(VENV)/.bench ## how good the settings are that a search finds, against Optuna's samplers at equal budget
+	$(BIN)/python -m tests.bench.quality $(ARGS)
 
 clean: ## remove the environment and what studies left behind
 	rm -rf $(VENV) stagetune-data build *.egg-info

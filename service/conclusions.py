@@ -18,6 +18,11 @@ BASELINES: Final[dict[StageKind, str]] = {
     "lr_sweep": "at lr 0.01",
     "batch_momentum": "with the sweep's settings",
     "decay_schedule": "without decay",
+    "lr_halving": "before",
+    "decay_probes": "without late decay",
+    "parameter_probes": "before the probes",
+    "joint_search": "before the joint search",
+    "confirm": "from single runs",
 }
 """What the evidence's ``dev_before`` was measured with, by stage."""
 

@@ -15,6 +15,11 @@ _STAGE_TITLES: Final[dict[StageKind, str]] = {
     "lr_sweep": "Learning rate and steps",
     "batch_momentum": "Batch size and momentum",
     "decay_schedule": "Decay schedule",
+    "lr_halving": "Learning rate by halving",
+    "decay_probes": "Late decay",
+    "parameter_probes": "One hyperparameter at a time",
+    "joint_search": "Joint search",
+    "confirm": "Confirmation with new seeds",
 }
 _NAMES: Final = frozenset({"lr", "num_steps"})
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400

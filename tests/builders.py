@@ -29,8 +29,8 @@ BUILTIN = {
 
 
 def spec(name: str = "digits-cnn", **fields: Any) -> StudySpec:
-    """A study of the builtin objective with the three default stages."""
-    return StudySpec.model_validate({"name": name, "objective": BUILTIN, **fields})
+    """A study of the builtin objective with the guide's three stages."""
+    return StudySpec.model_validate({"name": name, "objective": BUILTIN, "strategy": "guide", **fields})
 
 
 def function_spec(name: str = "own-code", target: str = "train.py:train", **fields: Any) -> StudySpec:

@@ -14,6 +14,11 @@ STAGE_TITLES = {
     "lr_sweep": "learning rate and number of steps",
     "batch_momentum": "batch size and momentum",
     "decay_schedule": "learning-rate decay",
+    "lr_halving": "learning rate by successive halving",
+    "decay_probes": "late learning-rate decay",
+    "parameter_probes": "one hyperparameter at a time",
+    "joint_search": "joint search",
+    "confirm": "confirmation with new seeds",
 }
 
 

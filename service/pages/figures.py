@@ -8,11 +8,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from service.conclusions import evidence_number
 from service.dependencies import StoreDep, StudyId, TrialId
 from service.figures.batch_momentum import batch_momentum_data, batch_momentum_drawing
 from service.figures.decay import decay_data, decay_drawing
 from service.figures.drawing import Drawing, to_json
 from service.figures.evidence import chosen_trial, weighed_trials
+from service.figures.guided import PointData, point_data, probes_drawing, rungs_drawing, search_drawing
 from service.figures.live import CurveLook, live_data, live_drawing
 from service.figures.lr_sweep import SweepData, lr_curves_drawing, lr_loss_drawing, lr_sweep_data
 from service.figures.palette import Palette, Theme, palette_of
@@ -71,6 +73,12 @@ class StudyData:
         chosen = chosen_trial(next((found for found in reversed(earlier) if found), None))
         return [trial for trial in self.trials if trial.id == chosen]
 
+    def score_before(self, kind: StageKind) -> float | None:
+        """Return the score of what the stage before `kind` chose, None before the first decision."""
+        kinds = [stage.kind for stage in self.study.stages]
+        earlier = [decision for before in kinds[: kinds.index(kind)] if (decision := self.decision(before))]
+        return evidence_number(earlier[-1], "dev_after") if earlier else None
+
     def curves(self, name: str) -> Mapping[str, Curve]:
         return self.store.curves(self.study.id, name)
 
@@ -105,6 +113,34 @@ def _decay(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
     return decay_drawing(decay_data(list(trials.values()), curves, metric, data.decision("decay_schedule")), palette)
 
 
+def _points(data: StudyData, kind: StageKind) -> PointData:
+    """Return a stage's own trials as points, and the score that it began with."""
+    decision = data.decision(kind)
+    before = evidence_number(decision, "dev_before") if decision else data.score_before(kind)
+    trials = [trial for trial in data.trials if trial.stage == kind]
+    return point_data(trials, data.study.spec.metric, decision, before)
+
+
+def _rungs(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    return rungs_drawing(_points(data, "lr_halving"), palette)
+
+
+def _decay_probes(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    return probes_drawing(_points(data, "decay_probes"), palette)
+
+
+def _parameter_probes(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    return probes_drawing(_points(data, "parameter_probes"), palette)
+
+
+def _joint_search(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    return search_drawing(_points(data, "joint_search"), palette)
+
+
+def _confirm(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    return probes_drawing(_points(data, "confirm"), palette)
+
+
 def _live(data: StudyData, palette: Palette, look: CurveLook) -> Drawing:
     return live_drawing(live_data(data.trials, data.curves(look.metric), data.study.spec.metric, look), palette)
 
@@ -114,6 +150,11 @@ _FIGURES = {
     "lr-loss": _lr_loss,
     "batch-momentum": _batch_momentum,
     "decay": _decay,
+    "rungs": _rungs,
+    "decay-probes": _decay_probes,
+    "parameter-probes": _parameter_probes,
+    "joint-search": _joint_search,
+    "confirm": _confirm,
     "live": _live,
 }
 

@@ -10,7 +10,19 @@ from service.conclusions import choice_values, evidence_number, gain, gain_words
 from service.format import count, number, params, sentence, stage_title, words
 from studies.contract.decision import Candidate, Decision
 from studies.contract.states import StageState
-from studies.contract.study_file import BatchMomentum, DecaySchedule, LrSweep, Metric, Stage, StageKind
+from studies.contract.study_file import (
+    BatchMomentum,
+    Confirm,
+    DecayProbes,
+    DecaySchedule,
+    JointSearch,
+    LrHalving,
+    LrSweep,
+    Metric,
+    ParameterProbes,
+    Stage,
+    StageKind,
+)
 from studies.contract.views import StageView, StudyView, TrialView
 from studies.core.schedules import describe
 from studies.core.stats import Z
@@ -31,6 +43,11 @@ _SUBJECTS: dict[StageKind, str] = {
     "lr_sweep": "Against the next best, the choice",
     "batch_momentum": "Against the next best, the choice",
     "decay_schedule": "Against no decay, the best decay",
+    "lr_halving": "Against the next best, the choice",
+    "decay_probes": "Against the next best, the choice",
+    "parameter_probes": "Against the next best, the choice",
+    "joint_search": "Against the next best, the choice",
+    "confirm": "Against the second finalist, the choice",
 }
 """What the evidence's ``lead`` is the lead of, by stage."""
 
@@ -47,6 +64,11 @@ _FIGURES: dict[StageKind, tuple[FigureSlot, ...]] = {
     "lr_sweep": (FigureSlot("lr-curves", "Loss of every rate"), FigureSlot("lr-loss", "Where each rate ended")),
     "batch_momentum": (FigureSlot("batch-momentum", "Score of each pair at its best rate"),),
     "decay_schedule": (FigureSlot("decay", "Schedules and the curves they gave"),),
+    "lr_halving": (FigureSlot("rungs", "How far every rate climbed"),),
+    "decay_probes": (FigureSlot("decay-probes", "Every probe against the best before"),),
+    "parameter_probes": (FigureSlot("parameter-probes", "Every probe against the best before"),),
+    "joint_search": (FigureSlot("joint-search", "Every point, and the best so far"),),
+    "confirm": (FigureSlot("confirm", "Every seed of the finalists"),),
 }
 
 
@@ -136,6 +158,24 @@ def _asked(spec: Stage) -> str:
         case DecaySchedule():
             forms = ", ".join(spec.forms)
             return f"Should the learning rate decay, from when on, and in which form? Forms to try: {forms}."
+        case LrHalving():
+            return _asked_halving(spec)
+        case DecayProbes():
+            return "Does a late decay pay? It is tried from just before the dev peak of the best run so far."
+        case ParameterProbes():
+            return (
+                "Which hyperparameter is worth moving? A step to either side of the best so far, one after the other; "
+                f"the learning rate follows by the {spec.lr_scaling} rule."
+            )
+        case JointSearch():
+            return "Which settings are best together? Points where a model of all runs so far expects the most."
+        case Confirm():
+            return f"Is the lead real? The best {spec.finalists} with new seeds, chosen by their means."
+
+
+def _asked_halving(spec: LrHalving) -> str:
+    rates = f"{count(len(spec.rates), 'rate')} begin" if spec.rates else "Rates over the whole range begin"
+    return f"Which learning rate is best? {rates}, and a third of them goes on at 1/9 and at 1/3 of the steps."
 
 
 def _asked_lr(spec: LrSweep) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from studies.contract.study_faults import Location, explain, path, shown
-from studies.contract.study_file import StudySpec, stage_order_fault
+from studies.contract.study_file import Strategy, StudySpec, stage_order_fault
 from studies.contract.study_text import MAX_DEPTH, Pairs, read_json, read_yaml, write_yaml
 from studies.errors import InvalidStudy
 
@@ -72,7 +72,9 @@ def _order_faults(data: Any, faults: list[_Fault]) -> Iterator[_Fault]:
     stages = data.get("stages") if isinstance(data, dict) else None
     if not isinstance(stages, tuple) or any(location == ("stages",) for location, _ in faults):
         return
-    fault = stage_order_fault([stage.get("kind") for stage in stages if isinstance(stage, dict)])
+    kinds = [stage.get("kind") for stage in stages if isinstance(stage, dict)]
+    strategy = data.get("strategy")
+    fault = stage_order_fault(kinds, strategy if strategy in get_args(Strategy) else None)
     if fault:
         yield ("stages",), fault
 

@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -59,11 +59,15 @@ def explain(error: ErrorDetails) -> tuple[Location, str] | None:
 
 
 class _Place(NamedTuple):
-    """A location without pydantic's tags of unions, the owner of its last key, and what may stand there."""
+    """A location without pydantic's tags of unions, the owner of its last key, and what may stand there.
+
+    ``keyed`` says that it is a mapping whose keys are the user's.
+    """
 
     location: Location
     owner: type[BaseModel] | None
     models: tuple[type[BaseModel], ...]
+    keyed: bool = False
 
 
 def _place(location: Location) -> _Place:
@@ -74,13 +78,14 @@ def _place(location: Location) -> _Place:
 
 
 def _step(place: _Place, item: int | str) -> _Place:
-    if isinstance(item, int):
-        return place._replace(location=(*place.location, item))
+    if isinstance(item, int) or place.keyed:
+        return place._replace(location=(*place.location, item), keyed=False)
     if len(place.models) > 1:
         return place._replace(models=tuple(model for model in place.models if _kind(model) == item))
     owner = place.models[0] if place.models else None
     field = owner.model_fields.get(item) if owner else None
-    return _Place((*place.location, item), owner, _models(field.annotation) if field else ())
+    annotation = field.annotation if field else None
+    return _Place((*place.location, item), owner, _models(annotation), get_origin(annotation) is dict)
 
 
 def _models(annotation: Any) -> tuple[type[BaseModel], ...]:

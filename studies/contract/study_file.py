@@ -11,19 +11,41 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from studies.contract.base import Fraction, Message, NonNegative, Positive, Scalar, Steps
+from studies.contract.search_space import SearchRanges
 
 OptimizerName = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop"]
 Precision = Literal["float32", "float64", "bfloat16", "float16"]
 LrScaling = Literal["linear", "sqrt", "none"]
 Search = Literal["grid", "random", "qmc", "tpe", "gp"]
-StageKind = Literal["lr_sweep", "batch_momentum", "decay_schedule"]
+Strategy = Literal["guide", "guided_search"]
+StageKind = Literal[
+    "lr_sweep",
+    "batch_momentum",
+    "decay_schedule",
+    "lr_halving",
+    "decay_probes",
+    "parameter_probes",
+    "joint_search",
+    "confirm",
+]
 
-STAGE_ORDER: tuple[StageKind, ...] = ("lr_sweep", "batch_momentum", "decay_schedule")
-"""The guide's order: a later stage builds on what an earlier one chose."""
+STAGE_ORDERS: dict[Strategy, tuple[StageKind, ...]] = {
+    "guide": ("lr_sweep", "batch_momentum", "decay_schedule"),
+    "guided_search": ("lr_halving", "decay_probes", "parameter_probes", "joint_search", "confirm"),
+}
+"""The order of each strategy's stages: a later one builds on what an earlier one chose."""
 
 MAX_GRID = 1_000
 """Most points of one axis, most trials of one stage's search: a bound against typing errors, not a tuning rule."""
@@ -136,15 +158,24 @@ class Metric(Message):
 
 
 class Budget(Message):
-    """The most steps of one trial, and the most trials of the study (replicates included)."""
+    """The most steps of one trial, and the most trials of the study (replicates included).
+
+    A guided search counts in steps consumed: ``steps`` is the length of a full run, and the whole study never takes
+    more than ``steps`` times ``trials`` steps. A run that is stopped costs what it ran, so there can be more trials.
+    """
 
     steps: Steps = 600
     trials: Annotated[int, Field(ge=1, le=100_000)] = 60
 
 
 class Defaults(Message):
-    """Hyperparameters where no stage has chosen yet (guide, section 0: regularisers off, batch size 64)."""
+    """Hyperparameters where no stage has chosen yet (guide, section 0: regularisers off, batch size 64).
 
+    Attributes:
+        lr: where a guided search begins: the rate that suits most nets (M).
+    """
+
+    lr: Positive = 0.01
     batch_size: Steps = 64
     momentum: Fraction = 0.9
     weight_decay: NonNegative = 0.0
@@ -215,32 +246,125 @@ class BatchMomentum(Message):
         return lr_bracket
 
 
+DecayForms = Annotated[
+    tuple[Literal["linear", "exponential", "cosine", "polynomial", "piecewise"], ...],
+    Field(min_length=1),
+    AfterValidator(_unique),
+]
+
+
 class DecaySchedule(Message):
     """Stage 3: whether the learning rate should decay, from when on, and in which form."""
 
     kind: Literal["decay_schedule"]
-    forms: Annotated[
-        tuple[Literal["linear", "exponential", "cosine", "polynomial", "piecewise"], ...],
-        Field(min_length=1),
-        AfterValidator(_unique),
-    ] = ("linear", "exponential", "cosine", "polynomial", "piecewise")
+    forms: DecayForms = ("linear", "exponential", "cosine", "polynomial", "piecewise")
 
 
-Stage = Annotated[LrSweep | BatchMomentum | DecaySchedule, Field(discriminator="kind")]
+class LrHalving(Message):
+    """Guided search, stage 1: the learning rate, by successive halving.
+
+    Many rates begin, and a third of them goes on at 1/9 and at 1/3 of the steps. ``rates`` left out are spread
+    evenly on a log scale over the range of ``lr``, around its default, as many as the budget has room for.
+    """
+
+    kind: Literal["lr_halving"]
+    rates: Rates | None = None
 
 
-def default_stages() -> tuple[Stage, ...]:
-    return (LrSweep(kind="lr_sweep"), BatchMomentum(kind="batch_momentum"), DecaySchedule(kind="decay_schedule"))
+class DecayProbes(Message):
+    """Guided search, stage 2: whether a late decay pays.
+
+    A linear and a cosine decay are tried from just before the dev peak, or what ``forms`` has instead. ``starts`` are
+    the shares of a run at which a decay may begin; the probes take the one nearest to that place. The joint search
+    takes any of the forms and starts.
+    """
+
+    kind: Literal["decay_probes"]
+    forms: DecayForms = ("linear", "cosine")
+    starts: Annotated[tuple[Fraction, ...], Field(min_length=1, max_length=100), AfterValidator(_unique)] = tuple(
+        share / 20 for share in range(20)
+    )
 
 
-def stage_order_fault(kinds: Sequence[object]) -> str | None:
-    """Return what is wrong with stages of these kinds in this order, None where they follow the guide."""
-    positions = [STAGE_ORDER.index(kind) for kind in kinds if kind in STAGE_ORDER]
+Parallel = Annotated[int | None, Field(ge=1, le=1024)]
+"""Runs of a stage that are under way at once."""
+
+
+class ParameterProbes(Message):
+    """Guided search, stage 3: one hyperparameter after the other, a step to either side.
+
+    ``lr_scaling`` says how the learning rate follows the batch size and 1 - momentum; ``parallel`` as in `JointSearch`.
+    """
+
+    kind: Literal["parameter_probes"]
+    lr_scaling: LrScaling = "sqrt"
+    parallel: Parallel = None
+
+
+class JointSearch(Message):
+    """Guided search, stage 4: all hyperparameters together, by a Gaussian process over all runs so far.
+
+    ``parallel`` is how many runs are under way at once; left out, one more than are running, and a quarter more
+    where many are: so that a free worker finds something to do and a point is chosen as late as can be.
+    """
+
+    kind: Literal["joint_search"]
+    parallel: Parallel = None
+
+
+class Confirm(Message):
+    """Guided search, stage 5: the best ``finalists`` with new seeds, chosen by their means."""
+
+    kind: Literal["confirm"]
+    finalists: int = Field(default=2, ge=2, le=10)
+
+
+Stage = Annotated[
+    LrSweep | BatchMomentum | DecaySchedule | LrHalving | DecayProbes | ParameterProbes | JointSearch | Confirm,
+    Field(discriminator="kind"),
+]
+
+
+def default_stages(strategy: Strategy = "guided_search") -> tuple[Stage, ...]:
+    """Return all stages of a strategy, in order, with their defaults."""
+    if strategy == "guide":
+        return (LrSweep(kind="lr_sweep"), BatchMomentum(kind="batch_momentum"), DecaySchedule(kind="decay_schedule"))
+    return (
+        LrHalving(kind="lr_halving"),
+        DecayProbes(kind="decay_probes"),
+        ParameterProbes(kind="parameter_probes"),
+        JointSearch(kind="joint_search"),
+        Confirm(kind="confirm"),
+    )
+
+
+def strategy_of(kinds: Sequence[object]) -> Strategy:
+    """Return the strategy that a file means by its stages alone: the guide where it names one of the guide's."""
+    return "guide" if any(kind in STAGE_ORDERS["guide"] for kind in kinds) else "guided_search"
+
+
+def stage_order_fault(kinds: Sequence[object], strategy: Strategy | None = None) -> str | None:
+    """Return what is wrong with stages of these kinds in this order, None where they follow their strategy."""
+    strategy = strategy or strategy_of(kinds)
+    order = STAGE_ORDERS[strategy]
+    others = {kind: name for name, known in STAGE_ORDERS.items() if name != strategy for kind in known}
+    stray = next((kind for kind in kinds if kind in others), None)
+    if stray is not None:
+        return f"{stray} is a stage of strategy: {others[stray]}, those of strategy: {strategy} are {', '.join(order)}"
+    positions = [order.index(kind) for kind in kinds if kind in order]
     if len(set(positions)) != len(positions):
         return "names a kind twice: each stage kind may stand once"
     if positions != sorted(positions):
-        return f"must keep the guide's order: {', '.join(STAGE_ORDER)}"
+        return f"must keep the order of strategy: {strategy}: {', '.join(order)}"
     return None
+
+
+def _stages_of(fields: dict[str, Any]) -> tuple[Stage, ...]:
+    return default_stages(fields.get("strategy", "guided_search"))
+
+
+def _kind_of(stage: object) -> object:
+    return stage.get("kind") if isinstance(stage, dict) else getattr(stage, "kind", None)
 
 
 def _default_evaluate_every(fields: dict[str, Any]) -> int:
@@ -249,6 +373,11 @@ def _default_evaluate_every(fields: dict[str, Any]) -> int:
 
 class StudySpec(Message):
     """A study as submitted, with every default filled in.
+
+    ``strategy`` left out is ``guide`` where the stages are the guide's, ``guided_search`` otherwise. ``space`` is for a
+    guided search: ranges that replace or extend the built-in ones. ``hold`` is what a change of the batch size leaves
+    as it is. With ``epochs`` a run at a larger batch takes fewer steps than ``budget.steps``, so that
+    it sees as many samples as one at the default batch size; with ``steps`` every full run takes ``budget.steps``.
 
     ``evaluate_every`` left out is 50 steps, or the budget's steps where those are fewer. ``precision`` is that of
     builtin objectives: ``bfloat16`` and ``float16`` are mixed precision, weights and loss staying float32, the latter
@@ -266,6 +395,7 @@ class StudySpec(Message):
                         "args": {"dataset": "digits", "model": "small_cnn"},
                     },
                     "budget": {"steps": 600, "trials": 60},
+                    "strategy": "guide",
                     "stages": [
                         {"kind": "lr_sweep", "grid": [1, 0.1, 0.01, 0.001, 0.0001, 0.00001]},
                         {"kind": "batch_momentum", "batch_sizes": [32, 64, 128], "momenta": [0.8, 0.9, 0.95]},
@@ -283,18 +413,29 @@ class StudySpec(Message):
     metric: Metric = Metric()
     optimizer: OptimizerName = "sgd"
     precision: Precision = "float32"
-    strategy: Literal["guide"] = "guide"
+    strategy: Strategy = "guided_search"
     seed: int = Field(default=0, ge=0, lt=2**31)
     budget: Budget = Budget()
     evaluate_every: Steps = Field(default_factory=_default_evaluate_every)
     defaults: Defaults = Defaults()
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = Field(default_factory=default_stages)
+    space: SearchRanges = Field(default_factory=dict)
+    hold: Literal["epochs", "steps"] = "epochs"
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = Field(default_factory=_stages_of)
     gates: Literal["auto", "approve"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _strategy_by_its_stages(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "strategy" in data:
+            return data
+        stages = data.get("stages")
+        kinds = [_kind_of(stage) for stage in stages] if isinstance(stages, list | tuple) else []
+        return {**data, "strategy": strategy_of(kinds)}
 
     @field_validator("stages")
     @classmethod
-    def _each_kind_once_in_order(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-        fault = stage_order_fault([stage.kind for stage in stages])
+    def _each_kind_once_in_order(cls, stages: tuple[Stage, ...], info: ValidationInfo) -> tuple[Stage, ...]:
+        fault = stage_order_fault([stage.kind for stage in stages], info.data.get("strategy"))
         if fault:
             raise _fault(fault)
         return stages

@@ -9,13 +9,33 @@ from typing import Generic, TypeVar
 
 from studies.contract.decision import Candidate
 from studies.contract.states import TrialState
-from studies.contract.study_file import BatchMomentum, DecaySchedule, LrSweep, StudySpec
+from studies.contract.study_file import (
+    BatchMomentum,
+    Confirm,
+    DecayProbes,
+    DecaySchedule,
+    JointSearch,
+    LrHalving,
+    LrSweep,
+    ParameterProbes,
+    StudySpec,
+)
 from studies.core.actions import Action, AddTrials, Proposal
 from studies.core.plan import Demand
 from studies.core.sampling import Sampler
 from studies.core.snapshot import Snapshot, Trial
 
-StageT = TypeVar("StageT", LrSweep, BatchMomentum, DecaySchedule)
+StageT = TypeVar(
+    "StageT",
+    LrSweep,
+    BatchMomentum,
+    DecaySchedule,
+    LrHalving,
+    DecayProbes,
+    ParameterProbes,
+    JointSearch,
+    Confirm,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +96,16 @@ Phase = Callable[[Context[StageT]], Sequence[Proposal]]
 
 @dataclass(frozen=True)
 class Rule(Generic[StageT]):
-    """A kind of stage: the trials it asks for, and what it does now. This is all that `decide` knows of it."""
+    """A kind of stage of the guide: the trials it asks for, and what it does now."""
 
     demand: Callable[[StudySpec, StageT], Demand]
+    act: Callable[[Context[StageT]], tuple[Action, ...]]
+
+
+@dataclass(frozen=True)
+class SearchRule(Generic[StageT]):
+    """A kind of stage of a guided search, whose budget is counted in steps (`studies.core.search.budget`)."""
+
     act: Callable[[Context[StageT]], tuple[Action, ...]]
 
 

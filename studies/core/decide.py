@@ -6,9 +6,10 @@ from studies.contract.decision import Candidate, Decision
 from studies.contract.states import StageState, StudyState
 from studies.contract.study_file import StudySpec
 from studies.core.actions import Action, AwaitApproval, Finish, OpenStage
-from studies.core.context import Context
+from studies.core.context import Context, Rule
 from studies.core.plan import Demand, trial_limit
 from studies.core.sampling import Sampler
+from studies.core.search.budget import total
 from studies.core.snapshot import Snapshot
 from studies.core.stages import rule_of
 
@@ -44,12 +45,20 @@ def _enter(snapshot: Snapshot, position: int) -> Action:
 
 def _proceed(snapshot: Snapshot, position: int, sampler: Sampler) -> tuple[Action, ...]:
     stage = snapshot.spec.stages[position]
-    limit = trial_limit(snapshot, stage.kind, _demands(snapshot.spec))
-    return rule_of(stage.kind).act(Context(snapshot, stage, limit, sampler, _incoming(snapshot)))
+    return rule_of(stage.kind).act(Context(snapshot, stage, _limit(snapshot, position), sampler, _incoming(snapshot)))
+
+
+def _limit(snapshot: Snapshot, position: int) -> int:
+    """Return how many trials a stage may have; where steps are what is counted, no more than one a step."""
+    demands = _demands(snapshot.spec)
+    if not demands:
+        return total(snapshot.spec)
+    return trial_limit(snapshot, snapshot.spec.stages[position].kind, demands)
 
 
 def _demands(spec: StudySpec) -> tuple[Demand, ...]:
-    return tuple(rule_of(stage.kind).demand(spec, stage) for stage in spec.stages)
+    rules = [(rule_of(stage.kind), stage) for stage in spec.stages]
+    return tuple(rule.demand(spec, stage) for rule, stage in rules if isinstance(rule, Rule))
 
 
 def _incoming(snapshot: Snapshot) -> tuple[Candidate, ...]:
@@ -74,4 +83,5 @@ def _gain(snapshot: Snapshot, concluded: tuple[Decision, ...]) -> str:
     after = concluded[-1].evidence.get("dev_after")
     if before is None or after is None:
         return f"{metric} was not measured throughout, so there is no before and after to compare."
-    return f"{metric} went from {before:.4g} before the first stage to {after:.4g} after the last."
+    since = "before" if concluded[0].evidence.get("dev_before") is not None else "after"
+    return f"{metric} went from {before:.4g} {since} the first stage to {after:.4g} after the last."

@@ -17,7 +17,7 @@ def once(read: Callable[..., T]) -> Callable[..., T]:
     """
     known: WeakKeyDictionary[Any, dict[Any, T]] = WeakKeyDictionary()
 
-    def remembered(thing: Any, **options: bool) -> T:
+    def remembered(thing: Any, **options: bool | int) -> T:
         readings = known.setdefault(thing, {})
         key = tuple(options.items())
         if key not in readings:

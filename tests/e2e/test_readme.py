@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from studies.contract.study_document import parse_yaml
+from studies.contract.study_file import Defaults, default_stages
 
 pytestmark = pytest.mark.xdist_group("readme")
 
@@ -47,7 +48,7 @@ def commands() -> list[str]:
     return [line for block in blocks("sh") for line in block.replace("\\\n", "").splitlines() if line.strip()]
 
 
-(STUDY,) = blocks("yaml")
+STUDY, SEARCH = blocks("yaml")
 (TRAIN,) = blocks("python")
 
 LOCAL = ["stagetune run study.yaml"]
@@ -176,9 +177,16 @@ def test_every_command_is_run_by_a_test_or_by_ci() -> None:
 
 
 def test_the_study_file_is_the_documented_defaults() -> None:
-    head = re.sub(r"^(?!name:|objective:).*\n", "", STUDY, flags=re.MULTILINE)
-    assert len(head.splitlines()) == 2
+    head = re.sub(r"^(?!name:|objective:|strategy:).*\n", "", STUDY, flags=re.MULTILINE)
+    assert len(head.splitlines()) == 3
     assert parse_yaml(STUDY) == parse_yaml(head)
+
+
+def test_the_guided_search_is_the_default_strategy_with_all_its_stages() -> None:
+    spec = parse_yaml(SEARCH)
+    assert spec.strategy == "guided_search"
+    assert spec.stages == default_stages()
+    assert spec.defaults == Defaults()
 
 
 def test_every_linked_file_is_there() -> None:

@@ -80,11 +80,19 @@ def upto(curve: Curve, step: int) -> Curve:
 class Simulation:
     """One study in one world. Breaking a promise of `decide` raises AssertionError at the action that breaks it.
 
-    `slots` is how many trials run at once; `twice` asks every question twice and holds the answers against each other.
+    `slots` is how many trials run at once, each in so many `pieces`; `twice` asks every question twice and holds the
+    answers against each other.
     """
 
     def __init__(
-        self, spec: StudySpec, world: World, *, sampler: Sampler = fake_sampler, slots: int = 4, twice: bool = False
+        self,
+        spec: StudySpec,
+        world: World,
+        *,
+        sampler: Sampler = fake_sampler,
+        slots: int = 4,
+        twice: bool = False,
+        pieces: int = 4,
     ) -> None:
         self.snapshot = queued(spec)
         self.actions: list[Action] = []
@@ -93,6 +101,8 @@ class Simulation:
         self._sampler = sampler
         self._slots = slots
         self._twice = twice
+        self._pieces = pieces
+        self._counts_steps = spec.strategy == "guided_search"
         self._seen: dict[str, int] = {}
         self._runs: dict[tuple[str, int], Run] = {}
 
@@ -142,8 +152,11 @@ class Simulation:
 
     def _advanced(self, trial: Trial) -> Trial:
         run = self._run_of(trial)
-        seen = min(trial.num_steps, self._seen.get(trial.id, 0) + max(1, trial.num_steps // 4))
+        seen = min(trial.num_steps, self._seen.get(trial.id, 0) + max(1, trial.num_steps // self._pieces))
         self._seen[trial.id] = seen
+        assert (
+            not self._counts_steps or self.steps <= self.snapshot.spec.budget.steps * self.snapshot.spec.budget.trials
+        )
         curves = {name: upto(curve, seen) for name, curve in run.curves.items()}
         if seen < trial.num_steps:
             return replace(trial, state=TrialState.RUNNING, curves=curves)
@@ -192,7 +205,7 @@ class Simulation:
     def _add(self, stage: StageKind, proposal: Proposal) -> None:
         budget = self.snapshot.spec.budget
         assert (stage, proposal.key) not in self.snapshot.by_key, f"{proposal.key} was asked for twice"
-        assert len(self.snapshot.trials) < budget.trials, "more trials than the budget has"
+        assert self._counts_steps or len(self.snapshot.trials) < budget.trials, "more trials than the budget has"
         assert 1 <= proposal.num_steps <= budget.steps, "more steps than the budget has"
         assert proposal.reason
         number = len(self.snapshot.trials)
@@ -237,6 +250,11 @@ class Simulation:
         return decision
 
     @property
+    def steps(self) -> int:
+        """Steps trained so far."""
+        return sum(self._seen.values())
+
+    @property
     def last(self) -> Action:
         return self.actions[-1]
 
@@ -248,7 +266,7 @@ def check_complete(decision: Decision) -> None:
     """Hold a decision to what every one owes the reader: rule, sentence, numbers as plain JSON, what would flip it."""
     json.dumps(decision.evidence, allow_nan=False)
     json.dumps(decision.choice, allow_nan=False)
-    assert "guide, stage" in decision.rule
+    assert "guide, s" in decision.rule
     assert decision.reason.endswith(".")
     assert decision.what_would_flip_it.endswith(".")
     assert decision.candidates

@@ -1,4 +1,4 @@
-"""The stages of the guide, one package each, and the registry by which `decide` finds the rule of a stage."""
+"""The stages of both strategies, one package each, and the registry by which `decide` finds the rule of a stage."""
 
 from __future__ import annotations
 
@@ -6,16 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from studies.contract.study_file import StageKind
-from studies.core.context import Rule
-from studies.core.stages import batch_momentum, decay_schedule, lr_sweep
+from studies.core.context import Rule, SearchRule
+from studies.core.stages import (
+    batch_momentum,
+    confirm,
+    decay_probes,
+    decay_schedule,
+    joint_search,
+    lr_halving,
+    lr_sweep,
+    parameter_probes,
+)
 
-_RULES: Mapping[StageKind, Rule[Any]] = {
+_RULES: Mapping[StageKind, Rule[Any] | SearchRule[Any]] = {
     "lr_sweep": lr_sweep.RULE,
     "batch_momentum": batch_momentum.RULE,
     "decay_schedule": decay_schedule.RULE,
+    "lr_halving": lr_halving.RULE,
+    "decay_probes": decay_probes.RULE,
+    "parameter_probes": parameter_probes.RULE,
+    "joint_search": joint_search.RULE,
+    "confirm": confirm.RULE,
 }
 
 
-def rule_of(kind: StageKind) -> Rule[Any]:
+def rule_of(kind: StageKind) -> Rule[Any] | SearchRule[Any]:
     """Return the rule of a kind of stage."""
     return _RULES[kind]

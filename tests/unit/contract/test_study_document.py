@@ -76,11 +76,13 @@ FAULTS = {
     "stages not a list": (document(stages={}), "stages: must be a list, not a mapping"),
     "unknown kind": (
         stage("lr_seep"),
-        'stages[0].kind: must be one of lr_sweep, batch_momentum, decay_schedule, not "lr_seep"',
+        "stages[0].kind: must be one of lr_sweep, batch_momentum, decay_schedule, lr_halving, decay_probes, "
+        'parameter_probes, joint_search, confirm, not "lr_seep"',
     ),
     "no kind": (
         document(stages=[{}]),
-        "stages[0].kind: is required, must be one of lr_sweep, batch_momentum, decay_schedule",
+        "stages[0].kind: is required, must be one of lr_sweep, batch_momentum, decay_schedule, lr_halving, "
+        "decay_probes, parameter_probes, joint_search, confirm",
     ),
     "stage not a mapping": (document(stages=["lr_sweep"]), 'stages[0]: must be a mapping, not "lr_sweep"'),
     "stage twice": (
@@ -89,7 +91,7 @@ FAULTS = {
     ),
     "stages out of order": (
         document(stages=[{"kind": "batch_momentum"}, {"kind": "lr_sweep"}]),
-        "stages: must keep the guide's order: lr_sweep, batch_momentum, decay_schedule",
+        "stages: must keep the order of strategy: guide: lr_sweep, batch_momentum, decay_schedule",
     ),
     "sampler without trials": (
         stage(search="tpe"),
@@ -121,7 +123,7 @@ FAULTS = {
         "metric.name: must be 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or '_'",
     ),
     "choice": (document(optimizer="sdg"), 'optimizer: must be one of sgd, nesterov, adam, adamw, rmsprop, not "sdg"'),
-    "only choice": (document(strategy="random"), 'strategy: must be guide, not "random"'),
+    "unknown strategy": (document(strategy="random"), 'strategy: must be one of guide, guided_search, not "random"'),
     "target": (
         document(objective={**FUNCTION, "target": "train"}),
         "objective.target: must name a function as file.py:function or package.module:function",
@@ -236,7 +238,7 @@ def test_thousands_of_faults_are_cut_short() -> None:
 
 
 def test_defaults_are_those_of_the_guide() -> None:
-    spec = parse_json(json.dumps(document()))
+    spec = parse_json(json.dumps(document(strategy="guide")))
     assert [stage.kind for stage in spec.stages] == ["lr_sweep", "batch_momentum", "decay_schedule"]
     assert (spec.budget.steps, spec.evaluate_every, spec.defaults.batch_size) == (600, 50, 64)
 

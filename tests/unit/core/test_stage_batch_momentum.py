@@ -74,6 +74,14 @@ def test_runs_see_equal_epochs_and_the_record_says_where_the_budget_caps_them() 
     assert any("caps the runs with small batches" in warning for warning in simulation.decision(KIND).warnings)
 
 
+def test_equal_steps_hold_at_every_batch_size_where_the_study_says_so() -> None:
+    stage = {**BATCH, "batch_sizes": [32, 64, 128], "momenta": [0.9]}
+    spec = study(stage, hold="steps")
+    trials = Simulation(spec, scored(closeness(64, 0.9))).run().snapshot.trials
+    assert {trial.params["batch_size"] for trial in trials} == {32, 64, 128}
+    assert {trial.num_steps for trial in trials} == {120}
+
+
 def test_the_dev_metric_decides_among_sound_curves() -> None:
     decision = run(scored(closeness(128, 0.95), noise=0.001)).decision(KIND)
     assert (decision.choice["batch_size"], decision.choice["momentum"]) == (128, 0.95)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from studies.contract.base import Params
 from studies.contract.schedule import Schedule
+from studies.core.decay_forms import FORMS, late
 from studies.core.schedules import factor, half_lr_step
-from studies.core.stages.decay_schedule.forms import FORMS, late
 from tests.simulation.simulator import Run, Simulation, World
 from tests.simulation.study import ALL, DECAY, study
 from tests.simulation.worlds import quadratic, run_of

@@ -78,6 +78,8 @@ def of_candidate(context: Context[BatchMomentum], candidate: Candidate) -> Cell:
 
 def _with_steps(context: Context[BatchMomentum], params: Params) -> Cell:
     origin, cap = start(context), context.spec.budget.steps
+    if context.spec.hold == "steps":
+        return Cell(params, origin.num_steps, capped=False)
     batch0, batch = int(origin.params["batch_size"]), int(params["batch_size"])
     wanted = -(-origin.num_steps * batch0 // batch)
     return Cell(params, equal_epochs_steps(origin.num_steps, batch0, batch, cap), capped=wanted > cap)

@@ -11,12 +11,12 @@ from studies.core import curves, schedules
 from studies.core.actions import Proposal
 from studies.core.contest import Contest, contest, finalists, settled
 from studies.core.context import Context, Phase
+from studies.core.decay_forms import late
 from studies.core.judging import Contender, has_values, pooled
 from studies.core.plan import Demand
 from studies.core.remembering import once
 from studies.core.repeating import ROUNDS, repeats
 from studies.core.snapshot import LOSS
-from studies.core.stages.decay_schedule.forms import late
 from studies.core.starting import reusable, start
 
 Verdict = Literal["gain", "loss", "unclear", "unknown"]

@@ -1,0 +1,139 @@
+"""The Gaussian process, expected improvement, candidates and suggestions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from studies.core.search import gaussian_process as gp
+from studies.core.search.candidates import fresh, quasi_random
+from studies.core.search.improvement import log_expected_improvement
+from studies.core.search.observing import Observations
+from studies.core.search.space import SearchSpace, space_of
+from studies.core.search.suggest import MAX_OBSERVATIONS, suggest
+from tests.simulation.study import study
+
+SPACE = space_of(
+    study(
+        {"kind": "joint_search"},
+        strategy="guided_search",
+        space={"dropout": {"kind": "float", "low": 0.0, "high": 1.0}, "layers": {"kind": "int", "low": 1, "high": 5}},
+    )
+)
+TINY = space_of(
+    study(
+        {"kind": "joint_search"},
+        strategy="guided_search",
+        space={
+            name: {"kind": "choice", "values": values}
+            for name, values in (
+                ("lr", [0.1, 0.01]),
+                ("batch_size", [64]),
+                ("momentum", [0.9]),
+                ("weight_decay", [0.0, 1e-4]),
+            )
+        },
+    )
+)
+
+
+def bowl(points: np.ndarray, centre: float = 0.35) -> np.ndarray:
+    return -np.sum((points - centre) ** 2, axis=1)
+
+
+def seen(space: SearchSpace, count: int, pending: int = 0) -> Observations:
+    points = space.snapped(np.random.default_rng(0).random((count + pending, len(space))))
+    return Observations(points[:count], bowl(points[:count]), points[count:])
+
+
+def test_the_gradient_is_that_of_the_density() -> None:
+    random = np.random.default_rng(1)
+    inputs, values = random.random((20, 3)), random.standard_normal(20)
+    centre = gp._prior_centre(3)
+    theta = centre + 0.2 * random.standard_normal(5)
+    _, gradient = gp._log_density(theta, inputs, values, centre)
+    ahead = [gp._log_density(theta + step, inputs, values, centre)[0] for step in 1e-5 * np.eye(5)]
+    behind = [gp._log_density(theta - step, inputs, values, centre)[0] for step in 1e-5 * np.eye(5)]
+    assert gradient == pytest.approx((np.array(ahead) - np.array(behind)) / 2e-5, rel=1e-4, abs=1e-5)
+
+
+def test_it_goes_through_what_it_has_seen_and_is_unsure_elsewhere() -> None:
+    random = np.random.default_rng(2)
+    inputs = random.random((30, 2))
+    values = np.sin(5 * inputs[:, 0])
+    values = (values - values.mean()) / values.std()
+    model = gp.condition(inputs, values, gp.fit(inputs, values))
+    mean, deviation = model.predict(inputs)
+    assert mean == pytest.approx(values, abs=0.1)
+    assert model.predict(np.array([[9.0, 9.0]]))[1] > 5 * deviation.max()
+
+
+def test_a_feature_that_says_nothing_gets_a_longer_length() -> None:
+    inputs = np.random.default_rng(3).random((40, 2))
+    values = np.sin(6 * inputs[:, 0])
+    lengths = gp.fit(inputs, (values - values.mean()) / values.std())[:2]
+    assert lengths[1] > lengths[0] + 1
+
+
+def test_expected_improvement_is_the_textbooks_and_goes_on_far_below() -> None:
+    mean, deviation = np.array([0.5, -3.0, -5.999, -6.001, -40.0]), np.ones(5)
+    found = log_expected_improvement(mean, deviation, 0.0)
+
+    def exact(z: float) -> float:
+        density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+        return math.log(density + z * 0.5 * math.erfc(-z / math.sqrt(2)))
+
+    assert found[:3] == pytest.approx([exact(z) for z in mean[:3]])
+    assert found[3] == pytest.approx(found[2], abs=0.2)
+    assert found[4] < found[3]
+
+
+def test_quasi_random_points_fill_the_space_evenly() -> None:
+    points = quasi_random(64, 3, np.random.default_rng(0))
+    assert all(np.ptp(np.bincount((points[:, index] * 4).astype(int))) <= 3 for index in range(3))
+
+
+def test_taken_points_and_repeats_are_left_out() -> None:
+    points = np.array([[0.0, 1.0], [0.5, 0.5], [0.5, 0.5], [-0.0, 1.0]])
+    assert fresh(points, np.array([[0.0, 1.0]])).tolist() == [[0.5, 0.5]]
+
+
+def test_suggestions_come_near_the_best_point() -> None:
+    observations = seen(SPACE, 40)
+    (point,) = suggest(SPACE, observations, 1, seed=0)
+    assert bowl(point[None]) > observations.values.max()
+
+
+def test_several_at_once_keep_apart_from_each_other_and_from_what_runs() -> None:
+    observations = seen(SPACE, 20, pending=2)
+    points = suggest(SPACE, observations, 6, seed=0)
+    everything = np.array([*observations.pending, *points])
+    distances = np.linalg.norm(everything[:, None] - everything, axis=2) + np.eye(len(everything))
+    assert distances.min() > 0.02
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    observations = seen(SPACE, 12)
+    assert np.array_equal(suggest(SPACE, observations, 3, seed=4), suggest(SPACE, observations, 3, seed=4))
+    assert not np.array_equal(suggest(SPACE, observations, 3, seed=4), suggest(SPACE, observations, 3, seed=5))
+
+
+def test_a_space_that_is_used_up_has_nothing_left() -> None:
+    observations = seen(TINY, 1)
+    assert len(suggest(TINY, observations, 10, seed=0)) == 3
+
+
+def test_a_disaster_does_not_rule_the_model() -> None:
+    observations = seen(SPACE, 30)
+    values = observations.values.copy()
+    values[0] = -1e6
+    (point,) = suggest(SPACE, Observations(observations.points, values, observations.pending), 1, seed=0)
+    assert bowl(point[None]) > np.median(observations.values)
+
+
+def test_of_very_many_observations_the_best_and_the_latest_are_looked_at() -> None:
+    observations = seen(SPACE, MAX_OBSERVATIONS + 50)
+    (point,) = suggest(SPACE, observations, 1, seed=0)
+    assert bowl(point[None]) > np.quantile(observations.values, 0.99)

@@ -1,0 +1,75 @@
+"""The figures of a guided search: rungs, probes, points and the best so far."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+import pytest
+
+from service.figures.drawing import to_json
+from service.figures.guided import PointData, point_data, probes_drawing, rungs_drawing, search_drawing
+from service.figures.palette import DARK, LIGHT
+from studies.contract.decision import Candidate
+from studies.contract.schedule import Schedule
+from studies.contract.states import TrialState
+from studies.contract.study_file import Metric
+from tests.builders import decision
+from tests.unit.service.figures.samples import HOSTILE, scored, trial
+
+ACCURACY = Metric()
+TRIALS = [
+    scored(0, 0.90, params={"lr": 0.01}),
+    scored(1, 0.70, params={"lr": 0.1}, state=TrialState.PRUNED),
+    scored(2, 0.95, params={"lr": 0.03}),
+    scored(3, 0.93, params={"lr": 0.02}, state=TrialState.RUNNING),
+    trial(4),
+]
+DRAWINGS = [rungs_drawing, probes_drawing, search_drawing]
+
+
+def points(metric: Metric = ACCURACY, before: float | None = None) -> PointData:
+    chosen = decision(candidates=(Candidate(trial_id="tr_2", params={}, schedule=Schedule(), num_steps=1),))
+    return point_data(TRIALS, metric, chosen, before)
+
+
+def test_a_point_says_what_part_its_trial_plays_and_the_best_so_far() -> None:
+    rows = points().rows
+    assert [(row.role, row.best) for row in rows] == [
+        ("finished", 0.90),
+        ("stopped", 0.90),
+        ("chosen", 0.95),
+        ("under way", 0.95),
+    ]
+    assert points().best.trial.id == "tr_2"
+
+
+def test_the_best_begins_with_what_was_there_before_and_is_the_lowest_when_minimising() -> None:
+    assert [row.best for row in points(before=0.92).rows] == [0.92, 0.92, 0.95, 0.95]
+    assert points(Metric(direction="minimize")).rows[-1].best == 0.90
+    assert points(before=0.99).best is None
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_every_drawing_is_a_figure_with_its_table(draw, palette) -> None:
+    drawing = draw(points(before=0.8), palette)
+    go.Figure(drawing.figure)
+    assert to_json(drawing)
+    assert len(drawing.table.rows) == 4
+    assert drawing.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+def test_without_a_score_there_is_nothing_to_draw(draw) -> None:
+    drawing = draw(point_data([trial(0)], ACCURACY, None), LIGHT)
+    assert drawing.figure is None
+    assert drawing.sentence.endswith("has been evaluated yet.")
+
+
+def test_only_stopped_points_have_no_best() -> None:
+    data = point_data([scored(0, 0.5, state=TrialState.PRUNED)], ACCURACY, None)
+    assert search_drawing(data, LIGHT).sentence == "1 point, 1 of them stopped early."
+
+
+def test_what_users_wrote_is_escaped() -> None:
+    hostile = scored(0, 0.5, params={"lr": 0.1, "activation": HOSTILE})
+    assert "<a" not in str(search_drawing(point_data([hostile], ACCURACY, None), LIGHT).figure)

@@ -1,0 +1,48 @@
+"""The cards of a guided search, and their figures, from a study that was told to a store."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.figures.palette import LIGHT
+from service.pages.figures import _FIGURES, CurveLook, read_study
+from service.pages.story import story
+from studies.contract.study_file import STAGE_ORDERS, StageKind
+from studies.core.actions import AddTrials, CloseStage, EndTrial, OpenStage
+from studies.storage.memory import MemoryStore
+from tests.builders import decision, proposal
+from tests.histories import STEPS, History
+
+KINDS = STAGE_ORDERS["guided_search"]
+
+
+@pytest.fixture
+def history() -> History:
+    told = History(MemoryStore(), strategy="guided_search")
+    for kind in KINDS:
+        told.act(
+            OpenStage(kind), AddTrials(kind, (proposal("a", num_steps=STEPS), proposal("b", 0.3, num_steps=STEPS)))
+        )
+        told.run()
+        first, second = (trial for trial in told.store.list_trials(told.study_id, limit=1000).trials[-2:])
+        told.act(EndTrial(second.id, "pruned", "Behind."))
+        told.act(CloseStage(kind, decision(first.id, evidence={"dev_before": 0.8, "dev_after": 0.9})))
+    return told
+
+
+def test_every_stage_has_a_card_that_says_what_was_asked_and_found(history: History) -> None:
+    study = history.store.get_study(history.study_id)
+    cards = story(study, history.store.list_trials(history.study_id, limit=1000).trials)
+    assert [card.kind for card in cards] == list(KINDS)
+    for card in cards:
+        assert card.asked.count("?") == 1
+        assert card.reason.endswith(".")
+        assert "0.9" in card.gain
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_card_has_a_figure_that_draws(history: History, kind: StageKind) -> None:
+    data = read_study(history.store, history.study_id)
+    (card,) = (card for card in story(data.study, data.trials) if card.kind == kind)
+    for slot in card.figures:
+        assert _FIGURES[slot.name](data, LIGHT, CurveLook("loss")).figure is not None

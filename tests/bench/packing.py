@@ -12,6 +12,7 @@ import argparse
 import gc
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     full = Settings(given.device, tuple(given.cases), tuple(given.members), given.repeats)
     settings = QUICK if given.quick else full
     torch.set_num_threads(1)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     found: list[Measurement] = []
     for measurement in measured(settings, console):
         found.append(measurement)

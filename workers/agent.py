@@ -30,6 +30,7 @@ from studies.contract.worker_protocol import (
 )
 from workers.attempt import Attempt
 from workers.client import Client, Unavailable, UnknownWorker, backoff
+from workers.devices import software
 from workers.dispatcher import Dispatcher
 from workers.gauges import Gauges
 from workers.objectives.permission import refusal
@@ -100,6 +101,7 @@ class Agent:
             supervisor=supervisor,
             gauges=self._gauges,
             news=self._news.set,
+            software=software(),
         )
         self._drain_until: float | None = None
         self._registered: WorkerRegistered | None = None

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,14 @@ def _visible(found: Sequence[Device], visible: str) -> list[Device]:
             break
         kept.append(found[int(entry)] if entry.isdigit() else found[min(len(kept), len(found) - 1)])
     return kept if found else []
+
+
+def software() -> str:
+    """Return what runs are trained with, such as ``torch 2.14.1``; empty where that is not installed."""
+    try:
+        return f"torch {metadata.version('torch')}"[:100]
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def cores() -> int:

@@ -31,6 +31,9 @@ REVIEW_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 """How long a leased run waits here for a place before another worker may have it."""
 
+PROBE_SECONDS = 600.0
+"""For a whole probe: its steps take seconds, loading a large data set or compiling may take minutes."""
+
 HARD_STOP_SECONDS = 5.0
 
 
@@ -44,6 +47,7 @@ class Dispatcher:
         grace_seconds: between SIGTERM and SIGKILL of a process.
         supervisor: starts processes.
         gauges: tell memory and utilization of the devices.
+        software: with which classes of runs are measured.
         news: called when the server should hear from this worker at once.
 
     Attributes:
@@ -60,9 +64,10 @@ class Dispatcher:
         supervisor: Supervisor,
         gauges: Gauges,
         news: Callable[[], None],
+        software: str = "",
     ) -> None:
         self.attempts: dict[str, Attempt] = {}
-        self._book = ProfileBook()
+        self._book = ProfileBook(software)
         self._floors = {device.name: Floor(device, mode, self._book, gauges) for device in devices}
         self._workdir = workdir
         self._grace = grace_seconds
@@ -146,7 +151,7 @@ class Dispatcher:
     def review(self, tasks: asyncio.TaskGroup) -> None:
         """Ask the plan what to do about the attempts that wait, and do it."""
         for floor in self._floors.values():
-            self._end_idle_probes(floor)
+            self._end_vain_probes(floor)
             floor.heed()
             waiting = self._waiting(floor)
             for placement in plan([floor.want(attempt) for attempt in waiting], floor.state()):
@@ -206,10 +211,15 @@ class Dispatcher:
         if not measured and time.monotonic() - attempt.waiting_since > PATIENCE_SECONDS:
             self.stop(attempt, StopRequest("preempted", f"no place for it on this worker: {reason}"))
 
-    def _end_idle_probes(self, floor: Floor) -> None:
-        """A probe whose specimen is gone measures for nobody."""
+    def _end_vain_probes(self, floor: Floor) -> None:
+        """A probe whose specimen is gone measures for nobody; for one that hangs, all unknown classes would wait."""
         for pack in floor.packs.values():
-            if pack.specimen is not None and pack.specimen.ended:
+            if pack.specimen is None:
+                continue
+            late = time.monotonic() - pack.launched_at > PROBE_SECONDS
+            if late:
+                pack.trouble = pack.trouble or f"it was not measured within {PROBE_SECONDS:.0f} seconds"
+            if late or pack.specimen.ended:
                 pack.kill()
 
     def _packs(self) -> list[Pack]:

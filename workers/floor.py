@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from itertools import islice
 
-from studies.contract.packing import MAX_CLASSES_PER_SYNC, PackReport, RunProfile
+from studies.contract.packing import MAX_CLASSES_PER_SYNC, MAX_PACKS_PER_DEVICE, PackReport, RunProfile
 from studies.contract.worker_protocol import Device, DeviceReport
 from workers.attempt import Attempt
 from workers.devices import cores
@@ -17,7 +17,7 @@ from workers.pack import Pack
 from workers.pack_terms import PackTerms
 from workers.packing import estimates
 from workers.packing.device_state import DeviceState, Launch, LivePack, Probe, Want
-from workers.packing.mode import Packing, plain, seen, unfused
+from workers.packing.mode import Packing, plain, seen, unfused, within
 from workers.packing.plan import MEASURING, room
 from workers.packing.sizes import best_serial, fused_from, is_function, is_serial
 from workers.profile_book import ProfileBook
@@ -76,7 +76,10 @@ class Floor:
         pack = next(iter(self.packs.values()), None)
         known = self._book.get(pack.terms.run_class, self.device.model) if pack else None
         if known and self._is_card and self._mode is not Packing.OFF:
-            self._book.note(self._guard.watch(self.packs.values(), known, now))
+            gone_by = self._gone_by(known.run_class) or known
+            watched = self._guard.watch(self.packs.values(), gone_by, now)
+            if gone_by.engine == known.engine:  # Of another way to train it says nothing to others.
+                self._book.note(known.model_copy(update={"processes": watched.processes}))
 
     def _weigh(self, pack: Pack, now: float) -> None:
         held = self._gauges.held_by(self.device.name, pack.pid) if pack.pid else None
@@ -145,7 +148,7 @@ class Floor:
             name=self.device.name,
             capacity=self.device.capacity if open_to_more else 0,
             room=self._room(waiting) if open_to_more else {},
-            packs=tuple(self._report_of(pack) for pack in self.packs.values()),
+            packs=tuple(self._report_of(pack) for pack in islice(self.packs.values(), MAX_PACKS_PER_DEVICE)),
             memory_used_bytes=self._reading.memory_used_bytes,
             utilization=self._reading.utilization,
             mps=self._mps,
@@ -206,7 +209,7 @@ class Floor:
     def _learn_from_probe(self, pack: Pack) -> None:
         if pack.profile is not None:
             self._book.note(pack.profile)
-        elif pack.specimen is not None and pack.specimen.stop is None:
+        elif pack.specimen is not None and not pack.specimen.ended:
             note = f"one process a run, since it could not be measured: {pack.trouble}"[:1000]
             fallback = plain(pack.terms.run_class, self.device.model, note)
             base_bytes = estimates.believed(pack.terms.reserved_bytes)
@@ -217,7 +220,7 @@ class Floor:
         return LivePack(
             terms.pack_id,
             terms.run_class,
-            not is_serial(terms.engine) and not pack.refusal,
+            not is_serial(terms.engine) and not pack.closed,
             tuple(attempt.id for attempt in pack.attempts),
             terms.width,
             terms.alone,
@@ -261,10 +264,14 @@ class Floor:
         return estimates.cap(reserved_bytes, self.device.memory_bytes) if self._is_card else None
 
     def _profile(self, run_class: str) -> RunProfile | None:
-        known = self._book.get(run_class, self.device.model)
-        profile = seen(self._mode, run_class, self.device.model, known)
+        profile = self._gone_by(run_class)
         guarded = profile is not None and self._is_card and self._mode is not Packing.OFF
         return self._guard.bounded(profile) if profile and guarded else profile
+
+    def _gone_by(self, run_class: str) -> RunProfile | None:
+        """Return what is known of a class as far as this worker may go by it."""
+        known = self._book.get(run_class, self.device.model)
+        return within(seen(self._mode, run_class, self.device.model, known), self.device.capacity)
 
 
 def _fresh_id() -> str:

@@ -14,7 +14,7 @@ SETTLED_SECONDS = 3.0
 
 
 class ThroughputGuard:
-    """One climb for each class of runs that says how fast it is; a function does not.
+    """One climb for each class of runs, and way to train it, that says how fast it is; a function does not.
 
     Args:
         limit: most processes of the card.
@@ -22,7 +22,7 @@ class ThroughputGuard:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._climbs: dict[str, Climb] = {}
+        self._climbs: dict[tuple[str, str], Climb] = {}
 
     def bounded(self, profile: RunProfile) -> RunProfile:
         """Return the profile with the number of processes that may run now."""
@@ -38,19 +38,25 @@ class ThroughputGuard:
             profile: of the class of one of them.
             now: monotonic seconds.
         """
-        if all(_at_work(pack, profile.run_class, now) for pack in packs):
+        if all(_at_work(pack, profile, now) for pack in packs):
             rate = sum(pack.pace.samples_per_second for pack in packs if pack.pace)
-            self._climbs[profile.run_class] = self._climb(profile).fed(len(packs), rate)
+            self._climbs[_key(profile)] = self._climb(profile).fed(len(packs), rate)
         found = self._climb(profile).found
         return profile if found is None else profile.model_copy(update={"processes": found})
 
     def _climb(self, profile: RunProfile) -> Climb:
         remembered = Climb.remembered(self._limit, profile.processes)
-        return self._climbs.setdefault(profile.run_class, remembered)
+        return self._climbs.setdefault(_key(profile), remembered)
 
 
-def _at_work(pack: Pack, run_class: str, now: float) -> bool:
-    """Whether a process is of that class, full, and under way long enough to be judged."""
+def _key(profile: RunProfile) -> tuple[str, str]:
+    """How many processes pay depends on how each trains."""
+    return profile.run_class, profile.engine
+
+
+def _at_work(pack: Pack, profile: RunProfile, now: float) -> bool:
+    """Whether a process is of that class, trains in that way, is full, and under way long enough to be judged."""
     full = len(pack.attempts) == pack.terms.width
     settled = pack.pace is not None and now - pack.launched_at > SETTLED_SECONDS
-    return pack.terms.run_class == run_class and not pack.terms.probe and full and settled
+    alike = (pack.terms.run_class, pack.terms.engine) == _key(profile)
+    return alike and not pack.terms.probe and full and settled

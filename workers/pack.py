@@ -91,6 +91,12 @@ class Pack:
         self._changed = changed
         self._handle: PackHandle | None = None
         self._started = asyncio.Event()
+        self._ending = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody may join any more: it gave a member back, or was told to end as a whole."""
+        return bool(self.refusal) or self._ending
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -139,6 +145,7 @@ class Pack:
         if self._handle is None:
             return  # It is seen to once the process has been started.
         if all(each.stop for each in self.attempts):
+            self._ending = True
             self._handle.stop(self._grace)
         else:
             self._handle.send({"kind": "stop", "attempt": attempt.id})
@@ -146,6 +153,7 @@ class Pack:
 
     def kill(self) -> None:
         """End the process with its whole tree now."""
+        self._ending = True
         if self._handle is not None:
             self._handle.stop(0.0)
 
@@ -254,7 +262,7 @@ class Pack:
             others = max(0, len(surprised) - 1)
             remains = Remains(member.said, status, error, others=others, output=output, trouble=self.trouble)
             self._close(member, replace(remains, began=member.taken))
-        unmeasured = self.specimen is not None and self.specimen.stop is None and self.profile is None
+        unmeasured = self.specimen is not None and not self.specimen.ended and self.profile is None
         if surprised or error or unmeasured:
             self.trouble = self.trouble or describe_error(error) or describe_status(status)
         self._folder.close(self.trouble)

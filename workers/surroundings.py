@@ -6,6 +6,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,10 @@ class ChannelSurroundings:
         return self._terminated or attempt in self._told
 
     def _fail(self, attempt: str, home: RunDirectory, fault: BaseException) -> None:
-        with home.log.open("a") as log:
-            traceback.print_exception(fault, file=log)
-        home.write_error(error_record(fault))
+        with suppress(OSError):  # The disk may be what is wrong, and the other members have not come to that.
+            with home.log.open("a") as log:
+                traceback.print_exception(fault, file=log)
+            home.write_error(error_record(fault))
         self._send({"kind": "failed", "attempt": attempt, "error": error_record(fault)})
 
     def _tell(self, member: _Member, frame: Mapping[str, Any]) -> None:

@@ -112,15 +112,15 @@ def pack_row(pack: PackView, trials: Mapping[str, TrialView], labels: Mapping[st
 
     Args:
         pack: the pack.
-        trials: those that run on its device, by id; a member that is not among them is left out.
+        trials: those that run on its device, by id; a member that is not among them is counted, not listed.
         labels: classes in words.
     """
     members = [trials[trial_id] for trial_id in pack.trials if trial_id in trials]
-    width = count(len(members), "run") if members else ""
+    width = count(len(pack.trials), "run") if pack.trials else ""
     faster = times_alone(gain(pack.samples_per_second, pack.alone_rate))
     held = "" if pack.memory_bytes is None else memory(pack.memory_bytes)
     return PackRow(
-        mode=sentence(MODES[pack.engine] if members else "measuring").rstrip("."),
+        mode=sentence(MODES[pack.engine] if pack.trials else "measuring").rstrip("."),
         about=labels.get(pack.run_class, ""),
         facts=" · ".join(filter(None, (width, speed(pack.samples_per_second), faster, held))),
         note=sentence(pack.note),
@@ -153,7 +153,12 @@ def _profile_row(view: ProfileView) -> ProfileRow:
     profile = view.profile
     fused = f", up to {profile.width} runs at once" if profile.width > 1 else ""
     side_by_side = f"at most {profile.processes} side by side" if profile.processes else ""
-    facts = (_memory_of(view), f"alone {speed(profile.alone_rate)}" if profile.alone_rate else "", side_by_side)
+    facts = (
+        _memory_of(view),
+        f"alone {speed(profile.alone_rate)}" if profile.alone_rate else "",
+        side_by_side,
+        profile.software,
+    )
     return ProfileRow(
         key=f"{profile.run_class.partition('/')[2]}-{profile.device_model}",
         about=view.label or profile.run_class,

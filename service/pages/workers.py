@@ -29,6 +29,9 @@ from studies.storage.port import StudyStore
 
 router = APIRouter(route_class=PageRoute)
 
+TRIALS_SHOWN = 100
+"""Trials of one device that are listed: each is looked up by itself, and nobody reads more of them at once."""
+
 
 @dataclass(frozen=True)
 class DeviceRow:
@@ -39,6 +42,7 @@ class DeviceRow:
         percent: of its memory that is used, None where that is unknown.
         totals: what its packs do together, in words.
         unpacked: trials that its worker has not put into a pack yet.
+        more: trials that run on it and are not listed.
     """
 
     device: DeviceView
@@ -47,6 +51,7 @@ class DeviceRow:
     totals: str = ""
     packs: tuple[PackRow, ...] = ()
     unpacked: tuple[MemberRow, ...] = ()
+    more: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def device_row(device: DeviceView, running: Sequence[TrialView], labels: Mapping
     """Return a device with the trials that run on it; `labels` are classes of runs in words."""
     trials = {trial.id: trial for trial in running}
     packed = {trial_id for pack in device.packs for trial_id in pack.trials}
-    slots = f"{len(running)} of {count(device.capacity, 'slot')} in use"
+    slots = f"{len(device.running)} of {count(device.capacity, 'slot')} in use"
     facts = (slots, _memory(device), _busy(device), multi_process_service(device))
     return DeviceRow(
         device=device,
@@ -77,6 +82,7 @@ def device_row(device: DeviceView, running: Sequence[TrialView], labels: Mapping
         totals=totals(device),
         packs=tuple(pack_row(pack, trials, labels or {}) for pack in device.packs),
         unpacked=tuple(row for trial in running if trial.id not in packed for row in member_rows([trial])),
+        more=max(0, len(device.running) - TRIALS_SHOWN),
     )
 
 
@@ -109,9 +115,9 @@ def _worker_row(store: StudyStore, worker: WorkerView, labels: Mapping[str, str]
 
 
 def _running(store: StudyStore, device: DeviceView) -> tuple[TrialView, ...]:
-    """Return the trials on a device; one that has vanished since the device was read is left out."""
+    """Return the first trials on a device; one that has vanished since the device was read is left out."""
     found = []
-    for trial_id in device.running:
+    for trial_id in device.running[:TRIALS_SHOWN]:
         try:
             found.append(store.get_trial(trial_id))
         except NotFound:

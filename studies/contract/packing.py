@@ -22,7 +22,10 @@ Engine = Literal["serial", "serial_channels_last", "batched", "vmap", "batched_c
 """How a process trains: one run after its own program, or several members as one stacked model."""
 
 ClassName = Annotated[str, Field(pattern=r"^(builtin|function)/[0-9a-f]{16}$")]
-Bytes = Annotated[int, Field(ge=0)]
+MAX_BYTES = 2**62
+"""More than any device has, and still a number that every language and database holds."""
+
+Bytes = Annotated[int, Field(ge=0, le=MAX_BYTES)]
 Width = Annotated[int, Field(ge=1, le=1024)]
 
 MAX_CLASSES_PER_SYNC = 256
@@ -79,10 +82,12 @@ class RunProfile(Message):
         alone_rate: samples per second of one run alone.
         timings: what the choice was made from.
         note: the choice in one sentence with its numbers.
+        software: what it was measured with, such as ``torch 2.14.1``: what holds of one version need not of the next.
     """
 
     run_class: ClassName
     device_model: str = Field(max_length=200)
+    software: str = Field(default="", max_length=100)
     engine: Engine = "serial"
     width: Width = 1
     processes: Width | None = None

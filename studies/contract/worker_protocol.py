@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from studies.contract.base import Message, NonNegative, Params, Scalar, Timestamp
-from studies.contract.packing import MAX_CLASSES_PER_SYNC, MAX_PACKS_PER_DEVICE, PackReport, RunProfile
+from studies.contract.packing import MAX_CLASSES_PER_SYNC, MAX_PACKS_PER_DEVICE, Bytes, PackReport, RunProfile
 from studies.contract.packing import run_class as class_of
 from studies.contract.schedule import Schedule
 from studies.contract.study_file import Metric, Objective, OptimizerName, Precision
@@ -38,7 +38,7 @@ class Device(Message):
 
     name: str = Field(pattern=r"^(cpu|cuda:[0-9]{1,3})$")
     model: str = Field(default="", max_length=200)
-    memory_bytes: int | None = Field(default=None, ge=0)
+    memory_bytes: Bytes | None = None
     capacity: int = Field(default=1, ge=0, le=1024)
 
 
@@ -195,7 +195,7 @@ class DeviceReport(DeviceStatus):
 
     name: str = Field(pattern=r"^(cpu|cuda:[0-9]{1,3})$")
     capacity: int = Field(ge=0, le=1024)
-    memory_used_bytes: int | None = Field(default=None, ge=0)
+    memory_used_bytes: Bytes | None = None
 
 
 class SyncRequest(Message):

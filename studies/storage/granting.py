@@ -97,7 +97,7 @@ def labels(runs: Iterable[tuple[StudySpec, TrialRecord]]) -> dict[str, str]:
 
 
 class Seats:
-    """What is left of a device while trials are given to it.
+    """What is left of a device while trials are given to it; ``running`` counts those that run there.
 
     Room is of one memory, whatever the classes: a run of a class of which n more would fit takes 1/n of it.
 
@@ -105,14 +105,23 @@ class Seats:
         device: as its worker last described it.
         live: the attempts that run on it.
         unheard: classes of those among them that the worker did not count when it said how much room there is.
+        cleared: it takes nothing but runs that must be alone (`studies.storage.clearing`).
     """
 
-    def __init__(self, device: DeviceRecord, live: Collection[AttemptRecord], unheard: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        device: DeviceRecord,
+        live: Collection[AttemptRecord],
+        unheard: Iterable[str] = (),
+        *,
+        cleared: bool = False,
+    ) -> None:
         self.name = device.name
         self.capacity = device.capacity
+        self.running = len(live)
+        self._cleared = cleared
         self._room = device.status.room
         self._free = device.capacity - len(live)
-        self._running = len(live)
         self._closed = any(attempt.alone for attempt in live)
         self._spent = sum(self._cost(name) for name in unheard)
 
@@ -136,7 +145,7 @@ class Seats:
 
     def left(self, name: str, *, alone: bool = False) -> int:
         """Return how many more runs of class `name` may begin here."""
-        if not self.open or (alone and self._running):
+        if not self.open or (self.running if alone else self._cleared):
             return 0
         limit = self._limit(name)
         fits = self._free if limit is None else int(limit * (1 - self._spent) + _ROUNDING)
@@ -145,13 +154,16 @@ class Seats:
     def take(self, name: str, *, alone: bool = False) -> None:
         """Count one more run of class `name`; nothing joins one that is alone."""
         self._free -= 1
-        self._running += 1
+        self.running += 1
         self._spent += self._cost(name)
         self._closed = alone
 
 
 def seats_of(
-    devices: Iterable[DeviceRecord], live: Iterable[AttemptRecord], unheard: Mapping[str, Sequence[str]] | None = None
+    devices: Iterable[DeviceRecord],
+    live: Iterable[AttemptRecord],
+    unheard: Mapping[str, Sequence[str]] | None = None,
+    cleared: Collection[str] = (),
 ) -> list[Seats]:
     """Return the seats of a worker's devices.
 
@@ -159,11 +171,20 @@ def seats_of(
         devices: the devices.
         live: the worker's running attempts.
         unheard: classes of live attempts that the worker does not know of yet, by device.
+        cleared: devices that take nothing but runs that must be alone.
     """
     by_device: dict[str, list[AttemptRecord]] = {}
     for attempt in live:
         by_device.setdefault(attempt.device, []).append(attempt)
-    return [Seats(device, by_device.get(device.name, []), (unheard or {}).get(device.name, ())) for device in devices]
+    return [
+        Seats(
+            device,
+            by_device.get(device.name, []),
+            (unheard or {}).get(device.name, ()),
+            cleared=device.name in cleared,
+        )
+        for device in devices
+    ]
 
 
 def classes_by_device(unheard: Iterable[Lease]) -> dict[str, list[str]]:

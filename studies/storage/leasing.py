@@ -131,6 +131,12 @@ ProfileKey = tuple[str, str]
 """A class of runs and a model of device."""
 
 
+def own_profiles(profiles: Iterable[RunProfile], worker: WorkerRecord) -> list[RunProfile]:
+    """Return the profiles of models of device that the worker has: of others it cannot have measured any."""
+    models = {device.model for device in worker.devices}
+    return [profile for profile in profiles if profile.device_model in models]
+
+
 def profile_keys(leases: Iterable[Lease], worker: WorkerRecord) -> list[ProfileKey]:
     """Return what has to be known of each lease: its class, and the model of its device."""
     models = {device.name: device.model for device in worker.devices}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,7 +37,7 @@ from studies.core.actions import Action
 from studies.core.lifecycle import is_active
 from studies.core.snapshot import Curve, Snapshot, Trial
 from studies.errors import IdempotencyConflict, NameTaken, NotFound
-from studies.storage import granting, leasing, presenting, reporting
+from studies.storage import clearing, granting, leasing, presenting, reporting
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
 from studies.storage.commanding import apply_command
@@ -451,7 +452,7 @@ class MemoryStore:
         attempts = [item for item in self._tables.attempts.values() if item.worker_id == worker.id]
         own = [item for item in attempts if item.state is AttemptState.RUNNING or item.id in reported]
         labels = granting.labels((self._study(item.study_id).spec, self._trial(item.trial_id)) for item in own)
-        for profile in request.profiles:
+        for profile in leasing.own_profiles(request.profiles, worker):
             key = profile.run_class, profile.device_model
             before = self._tables.profiles.get(key, ("",))[0]
             self._tables.profiles[key] = (labels.get(profile.run_class) or before, profile, now)
@@ -460,8 +461,11 @@ class MemoryStore:
         return {key: profile for key, (_, profile, _) in self._tables.profiles.items()}
 
     def _grant(self, worker: WorkerRecord, unheard: Sequence[Lease], now: float) -> list[Lease]:
-        queue = self._queue(worker)
-        seats = seats_of(worker.devices, self._tables.live_attempts(worker.id), classes_by_device(unheard))
+        overdue = self._overdue(worker, now)
+        queue = clearing.first(overdue, self._queue(worker))
+        cleared = clearing.cleared(overdue, self._alive_workers(), self._tables.live_attempts())
+        own = [device for worker_id, device in cleared if worker_id == worker.id]
+        seats = seats_of(worker.devices, self._tables.live_attempts(worker.id), classes_by_device(unheard), own)
         leases = []
         for trial_id, device in assign(queue, seats, shares(queue, seats)):
             given = leasing.grant(self._trial(trial_id), worker, device, now, self._lease_seconds)
@@ -470,6 +474,18 @@ class MemoryStore:
             self._publish([given.news], now)
             leases.append(self._lease(given.attempt))
         return leases
+
+    def _overdue(self, worker: WorkerRecord, now: float) -> list[clearing.Overdue]:
+        before = clearing.overdue_before(now, self._lease_seconds)
+        return [
+            clearing.Overdue(trial, self._study(trial.study_id).spec.objective)
+            for trial in self._queue(worker)
+            if trial.alone and self._waits_since(trial.trial_id) < before
+        ]
+
+    def _waits_since(self, trial_id: str) -> float:
+        ended = [item for item in self._tables.attempts_of(trial_id) if item.state not in clearing.UNCOUNTED]
+        return max(item.ended_at or math.inf for item in ended)
 
     def _queue(self, worker: WorkerRecord) -> list[Queued]:
         idle = self._idle_elsewhere(worker)

@@ -78,13 +78,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = QUICK if given.quick else full
     torch.set_num_threads(1)
     console = Console()
-    results = Results(measured(settings, console))
-    given.output.mkdir(parents=True, exist_ok=True)
+    found: list[Measurement] = []
+    for measurement in measured(settings, console):
+        found.append(measurement)
+        _write(Results(found), settings, given.output)
+    console.print(table(Results(found)))
+    console.print(sweeps(Results(found)))
+
+
+def _write(results: Results, settings: Settings, output: Path) -> None:
+    """Write what there is so far: the large nets take long, and whoever interrupts them keeps the others."""
+    output.mkdir(parents=True, exist_ok=True)
     document = results.document(settings.device, _described(settings))
-    (given.output / "packing.json").write_text(json.dumps(document, indent=1) + "\n")
-    (given.output / "packing.svg").write_text(figure(results, document["machine"]))
-    console.print(table(results))
-    console.print(sweeps(results))
+    (output / "packing.json").write_text(json.dumps(document, indent=1) + "\n")
+    (output / "packing.svg").write_text(figure(results, document["machine"]))
 
 
 def _described(settings: Settings) -> dict[str, object]:

@@ -33,7 +33,12 @@ def age_database(url: str, seconds: float) -> None:
     """Make everything in a database that waits for time `seconds` older: the database's clock cannot be moved."""
     engine = create_engine(database_url(url))
     with engine.begin() as connection:
-        for table, column in (("attempt", "lease_expires_at"), ("worker", "last_sync_at"), ("trial", "told_at")):
+        for table, column in (
+            ("attempt", "lease_expires_at"),
+            ("attempt", "ended_at"),
+            ("worker", "last_sync_at"),
+            ("trial", "told_at"),
+        ):
             connection.execute(
                 text(f"UPDATE stagetune_{table} SET {column} = {column} - :seconds"), {"seconds": seconds}
             )

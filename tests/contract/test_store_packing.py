@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import Device, DeviceReport, Lease, SyncRequest
 from studies.core.actions import ContinueTrial
 from studies.storage import StudyStore
+from studies.storage.clearing import PATIENCE_LEASES
 from tests import builders as build
 from tests.contract.conftest import LEASE_SECONDS, Advance
 from tests.contract.scenes import decide, running_study, take, trials
@@ -100,6 +101,52 @@ def test_what_runs_alone_waits_for_the_others_and_shares_its_device_with_nobody(
     assert (alone.run.trial_number, alone.alone) == (0, True)
     decide(store, study_id, build.add_trials("e"))
     assert store.sync(worker_id, build.sync(build.report(alone), capacity=3)).leases == ()
+
+
+def _pass_the_patience(store: StudyStore, advance: Advance, *syncs: Callable[[], object]) -> None:
+    """Let so much time pass that a run that must be alone has waited long; the workers are heard of meanwhile."""
+    for _ in range(PATIENCE_LEASES + 1):
+        advance(LEASE_SECONDS - 1)
+        for sync in syncs:
+            sync()
+
+
+def test_a_device_is_cleared_for_what_runs_alone_and_has_waited_long(store: StudyStore, advance: Advance) -> None:
+    running_study(store, "a", "b")
+    worker_id = store.register_worker(build.worker(capacity=2))
+    first, second = store.sync(worker_id, build.sync()).leases
+    store.sync(worker_id, build.sync(build.report(first, outcome="evicted"), build.report(second), capacity=0))
+    running_study(store, *"cdefgh", spec=build.spec("younger"))
+    (third,) = store.sync(worker_id, build.sync(build.report(second), capacity=2)).leases
+    assert not third.alone
+    heartbeats = build.sync(build.report(second), build.report(third), capacity=0)
+    _pass_the_patience(store, advance, lambda: store.sync(worker_id, heartbeats))
+    done = build.report(second, build.chunk("loss"), outcome="completed")
+    assert store.sync(worker_id, build.sync(done, build.report(third), capacity=2)).leases == ()
+    done = build.report(third, build.chunk("loss"), outcome="completed")
+    (alone,) = store.sync(worker_id, build.sync(done, capacity=2)).leases
+    assert (alone.run.trial_id, alone.alone) == (first.run.trial_id, True)
+    ended = build.report(alone, build.chunk("loss"), outcome="completed")
+    assert len(store.sync(worker_id, build.sync(ended, capacity=2)).leases) == 2
+
+
+def test_one_device_alone_is_cleared_the_one_with_the_fewest_runs(store: StudyStore, advance: Advance) -> None:
+    running_study(store, *"abcde")
+    busy, calm = (store.register_worker(build.worker(name, capacity=8)) for name in ("busy", "calm"))
+    evicted, *many = store.sync(busy, build.sync(capacity=4)).leases
+    few = store.sync(calm, build.sync(capacity=1)).leases
+    assert len(many) > len(few)
+    beside = [build.report(lease) for lease in many]
+    store.sync(busy, build.sync(build.report(evicted, outcome="evicted"), *beside, capacity=0))
+    both = (
+        lambda: store.sync(busy, build.sync(*beside, capacity=0)),
+        lambda: store.sync(calm, build.sync(*map(build.report, few), capacity=0)),
+    )
+    _pass_the_patience(store, advance, *both)
+    running_study(store, *"fgh", spec=build.spec("younger"))
+    for _ in range(2):
+        assert store.sync(calm, build.sync(*map(build.report, few), capacity=8)).leases == ()
+    assert len(store.sync(busy, build.sync(*beside, capacity=8)).leases) == 4
 
 
 def test_room_bounds_what_a_device_gets(store: StudyStore) -> None:
@@ -208,6 +255,15 @@ def test_the_latest_word_on_a_class_counts_and_once_is_as_good_as_twice(store: S
         ("", "function/0123456789abcdef", 8),
     }
     assert {item.profile for item in listed if item.label} == {late}
+
+
+@pytest.mark.parametrize("model", ["H200", "H100\x00", ""])
+def test_a_worker_says_nothing_of_devices_that_it_does_not_have(store: StudyStore, model: str) -> None:
+    study_id = running_study(store)
+    worker_id, name = _node(store), _class_of(store, study_id)
+    foreign = _profile(name).model_copy(update={"device_model": model})
+    store.sync(worker_id, SyncRequest(profiles=(foreign,)))
+    assert store.list_profiles() == []
 
 
 def test_devices_show_their_packs_while_their_worker_is_heard_of(store: StudyStore, advance: Advance) -> None:

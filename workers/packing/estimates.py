@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from studies.contract.packing import RunProfile
+from studies.contract.packing import MAX_BYTES, RunProfile
 
 MARGIN = 0.10
 """Set aside beyond the estimate. Peaks of one class repeat to a percent or two; the rest is for what a short probe does
@@ -77,8 +77,13 @@ def after_oom(profile: RunProfile, members: int, held_bytes: int) -> RunProfile:
         profile: what was believed.
         members: of the process.
         held_bytes: what it had been given (its reservation, or its cap); 0 where that is not known.
+
+    What was given is scaled, not what is believed: a class that fails again and again with a whole device to itself
+    says no more each time than that it does not fit, and one crowded hour must not put it off for ever.
     """
-    return _scaled(profile, members, ceil(max(peak(profile, members), held_bytes) * OOM_FACTOR))
+    expected = peak(profile, members)
+    enough = max(expected, held_bytes * OOM_FACTOR) if held_bytes else expected * OOM_FACTOR
+    return _scaled(profile, members, ceil(enough))
 
 
 def budget(total_bytes: int, taken_by_others: int = 0) -> int:
@@ -103,6 +108,7 @@ def cap(reserved_bytes: int, total_bytes: int | None) -> float | None:
 
 def _scaled(profile: RunProfile, members: int, target: int) -> RunProfile:
     """Return the profile with both numbers in proportion, so that so many members are expected to take `target`."""
+    target = min(target, MAX_BYTES)
     expected = peak(profile, members)
     if members <= 1 or expected == 0:
         # One process says nothing of what a further member takes, or nothing at all was known.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from studies.contract.packing import RunProfile
-from workers.packing.sizes import best_serial, is_serial
+from workers.packing.sizes import best_serial, fused_from, is_serial
 
 
 class Packing(StrEnum):
@@ -40,4 +40,17 @@ def unfused(profile: RunProfile, why: str = "as this worker was told") -> RunPro
     if is_serial(profile.engine):
         return profile
     note = f"one process a run, {why}"[:1000]
-    return profile.model_copy(update={"engine": best_serial(profile.timings), "width": 1, "note": note})
+    alone = {"engine": best_serial(profile.timings), "width": 1, "processes": None, "note": note}
+    return profile.model_copy(update=alone)
+
+
+def within(profile: RunProfile | None, capacity: int) -> RunProfile | None:
+    """Return the profile with no wider a pack than the device takes runs: memory is set aside for each member.
+
+    Where fusing so few does not pay, they are not fused.
+    """
+    if profile is None or is_serial(profile.engine) or profile.width <= capacity:
+        return profile
+    if capacity < fused_from(profile):
+        return unfused(profile, "since the device takes too few at once for fusing to pay")
+    return profile.model_copy(update={"width": capacity})

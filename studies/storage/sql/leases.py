@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
+from studies.contract.base import Params
 from studies.contract.states import AttemptState, StudyState, TrialState
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import Lease
-from studies.storage import leasing, reporting
+from studies.storage import clearing, leasing, reporting
 from studies.storage.granting import QUEUE, Enqueued, Queued, Seats, assign, seats_of, shares
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.sql import events, tables, workers
@@ -26,14 +27,17 @@ STAND_INS = 8
 
 @dataclass(frozen=True)
 class Held:
-    """What a worker holds: its running attempts, and classes that it has not yet heard of, by device."""
+    """What a worker holds: its running attempts, classes that it has not yet heard of, by device, and its devices that
+    are cleared for runs that must be alone.
+    """
 
     live: Collection[AttemptRecord]
     unheard: Mapping[str, Sequence[str]]
+    cleared: Collection[str] = ()
 
     def seats(self, worker: WorkerRecord) -> list[Seats]:
         """Return the seats of the worker's devices, to be counted down."""
-        return seats_of(worker.devices, self.live, self.unheard)
+        return seats_of(worker.devices, self.live, self.unheard, self.cleared)
 
 
 def grant(
@@ -47,7 +51,12 @@ def grant(
     """
     if not any(seat.hungry for seat in held.seats(worker)):
         return [], []
-    queue, waiting = _queue(connection, worker, time - lease_seconds)
+    specs = _runnable(connection, worker)
+    queue, waiting = _queue(connection, worker, specs, time - lease_seconds)
+    overdue = _overdue(connection, specs, clearing.overdue_before(time, lease_seconds)) if waiting else []
+    if overdue:
+        queue = clearing.first(overdue, queue)
+        held = replace(held, cleared=_cleared(connection, worker, overdue, time - lease_seconds))
     allowed = shares(queue, held.seats(worker), waiting)
     chosen = [trial_id for trial_id, _ in assign(queue, held.seats(worker), allowed)]
     if not chosen:
@@ -65,24 +74,51 @@ def grant(
     return leases, [item.news for item in given]
 
 
-def _queue(connection: Connection, worker: WorkerRecord, since: float) -> tuple[list[Queued], int]:
+def _queue(
+    connection: Connection, worker: WorkerRecord, specs: Mapping[str, StudySpec], since: float
+) -> tuple[list[Queued], int]:
     """Return the head of the queue of what the worker can run, in order, and the length of all of it."""
-    specs = _runnable(connection, worker)
-    trial, study = tables.trial.c, tables.study.c
-    waits = (trial.state == TrialState.WAITING) & trial.study_id.in_(specs)
-    query = (
-        select(trial.id, trial.study_id, trial.params, trial.alone)
-        .join_from(tables.trial, tables.study, study.id == trial.study_id)
-        .where(waits)
-        .order_by(*_IN_TURN)
-        .limit(QUEUE)
-    )
+    waits = _waits(specs)
+    query = _in_turn(waits)
     rows = connection.execute(query).all() if specs else ()
     idle = workers.idle_elsewhere(connection, worker, since) if rows else ()
     entry = {study_id: Enqueued(spec, leasing.rivals(idle, spec.objective)) for study_id, spec in specs.items()}
     counted = select(func.count()).select_from(tables.trial).where(waits)
     waiting = len(rows) if len(rows) < QUEUE else connection.execute(counted).scalar_one()
     return [entry[row.study_id](row) for row in rows], waiting
+
+
+def _waits(specs: Collection[str]) -> ColumnElement[bool]:
+    return (tables.trial.c.state == TrialState.WAITING) & tables.trial.c.study_id.in_(specs)
+
+
+def _in_turn(which: ColumnElement[bool]) -> Select[tuple[str, str, Params, bool]]:
+    trial, study = tables.trial.c, tables.study.c
+    return (
+        select(trial.id, trial.study_id, trial.params, trial.alone)
+        .join_from(tables.trial, tables.study, study.id == trial.study_id)
+        .where(which)
+        .order_by(*_IN_TURN)
+        .limit(QUEUE)
+    )
+
+
+def _overdue(connection: Connection, specs: Mapping[str, StudySpec], before: float) -> list[clearing.Overdue]:
+    """Return the trials that must run alone and have waited since `before`, in order; there are few."""
+    trial, attempt = tables.trial.c, tables.attempt.c
+    counts = (attempt.trial_id == trial.id) & attempt.state.not_in(clearing.UNCOUNTED)
+    since = select(func.max(attempt.ended_at)).where(counts).scalar_subquery()
+    rows = connection.execute(_in_turn(_waits(specs) & trial.alone & (since < before)))
+    entry = {study_id: Enqueued(spec) for study_id, spec in specs.items()}
+    return [clearing.Overdue(entry[row.study_id](row), specs[row.study_id].objective) for row in rows]
+
+
+def _cleared(
+    connection: Connection, worker: WorkerRecord, overdue: Sequence[clearing.Overdue], since: float
+) -> list[str]:
+    """Return those of the worker's devices that are cleared for runs that must be alone."""
+    alive, live = workers.last_seen_first(connection, since), workers.live_attempts(connection)
+    return [device for worker_id, device in clearing.cleared(overdue, alive, live) if worker_id == worker.id]
 
 
 def _like(queue: Sequence[Queued], chosen: Collection[str]) -> list[str]:

@@ -1,4 +1,7 @@
-"""What has been measured of classes of runs, by class and model of device: the latest word counts."""
+"""What has been measured of classes of runs, by class and model of device: the latest word counts.
+
+One that cannot be read, written by another version of the server, is as good as none: the class is measured again.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +47,12 @@ def of(connection: Connection, keys: Collection[ProfileKey]) -> dict[ProfileKey,
         return {}
     c = tables.run_profile.c
     query = select(c.run_class, c.device_model, c.profile).where(tuple_(c.run_class, c.device_model).in_(set(keys)))
-    return {(row.run_class, row.device_model): row.profile for row in connection.execute(query)}
+    rows = connection.execute(query)
+    return {(row.run_class, row.device_model): row.profile for row in rows if row.profile is not None}
 
 
 def views(connection: Connection) -> list[ProfileView]:
     c = tables.run_profile.c
     query = select(tables.run_profile).order_by(c.measured_at.desc(), c.run_class, c.device_model)
-    return [presenting.profile_view(row.label, row.profile, row.measured_at) for row in connection.execute(query)]
+    rows = [row for row in connection.execute(query) if row.profile is not None]
+    return [presenting.profile_view(row.label, row.profile, row.measured_at) for row in rows]

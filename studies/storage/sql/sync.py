@@ -30,7 +30,7 @@ def sync(connection: Connection, worker_id: str, request: SyncRequest, lease_sec
     desk.take_outcomes()
     again = desk.renew()
     desk.write()
-    profiles.store(connection, request.profiles, desk.labels(), desk.time)
+    profiles.store(connection, leasing.own_profiles(request.profiles, worker), desk.labels(), desk.time)
     held = leases.Held(desk.live(), granting.classes_by_device(again))
     fresh, news = leases.grant(connection, worker, held, desk.time, lease_seconds)
     known = profiles.of(connection, leasing.profile_keys([*again, *fresh], worker))

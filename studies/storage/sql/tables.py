@@ -32,7 +32,7 @@ from studies.contract.schedule import Schedule
 from studies.contract.states import AttemptState, StageState, StudyState, TrialState
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import DeviceStatus
-from studies.storage.sql.types import Count, Document, Json, Names, Real, StateOf
+from studies.storage.sql.types import Count, Document, Json, Names, Readable, Real, StateOf
 
 PREFIX = "stagetune_"
 VERSION_TABLE = f"{PREFIX}alembic_version"
@@ -201,7 +201,7 @@ run_profile = Table(
     Column("run_class", Text, primary_key=True),
     Column("device_model", Text, primary_key=True),
     Column("label", Text, nullable=False),
-    Column("profile", Document(RunProfile), nullable=False),
+    Column("profile", Readable(RunProfile), nullable=False),
     Column("measured_at", Double, nullable=False),
 )
 

@@ -7,7 +7,7 @@ import math
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import BigInteger, Dialect, Double, Integer, Text, TypeDecorator
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -32,6 +32,18 @@ class Document(TypeDecorator[Model], Generic[Model]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Model | None:  # noqa: ARG002
         return None if value is None else self.model.model_validate_json(value)
+
+
+class Readable(Document[Model]):
+    """A message that can be done without: one that this version cannot read is None."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Model | None:
+        try:
+            return super().process_result_value(value, dialect)
+        except ValidationError:
+            return None
 
 
 class Json(TypeDecorator[Any]):

@@ -75,8 +75,25 @@ def test_it_comes_down_in_the_end(members: int, seen: int) -> None:
 @given(PROFILES, MEMBERS, BYTES)
 def test_out_of_memory_raises_the_estimate(profile: RunProfile, members: int, held: int) -> None:
     raised = after_oom(profile, members, held)
-    assert peak(raised, members) >= 1.25 * max(peak(profile, members), held) * 0.999999
+    enough = max(peak(profile, members), 1.25 * held) if held else 1.25 * peak(profile, members)
+    assert peak(raised, members) >= enough * 0.999999
     assert raised.member_bytes >= profile.member_bytes
+
+
+@given(PROFILES, MEMBERS, st.integers(1, 10**11))
+def test_what_does_not_fit_for_an_hour_can_come_down_again(profile: RunProfile, members: int, held: int) -> None:
+    once = after_oom(profile, members, held)
+    many = once
+    for _ in range(50):
+        many = after_oom(many, members, held)
+    assert peak(many, members) <= peak(once, members) + members
+
+
+def test_an_estimate_is_never_more_than_can_be_told() -> None:
+    profile = RunProfile(run_class="builtin/" + "a" * 16, device_model="a", base_bytes=10**9, member_bytes=10**8)
+    for _ in range(200):
+        profile = after_oom(profile, 4, 0)
+    assert RunProfile.model_validate(profile.model_dump()) == profile
 
 
 @given(total=st.integers(1, 10**12), others=BYTES, reserved=BYTES)

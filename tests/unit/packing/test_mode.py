@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studies.contract.packing import EngineTiming, RunProfile
-from workers.packing.mode import Packing, seen, unfused
+from workers.packing.mode import Packing, seen, unfused, within
 
 CLASS = "builtin/" + "a" * 16
 FUSED = RunProfile(
@@ -39,6 +39,29 @@ def test_off_asks_for_nothing_and_heeds_nothing(known: RunProfile | None) -> Non
     profile = seen(Packing.OFF, CLASS, "a", known)
     assert profile
     assert (profile.engine, profile.width, profile.base_bytes) == ("serial", 1, 0)
+
+
+def test_how_many_processes_pay_says_nothing_of_another_way_to_train() -> None:
+    assert unfused(FUSED.model_copy(update={"processes": 1})).processes is None
+
+
+@pytest.mark.parametrize(
+    ("capacity", "expected"),
+    [(64, ("batched", 16)), (16, ("batched", 16)), (4, ("batched", 4)), (1, ("serial_channels_last", 1))],
+)
+def test_a_pack_is_no_wider_than_the_device_takes_runs(capacity: int, expected: tuple[str, int]) -> None:
+    profile = within(FUSED, capacity)
+    assert profile
+    assert (profile.engine, profile.width) == expected
+    assert within(None, capacity) is None
+
+
+def test_what_does_not_pay_for_so_few_is_not_fused_for_them() -> None:
+    dear = FUSED.model_copy(update={"alone_rate": 40.0})  # A step of 16 takes as long as one each of 8 alone.
+    for capacity, engine in ((7, "serial_channels_last"), (8, "batched")):
+        profile = within(dear, capacity)
+        assert profile
+        assert profile.engine == engine
 
 
 def test_a_profile_that_is_not_fused_stays_as_it_is() -> None:

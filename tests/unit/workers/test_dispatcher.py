@@ -151,6 +151,43 @@ def test_a_probe_that_dies_leaves_its_class_unfused_and_untold(tmp_path: Path) -
     play(act, tmp_path)
 
 
+def test_a_probe_that_hangs_is_ended_and_its_class_is_not_fused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_module, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(dispatcher_module, "REVIEW_SECONDS", 0.05)
+
+    async def act(scene: Scene) -> None:
+        scene.lease(0)
+        assert (await scene.process(0)).order.probe
+        run = await scene.process(1)
+        assert (run.order.probe, run.order.engine, attempts_of(run)) == (False, "serial", ["at_0"])
+        (report,) = scene.dispatcher.device_reports(open_to_more=True)
+        assert "was not measured within" in report.packs[0].note
+        assert scene.dispatcher.profiles() == ()
+
+    play(act, tmp_path)
+
+
+def test_nobody_joins_a_pack_that_was_told_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floor_module, "cores", lambda: 1)
+
+    async def act(scene: Scene) -> None:
+        scene.lease(0, profile=KNOWN)
+        first = await scene.process(0)
+        first.take("at_0")
+        scene.dispatcher.stop(scene.dispatcher.attempts["at_0"], StopRequest("stopped", "pruned"))
+        scene.lease(1, profile=KNOWN)
+        (report,) = scene.dispatcher.device_reports(open_to_more=True)
+        assert report.room[CLASS] == 0
+        first.finish("at_0", "stopped")
+        first.end()
+        assert attempts_of(await scene.process(1)) == ["at_1"]
+        assert first.orders == [(SIGTERM, 20.0)]
+
+    play(act, tmp_path)
+
+
 def test_a_probe_ends_with_its_specimen(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         scene.lease(0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studies.contract.packing import EngineTiming, RunProfile
+from studies.contract.packing import MAX_PACKS_PER_DEVICE, EngineTiming, RunProfile
 from studies.contract.worker_protocol import Device
 from tests.integration.worker_harness import digits, lease
 from tests.unit.workers.fake_processes import profile
@@ -200,6 +200,25 @@ def test_packs_that_have_just_begun_or_are_not_full_say_nothing_of_the_throughpu
     for second in range(100, 120):
         scene.floor.look(float(second))
     assert allowed(scene) == 1
+
+
+def test_processes_that_train_in_another_way_say_nothing_of_packs(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, CARD, Packing.PROCESSES)
+    scene.book.learn(profile(CLASS, "a card", processes=1))
+    for second in range(100, 130):
+        scene.floor.packs.clear()
+        for _ in range(processes := allowed(scene)):
+            scene.pack(1).pace = Pace((100, 190, 270, 260, 200)[processes - 1] / processes, None)
+        scene.floor.look(float(second))
+    assert allowed(scene) == 3
+    assert scene.book.news() == ()
+
+
+def test_a_device_tells_of_no_more_packs_than_a_report_takes(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, CARD.model_copy(update={"capacity": 1024}), Packing.OFF)
+    for _ in range(MAX_PACKS_PER_DEVICE + 1):
+        scene.pack(1)
+    assert len(scene.floor.report([], open_to_more=True).packs) == MAX_PACKS_PER_DEVICE
 
 
 def test_on_a_cpu_the_cores_are_the_bound(tmp_path: Path) -> None:

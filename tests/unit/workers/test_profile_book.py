@@ -43,6 +43,38 @@ def test_an_assumption_is_kept_to_oneself() -> None:
     assert book.news() == ()
 
 
+def test_what_was_measured_elsewhere_replaces_an_assumption_whose_corrections_are_kept_to_oneself() -> None:
+    book = ProfileBook()
+    book.assume(profile(engine="serial", width=1))
+    book.note(profile(engine="serial", width=1, base_bytes=7))
+    assert book.news() == ()
+    assert book.get(CLASS, "a CPU") == profile(engine="serial", width=1, base_bytes=7)
+    book.learn(profile(width=16))
+    assert book.get(CLASS, "a CPU") == profile(width=16)
+    book.note(profile(width=16, base_bytes=7))
+    assert len(book.news()) == 1
+
+
+def test_what_was_measured_with_another_version_is_measured_again() -> None:
+    book = ProfileBook("torch 2.14.1")
+    book.learn(profile(software="torch 2.11.0"))
+    assert book.get(CLASS, "a CPU") is None
+    book.note(profile())
+    assert book.news() == (profile(software="torch 2.14.1"),)
+    alike = ProfileBook("torch 2.14.1")
+    alike.learn(book.news()[0])
+    assert alike.get(CLASS, "a CPU") == book.news()[0]
+
+
+def test_devices_of_unknown_model_say_nothing_of_one_another() -> None:
+    book = ProfileBook()
+    book.learn(profile(model="", width=4))
+    assert book.get(CLASS, "") is None
+    book.note(profile(model=""))
+    assert book.get(CLASS, "") == profile(model="")
+    assert book.news() == ()
+
+
 def test_models_of_device_are_kept_apart() -> None:
     book = ProfileBook()
     book.note(profile(model="one"))

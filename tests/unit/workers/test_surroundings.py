@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +112,16 @@ def test_a_fault_of_one_member_is_told_and_written_down(scene: Scene) -> None:
     assert (told["attempt"], told["error"]["type"], told["error"]["message"]) == ("at_0", "ValueError", "lr is odd")
     assert "ValueError: lr is odd" in (first.directory / "run.log").read_text()
     assert (first.directory / "error.json").exists()
+
+
+def test_a_fault_that_cannot_be_written_down_is_told_all_the_same(scene: Scene) -> None:
+    first, second = scene.surroundings.arrivals()
+    scene.said()
+    shutil.rmtree(first.directory)
+    scene.surroundings.failed(first, ValueError("no"))
+    (told,) = scene.said()
+    assert (told["attempt"], told["error"]["type"]) == ("at_0", "ValueError")
+    assert not second.stopping()
 
 
 def test_sigterm_stops_every_member_and_lets_nobody_in(scene: Scene) -> None:

@@ -47,7 +47,7 @@ TRIALS = {
         pytest.param({"engine": "serial", "trials": ("a",)}, "One process", "1 run", id="one process"),
         pytest.param({"engine": "serial_channels_last"}, "One process, channels last", "2 runs", id="channels last"),
         pytest.param({"trials": ()}, "Measuring", "", id="a probe"),
-        pytest.param({"trials": ("gone",)}, "Measuring", "", id="its trials have just ended"),
+        pytest.param({"trials": ("gone",)}, "Fused, batched layers", "1 run", id="its trials are not listed"),
         pytest.param({"samples_per_second": 10.0, "alone_rate": 0.0}, "Fused, batched layers", "2 runs · 10 samples/s"),
     ],
 )

@@ -13,14 +13,18 @@ from httpx import Client
 
 from service.pages import assets
 from service.pages.trial import param_rows
-from service.pages.workers import device_row
+from service.pages.workers import TRIALS_SHOWN, device_row
+from studies.contract.packing import PackReport
 from studies.contract.states import StudyCommand
 from studies.contract.views import DeviceView
+from studies.contract.worker_protocol import DeviceReport, SyncRequest
 from studies.core.actions import AddTrials, OpenStage
 from studies.errors import StorageUnavailable
 from studies.storage.memory import MemoryStore
+from tests import builders as build
 from tests import histories
 from tests.builders import add_trials, proposal
+from tests.contract.scenes import running_study
 from tests.histories import HOSTILE, History
 from tests.unit.service.figures.samples import trial
 from tests.unit.service.pages.conftest import browser
@@ -182,6 +186,20 @@ def test_device_memory_in_words(total, used, words: str, percent) -> None:
     device = DeviceView(name="cuda:0", model="", memory_bytes=total, memory_used_bytes=used, capacity=1)
     row = device_row(device, ())
     assert (row.facts, row.percent) == (" · ".join(filter(None, ("0 of 1 slot in use", words))), percent)
+
+
+def test_a_crowded_device_lists_its_first_trials_and_counts_the_others(store: MemoryStore, client: Client) -> None:
+    running_study(store, *(f"t{number}" for number in range(TRIALS_SHOWN + 7)))
+    worker_id = store.register_worker(build.worker(capacity=1024))
+    leases = store.sync(worker_id, build.sync()).leases
+    pack = PackReport(run_class=leases[0].run.run_class, attempts=tuple(lease.attempt_id for lease in leases))
+    status = DeviceReport(name=leases[0].device, capacity=1024, packs=(pack,))
+    store.sync(worker_id, SyncRequest(attempts=tuple(map(build.report, leases)), devices=(status,)))
+    page = client.get("/workers").text
+    assert f"{TRIALS_SHOWN + 7} of 1,024 slots in use" in page
+    assert f"{TRIALS_SHOWN + 7} runs" in page
+    assert page.count('href="/trials/') == TRIALS_SHOWN
+    assert "7 more trials run on this device" in page
 
 
 def test_workers_show_what_runs(store: MemoryStore, client: Client) -> None:

@@ -36,12 +36,17 @@ class BestTrial(Message):
 
 
 class Progress(Message):
-    """How far a study is: trials asked, ended and allowed, and steps trained so far."""
+    """How far a study is: trials asked, ended and allowed, and steps trained so far.
+
+    ``steps_budget`` is what a guided search may train in all: it counts steps, and has more trials than
+    ``trials_budget`` full runs. None for the guide, which counts trials.
+    """
 
     trials: int
     trials_ended: int
     trials_budget: int
     steps: int
+    steps_budget: int | None = None
 
 
 class StudySummary(Message):

@@ -25,6 +25,7 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
+from studies.core.search.budget import total
 from studies.core.snapshot import Curve, Stage, Trial
 from studies.storage.port import SettledTrial
 from studies.storage.records import AttemptRecord, DeviceRecord, StageRecord, StudyRecord, TrialRecord, WorkerRecord
@@ -101,6 +102,7 @@ def _progress(study: StudyRecord, tallies: Iterable[Tally]) -> Progress:
         trials_ended=sum(tally.ended for tally in counted),
         trials_budget=study.spec.budget.trials,
         steps=sum(tally.steps for tally in counted),
+        steps_budget=total(study.spec) if study.spec.strategy == "guided_search" else None,
     )
 
 

@@ -23,7 +23,7 @@ def test_a_new_study_is_queued_with_its_stages_pending(store: StudyStore) -> Non
         ("decay_schedule", StageState.PENDING, "first/decay_schedule"),
     ]
     assert view.spec == build.spec("first")
-    assert view.progress.trials_budget == 60
+    assert (view.progress.trials_budget, view.progress.steps_budget) == (60, None)
     assert store.active_studies() == [created.study_id]
     assert store.find_study("first") == created.study_id
     assert store.find_study("second") is None

@@ -40,6 +40,11 @@ def test_every_stage_has_a_card_that_says_what_was_asked_and_found(history: Hist
         assert "0.9" in card.gain
 
 
+def test_progress_is_counted_in_steps(history: History) -> None:
+    progress = history.store.get_study(history.study_id).progress
+    assert progress.steps_budget == STEPS * progress.trials_budget
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_card_has_a_figure_that_draws(history: History, kind: StageKind) -> None:
     data = read_study(history.store, history.study_id)

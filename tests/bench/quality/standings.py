@@ -59,15 +59,15 @@ class Results:
         return found
 
     def _on_task(self, grid: Grid, method: str, task: str, where: Conditions) -> list[list[float]]:
-        runs = (self._run(grid, grid.case(method, task, where, seed)) for seed in range(grid.seeds))
+        runs = (self._run(grid, grid.case(method, task, where, seed), where.budget) for seed in range(grid.seeds))
         return [self._curve(task, run, where.budget) for run in runs if run]
 
-    def _run(self, grid: Grid, case: Case) -> Trajectory | None:
-        """Return the search of a case; one with a larger budget begins like it if the method plans with none."""
+    def _run(self, grid: Grid, case: Case, budget: int) -> Trajectory | None:
+        """Return the search of a case; where the method plans with no budget, any that was given enough begins so."""
         if grid.methods[case.method].knows_budget:
             return self._found.get(case)
         largest = self._largest.get(_place(case))
-        return self._found[largest] if largest else None
+        return self._found[largest] if largest and largest.budget >= budget else None
 
     def _curve(self, task: str, run: Trajectory, budget: int) -> list[float]:
         yardstick = self._yardsticks[task]

@@ -72,6 +72,12 @@ def test_a_method_that_misses_a_task_is_named_and_left_out() -> None:
     assert found.missing == ("gp",)
 
 
+def test_a_search_with_less_budget_does_not_stand_for_one_with_more() -> None:
+    short = {Case("tpe", task, 10, 1, "good", seed): trajectory(0.9) for task in GRID.tasks for seed in range(2)}
+    assert Results(short, YARDSTICKS).regrets(GRID, "tpe", Conditions(10, 1, "good")) is not None
+    assert Results(short, YARDSTICKS).regrets(GRID, "tpe", Conditions(20, 1, "good")) is None
+
+
 def test_a_table_says_who_is_best_and_when_its_peer_is_matched() -> None:
     found = table(results(guided_search=0.95, tpe=0.9, gp=0.8), GRID, WHERE)
     own, best, _ = found.rows

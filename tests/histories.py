@@ -12,7 +12,7 @@ from studies.contract.decision import Candidate, Decision
 from studies.contract.packing import EngineTiming, PackReport, RunProfile
 from studies.contract.schedule import Schedule
 from studies.contract.views import TrialView
-from studies.contract.worker_protocol import DeviceReport, Lease, MetricChunk, SyncRequest
+from studies.contract.worker_protocol import Device, DeviceReport, Lease, MetricChunk, SyncRequest
 from studies.core.actions import Action, AddTrials, CloseStage, EndTrial, Fail, Finish, OpenStage, Proposal
 from studies.core.schedules import cosine, factors, linear_to_zero
 from studies.storage.port import StudyStore
@@ -31,7 +31,8 @@ class History:
     def __init__(self, store: StudyStore, name: str = "digits-cnn", **fields: Any) -> None:
         self.store = store
         self.study_id = store.create_study(spec(name, **{"budget": {"steps": STEPS}, **fields})).study_id
-        self.worker_id = store.register_worker(worker(f"{name}-node", capacity=64))
+        node = Device(name="cpu", model="Imaginary 9000", capacity=64)
+        self.worker_id = store.register_worker(worker(f"{name}-node", devices=[node]))
 
     def act(self, *actions: Action) -> None:
         known = self.store.load(self.study_id)

@@ -66,12 +66,12 @@ def under_way(server: FakeServer, *numbers: int) -> Callable[[], bool]:
 
 
 def test_a_sweep_is_measured_once_and_reported(server: FakeServer, start: Callable[[], Worker]) -> None:
-    server.waiting = [digits_lease(number, known=False, num_steps=300) for number in range(4)]
+    server.waiting = [digits_lease(number, known=False, num_steps=60) for number in range(4)]
     start()
     wait_for(lambda: len(server.outcomes) == 4, "all outcomes", 90)
     assert {outcome.state for outcome in server.outcomes.values()} == {"completed"}
     for number in range(4):
-        assert list(server.curve(f"at_{number}", "loss")) == list(range(1, 301))
+        assert list(server.curve(f"at_{number}", "loss")) == list(range(1, 61))
         assert "dev_accuracy" in server.log(f"at_{number}")
     told = [profile for request in server.requests for profile in request.profiles]
     assert told[0].run_class == digits_lease(0).run.run_class

@@ -113,8 +113,8 @@ class BatchedModel(StackedModel):
 
     def _count(self, program: Program) -> None:
         """Count the batches that the batch norms have seen, all with one kernel."""
-        if program.norm_calls:
-            counters = [self._members.tensors[name] for name in program.norm_calls]
+        counters = [self._members.tensors[name] for name in program.norm_calls]
+        if counters:  # Asked of the list: torch.compile of 2.11 takes an empty Counter for true.
             torch._foreach_add_(counters, list(program.norm_calls.values()))
 
 

@@ -31,7 +31,7 @@ import time
 def train(trial):
     rate = trial.params["lr"]
     for step in range(trial.resume_step + 1, trial.num_steps + 1):
-        time.sleep(0.012)
+        time.sleep(0.03)
         loss = 1.0 / (1.0 + rate * step)
         trial.report(step, loss=loss, dev_accuracy=1.0 - loss)
         if trial.should_stop():

@@ -32,6 +32,7 @@ class Footprint:
     def __init__(self, device: str) -> None:
         self._device = device
         self._card = device != "cpu"
+        gc.collect()  # What is garbage already would hide as much of what comes.
         self._base = self._held_on_card() if self._card else _own_memory()
         self._before = 0 if self._card else _resident()
         self.restart()

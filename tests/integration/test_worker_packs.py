@@ -38,6 +38,9 @@ def start(server: FakeServer, tmp_path: Path) -> Iterator[Callable[[], Worker]]:
         yield start_worker
         for worker in workers:
             worker.end()
+            print(worker.output.read_text())  # pytest shows it with a failure
+    for request in server.requests[-3:]:
+        print(request.model_dump_json(exclude={"attempts": {"__all__": {"metrics"}}}))
 
 
 def digits_lease(number: int, *, known: bool = True, **run: Any) -> Lease:

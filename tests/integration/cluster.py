@@ -41,7 +41,6 @@ def train(trial):
 """
 
 
-
 def loss(params: Mapping[str, object], step: int) -> float:
     """Return what `TRAIN` reports at a step."""
     rate = float(str(params["lr"]))
@@ -58,6 +57,14 @@ STUDY: dict[str, Any] = {
         {"kind": "decay_schedule", "forms": ["linear"]},
     ],
 }
+
+
+SHORT: dict[str, Any] = STUDY | {
+    "name": "short",
+    "budget": {"steps": 60, "trials": 8},
+    "stages": [{"kind": "lr_sweep", "grid": [0.3, 0.06, 0.01], "refine": 0}],
+}
+"""A study of one stage for a test of a few seconds."""
 
 
 def free_port() -> int:
@@ -143,12 +150,12 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def submit(port: int) -> str:
-    """Submit the study as soon as the server answers; return its id."""
+def submit(port: int, study: Mapping[str, Any] = STUDY) -> str:
+    """Submit a study as soon as the server answers; return its id."""
     deadline = time.monotonic() + DEADLINE
     while True:
         with suppress(httpx.TransportError):
-            answer = httpx.post(f"http://127.0.0.1:{port}/api/v1/studies", json=STUDY, timeout=30)
+            answer = httpx.post(f"http://127.0.0.1:{port}/api/v1/studies", json=study, timeout=30)
             if answer.is_success:
                 return str(answer.json()["id"])
         assert time.monotonic() < deadline, "the server did not come up"

@@ -1,0 +1,53 @@
+"""``make soak``: kill -9 and worse at seeded random moments, on SQLite and on PostgreSQL; exit code 1 on a violation."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from studies.storage import upgrade_database
+from tests.conftest import own_postgres
+from tests.faults.postgres import Postgres
+from tests.faults.soak.soak import Result, soak
+from tests.faults.soak.table import table
+
+
+def main() -> int:
+    given = _arguments()
+    print(f"seed {given.seed}: give it again with --seed {given.seed}", flush=True)
+    kinds = ["sqlite", "postgresql"] if given.database == "both" else [given.database]
+    results = [_soak(kind, given.seconds / len(kinds), given.seed) for kind in kinds]
+    print(table(results))
+    return int(any(result.violations for result in results))
+
+
+def _soak(kind: str, seconds: float, seed: int) -> Result:
+    print(f"{kind}: {seconds:g} s of blows, then peace until everything has ended", flush=True)
+    with tempfile.TemporaryDirectory(prefix="stagetune-soak-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if kind == "sqlite":
+            url = f"sqlite:///{folder / 'stagetune.db'}"
+            upgrade_database(url)
+            return soak(url, folder, seconds=seconds, seed=seed)
+        with own_postgres() as url:
+            upgrade_database(url)
+            postgres = Postgres(url)
+            try:
+                return soak(url, folder, seconds=seconds, seed=seed, postgres=postgres)
+            finally:
+                postgres.close()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=300, help="of blows, divided among the databases")
+    parser.add_argument("--database", choices=["both", "sqlite", "postgresql"], default="both")
+    parser.add_argument("--seed", type=int, default=random.randrange(2**31))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,7 +9,7 @@ from pathlib import Path
 from studies.storage import open_store
 from tests.faults.ledger import Ledger
 from tests.faults.proxy import Fate, Request, link
-from tests.integration.cluster import SHORT, cluster, free_port, has_ended, loss, submit, wait_until
+from tests.integration.cluster import SHORT, background, cluster, has_ended, loss, submit, wait_until
 from tests.invariant import assert_whole
 
 
@@ -24,14 +24,13 @@ class OneAfterAnother:
 
 
 def test_whatever_befalls_requests_everything_is_told_once(sqlite_url: str, tmp_path: Path) -> None:
-    ledger, port = Ledger(), free_port()
-    with cluster(sqlite_url, tmp_path) as shaken, link(port, ledger, OneAfterAnother()) as way:
-        server = shaken.serve(port)
-        study_id = submit(port, SHORT)
-        shaken.work("east", way.port)
-        wait_until(port, study_id, has_ended, "the end")
-        shaken.stop_workers()
-        shaken.stop(server)
+    ledger = Ledger()
+    with cluster(sqlite_url, tmp_path) as shaken:
+        with background(sqlite_url) as port, link(port, ledger, OneAfterAnother()) as way:
+            study_id = submit(port, SHORT)
+            shaken.work("east", way.port)
+            wait_until(port, study_id, has_ended, "the end")
+            shaken.stop_workers()
         with closing(open_store(sqlite_url)) as store:
             assert_whole(store, study_id, sqlite_url, ledger=ledger, folder=tmp_path, loss=loss)
     assert set(way.counts) == set(Fate), "the study was too short for every fate"

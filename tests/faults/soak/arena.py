@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from tests.faults.ledger import Ledger
 from tests.faults.postgres import Postgres
 from tests.faults.proxy import BadNetwork, Link
 from tests.faults.soak.strikes import Blow, Strike
-from tests.integration.cluster import LEASE_SECONDS, STUDY, Cluster, free_port, kill, submit
+from tests.integration.cluster import LEASE_SECONDS, STUDY, Cluster, free_port, kill
 
 WORKERS = ("north", "east", "south")
 STUDIES_AT_ONCE = 2
@@ -81,11 +82,20 @@ class Arena:
     # --- studies ---------------------------------------------------------------------------------------------------
 
     def keep_busy(self) -> None:
-        """Submit another study wherever fewer than `STUDIES_AT_ONCE` are under way; a server that is away may wait."""
+        """Submit another study wherever fewer than `STUDIES_AT_ONCE` are under way; while servers are away it waits."""
         with suppress(ApiError):
-            open_studies = [study_id for study_id in self.studies if not self._ended(study_id)]
-            for _ in range(STUDIES_AT_ONCE - len(open_studies)):
-                self.studies.append(submit(self._ports[0], STUDY | {"name": f"shaken-{len(self.studies)}"}))
+            missing = STUDIES_AT_ONCE - sum(not self._ended(study_id) for study_id in self.studies)
+            for _ in range(missing):
+                self.studies.append(self._submit(f"shaken-{len(self.studies)}"))
+
+    def _submit(self, name: str) -> str:
+        """The name is the key too: asked again after an answer that was lost, the server tells which study that is."""
+        with self._client() as client:
+            document = json.dumps(STUDY | {"name": name}).encode()
+            return client.submit(document, "application/json", idempotency_key=name).id
+
+    def _client(self) -> ApiClient:
+        return ApiClient(f"http://127.0.0.1:{self._some_server()}")
 
     def all_ended(self) -> bool:
         try:
@@ -94,13 +104,13 @@ class Arena:
             return False
 
     def _ended(self, study_id: str) -> bool:
-        with ApiClient(f"http://127.0.0.1:{self._ports[-1]}") as client:
+        with self._client() as client:
             return client.study(study_id).state.ended
 
     # --- strikes ---------------------------------------------------------------------------------------------------
 
-    def strike(self, blow: Blow) -> None:
-        """Do it, if there is a victim."""
+    def strike(self, blow: Blow) -> bool:
+        """Do it; return whether there was a victim."""
         act: dict[Strike, Callable[[float], bool]] = {
             Strike.KILL_SERVER: self._kill_server,
             Strike.RESTART_SERVER: self._restart_server,
@@ -114,8 +124,9 @@ class Arena:
             Strike.RESTART_DATABASE: self._restart_database,
             Strike.KILL_DATABASE: self._kill_database,
         }
-        if act[blow.strike](blow.chance):
-            self.struck[blow.strike] += 1
+        struck = act[blow.strike](blow.chance)
+        self.struck[blow.strike] += struck
+        return struck
 
     def _kill_server(self, chance: float) -> bool:
         port = _chosen(self._ports, chance)
@@ -175,6 +186,8 @@ class Arena:
 
     def _pause(self, chance: float) -> bool:
         """Pause a study for a moment; one that has ended refuses."""
+        if not self.studies:
+            return False
         study_id = _chosen(self.studies, chance)
         if self._command(study_id, StudyCommand.PAUSE):
             time.sleep(CUT_SECONDS)
@@ -185,7 +198,7 @@ class Arena:
         """Give a command, through outages: a study that stays paused would never end. Return whether it was taken."""
         while True:
             try:
-                with ApiClient(f"http://127.0.0.1:{self._ports[0]}") as client:
+                with self._client() as client:
                     client.command(study_id, command)
                 return True
             except ApiProblem as problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,16 @@ class Result:
     seconds: float
 
 
-def soak(database_url: str, folder: Path, *, seconds: float, seed: int, postgres: Postgres | None = None) -> Result:
+Tell = Callable[[str], None]
+
+
+def quiet(_: str) -> None:
+    """Tell nobody."""
+
+
+def soak(
+    database_url: str, folder: Path, *, seconds: float, seed: int, postgres: Postgres | None = None, tell: Tell = quiet
+) -> Result:
     """Strike at servers, workers, runs, links and the database for so many seconds; return what came of it.
 
     Args:
@@ -60,11 +70,13 @@ def soak(database_url: str, folder: Path, *, seconds: float, seed: int, postgres
         seconds: how long blows fall. Starting and ending come on top.
         seed: of blows and of the network.
         postgres: the database's server, to be struck as well.
+        tell: hears of every blow as it falls.
     """
     began = time.monotonic()
     with arena(database_url, folder, 1 if postgres is None else 2, seed, postgres) as shaken:
-        shaken.keep_busy()
-        _strike(shaken, time.monotonic() + seconds, seed)
+        _wait_for_work(shaken)
+        _strike(shaken, time.monotonic() + seconds, seed, tell)
+        tell("peace")
         shaken.calm()
         late = _wait_for_the_end(shaken)
         with closing(open_store(database_url)) as store:
@@ -73,13 +85,22 @@ def soak(database_url: str, folder: Path, *, seconds: float, seed: int, postgres
             return _judged(store, database_url, folder, shaken, late, seed, time.monotonic() - began)
 
 
-def _strike(shaken: Arena, until: float, seed: int) -> None:
+def _wait_for_work(shaken: Arena) -> None:
+    deadline = time.monotonic() + CALM_SECONDS
+    while not shaken.ledger.acknowledged:
+        assert time.monotonic() < deadline, "no work began"
+        shaken.keep_busy()
+        time.sleep(0.1)
+
+
+def _strike(shaken: Arena, until: float, seed: int, tell: Tell) -> None:
     kinds = [strike for strike in Strike if shaken.has_database_server or strike not in OF_A_DATABASE_SERVER]
     for blow in blows(seed, kinds):
         time.sleep(min(blow.pause_seconds, max(0.0, until - time.monotonic())))
         if time.monotonic() >= until:
             return
-        shaken.strike(blow)
+        if shaken.strike(blow):
+            tell(blow.strike)
         shaken.keep_busy()
 
 

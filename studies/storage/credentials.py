@@ -25,6 +25,17 @@ TokenState = Literal["live", "expired", "revoked"]
 
 
 @dataclass(frozen=True)
+class NewToken:
+    """A token to be: a fresh id, the hash of its secret, and the seconds that it lives (None = for ever)."""
+
+    id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    secret_hash: str
+    lifetime: float | None
+
+
+@dataclass(frozen=True)
 class Token:
     """A token, without its secret. Times are seconds since 1970; ``expires_at`` None is never."""
 
@@ -54,8 +65,8 @@ class Session:
 class Credentials(Protocol):
     """Everything that is known of tokens and sessions."""
 
-    def create_token(self, name: str, scopes: Sequence[Scope], secret_hash: str, lifetime: float | None) -> Token:
-        """Store a token that expires `lifetime` seconds from now; None = never."""
+    def create_token(self, new: NewToken) -> Token:
+        """Store a token, live from now on."""
 
     def tokens(self) -> Sequence[Token]:
         """Return all tokens, the revoked and expired ones too, newest first."""

@@ -6,10 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from studies.contract.ids import new_id
-from studies.contract.scopes import Scope
 from studies.errors import NotFound
-from studies.storage.credentials import Session, Token, note_due, session_has_ended, token_state
+from studies.storage.credentials import NewToken, Session, Token, note_due, session_has_ended, token_state
 
 
 @dataclass
@@ -30,13 +28,13 @@ class MemoryCredentials:
     _sessions: dict[str, _OpenSession] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def create_token(self, name: str, scopes: Sequence[Scope], secret_hash: str, lifetime: float | None) -> Token:
+    def create_token(self, new: NewToken) -> Token:
         with self._lock:
             now = self.clock()
-            expires_at = None if lifetime is None else now + lifetime
-            token = Token(new_id("token"), name, tuple(scopes), now, expires_at, None, None, "live")
+            expires_at = None if new.lifetime is None else now + new.lifetime
+            token = Token(new.id, new.name, new.scopes, now, expires_at, None, None, "live")
             self._tokens[token.id] = token
-            self._hashes[secret_hash] = token.id
+            self._hashes[new.secret_hash] = token.id
             return self._as_of_now(token)
 
     def tokens(self) -> Sequence[Token]:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import pytest
 
+from studies.contract.ids import new_id
 from studies.contract.scopes import Scope
 from studies.errors import NotFound
 from studies.storage import StudyStore
-from studies.storage.credentials import NOTE_SECONDS, SESSION_IDLE_SECONDS, SESSION_SECONDS, Credentials, Token
+from studies.storage.credentials import (
+    NOTE_SECONDS,
+    SESSION_IDLE_SECONDS,
+    SESSION_SECONDS,
+    Credentials,
+    NewToken,
+    Token,
+)
 from tests.contract.conftest import Advance
 
 DAY = 86_400.0
+
+
+def make(credentials: Credentials, name: str, *scopes: Scope, lifetime: float | None = None) -> Token:
+    return credentials.create_token(NewToken(new_id("token"), name, scopes, f"hash of {name}", lifetime))
 
 
 @pytest.fixture
@@ -20,7 +32,7 @@ def credentials(store: StudyStore) -> Credentials:
 
 @pytest.fixture
 def token(credentials: Credentials) -> Token:
-    return credentials.create_token("ci", [Scope.SUBMIT, Scope.WORKER], "hash", 90 * DAY)
+    return make(credentials, "ci", Scope.SUBMIT, Scope.WORKER, lifetime=90 * DAY)
 
 
 def test_a_token_comes_back_as_it_was_made(credentials: Credentials, token: Token) -> None:
@@ -31,7 +43,7 @@ def test_a_token_comes_back_as_it_was_made(credentials: Credentials, token: Toke
 
 
 def test_tokens_are_listed_newest_first(credentials: Credentials) -> None:
-    made = [credentials.create_token(name, [Scope.READ], name, None) for name in ("a", "b", "c")]
+    made = [make(credentials, name, Scope.READ) for name in ("a", "b", "c")]
     assert [found.id for found in credentials.tokens()] == [each.id for each in reversed(made)]
     assert made[0].expires_at is None
 
@@ -39,11 +51,11 @@ def test_tokens_are_listed_newest_first(credentials: Credentials) -> None:
 def test_nobody_has_a_token_before_the_first(credentials: Credentials) -> None:
     assert not credentials.any_token()
     assert list(credentials.tokens()) == []
-    assert credentials.use_token("hash") is None
+    assert credentials.use_token("hash of ci") is None
 
 
 def test_a_token_is_found_by_its_hash_alone(credentials: Credentials, token: Token) -> None:
-    found = credentials.use_token("hash")
+    found = credentials.use_token("hash of ci")
     assert found is not None
     assert (found.id, found.state) == (token.id, "live")
     assert credentials.use_token("other") is None
@@ -52,7 +64,7 @@ def test_a_token_is_found_by_its_hash_alone(credentials: Credentials, token: Tok
 
 def test_a_token_expires_by_the_stores_clock(credentials: Credentials, token: Token, advance: Advance) -> None:
     advance(91 * DAY)
-    found = credentials.use_token("hash")
+    found = credentials.use_token("hash of ci")
     assert found is not None
     assert found.state == "expired"
     assert found.last_used_at is None
@@ -62,7 +74,7 @@ def test_a_revoked_token_stays_known_and_revoked(credentials: Credentials, token
     first = credentials.revoke_token(token.id)
     assert first.state == "revoked"
     assert credentials.revoke_token(token.id).revoked_at == first.revoked_at
-    found = credentials.use_token("hash")
+    found = credentials.use_token("hash of ci")
     assert found is not None
     assert found.state == "revoked"
     assert credentials.any_token(), "what was closed once stays closed"
@@ -74,14 +86,14 @@ def test_to_revoke_an_unknown_token_is_an_error_that_says_where_the_ids_are(cred
 
 
 def test_use_is_noted_at_most_once_a_minute(credentials: Credentials, token: Token, advance: Advance) -> None:
-    credentials.use_token("hash")
+    credentials.use_token("hash of ci")
     (first,) = credentials.tokens()
     assert first.last_used_at is not None
-    credentials.use_token("hash")
+    credentials.use_token("hash of ci")
     assert credentials.tokens()[0].last_used_at == first.last_used_at
     advance(NOTE_SECONDS + 1)
     aged = credentials.tokens()[0].last_used_at
-    credentials.use_token("hash")
+    credentials.use_token("hash of ci")
     noted = credentials.tokens()[0].last_used_at
     assert aged is not None
     assert noted is not None
@@ -117,7 +129,7 @@ def test_a_session_ends_with_its_token(credentials: Credentials, token: Token) -
 
 
 def test_a_session_ends_when_its_token_expires(credentials: Credentials, advance: Advance) -> None:
-    token = credentials.create_token("short", [Scope.READ], "hash", DAY)
+    token = make(credentials, "short", Scope.READ, lifetime=DAY)
     credentials.open_session("key", token.id)
     advance(DAY + 1)
     assert credentials.use_session("key") is None

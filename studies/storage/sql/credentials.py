@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Table, delete, exists, insert, or_, select, update
 
-from studies.contract.ids import new_id
 from studies.contract.scopes import Scope
 from studies.errors import NotFound, StagetuneError
 from studies.storage.credentials import (
     NOTE_SECONDS,
     SESSION_IDLE_SECONDS,
     SESSION_SECONDS,
+    NewToken,
     Session,
     Token,
     note_due,
@@ -33,19 +33,19 @@ class SqlCredentials:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def create_token(self, name: str, scopes: Sequence[Scope], secret_hash: str, lifetime: float | None) -> Token:
+    def create_token(self, new: NewToken) -> Token:
         with writing(self._engine) as connection:
             time = now(connection)
             row = {
-                "id": new_id("token"),
-                "name": name,
-                "scopes": tuple(scope.value for scope in scopes),
-                "secret_hash": secret_hash,
+                "id": new.id,
+                "name": new.name,
+                "scopes": tuple(scope.value for scope in new.scopes),
+                "secret_hash": new.secret_hash,
                 "created_at": time,
-                "expires_at": None if lifetime is None else time + lifetime,
+                "expires_at": None if new.lifetime is None else time + new.lifetime,
             }
             connection.execute(insert(tables.token), row)
-            return _token_of(connection, row["id"])
+            return _token_of(connection, new.id)
 
     def tokens(self) -> Sequence[Token]:
         with reading(self._engine) as connection:

@@ -121,7 +121,7 @@ def test_a_revoked_token_is_refused_within_seconds(gate: Gate, credentials: Coun
 def test_an_expired_token_is_told_so(gate: Gate, credentials: Counting, clock: HandClock) -> None:
     text, _ = made(credentials, Scope.READ, lifetime=60)
     clock.seconds += 61
-    with pytest.raises(NotAdmitted, match="is expired.*stagetune token create"):
+    with pytest.raises(NotAdmitted, match=r"is expired.*stagetune token create"):
         with_bearer(gate, text)
 
 

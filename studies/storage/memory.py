@@ -42,8 +42,10 @@ from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
 from studies.storage.commanding import apply_command
 from studies.storage.copies import copy_of, storable
+from studies.storage.credentials import Credentials
 from studies.storage.documents import document_hash
 from studies.storage.granting import Enqueued, Queued, assign, classes_by_device, seats_of, shares
+from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
 from studies.storage.port import Created, Known, SettledTrial
@@ -68,6 +70,11 @@ class MemoryStore:
         self._lease_seconds = lease_seconds
         self._lock = threading.RLock()
         self._tables = Tables()
+        self._credentials = MemoryCredentials(clock)
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._credentials
 
     # --- studies -------------------------------------------------------------------------------------------------
 

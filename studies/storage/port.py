@@ -30,6 +30,7 @@ from studies.contract.views import (
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
+from studies.storage.credentials import Credentials
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ class SettledTrial:
 
 class StudyStore(Protocol):
     """Everything that the service and the engine know about studies."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """Tokens and browser sessions, kept beside the studies."""
 
     # --- studies -------------------------------------------------------------------------------------------------
 

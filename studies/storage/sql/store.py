@@ -24,9 +24,11 @@ from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncReq
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
 from studies.storage import presenting
+from studies.storage.credentials import Credentials
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import StudyRecord
 from studies.storage.sql import changes, decisions, events, leases, logs, metrics, profiles, studies, trials, workers
+from studies.storage.sql.credentials import SqlCredentials
 from studies.storage.sql.engine import make_engine, now, reading, writing
 from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
@@ -46,6 +48,11 @@ class SqlStore:
         self._engine = make_engine(url)
         self._lease_seconds = lease_seconds
         self._cache = StudyCache()
+        self._credentials = SqlCredentials(self._engine)
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._credentials
 
     # --- studies -------------------------------------------------------------------------------------------------
 

@@ -257,3 +257,26 @@ event = Table(
     Index("ix_stagetune_event_study_id_id", "study_id", "id"),
     sqlite_autoincrement=True,
 )
+
+token = Table(
+    f"{PREFIX}token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", Names, nullable=False),
+    Column("secret_hash", Text, nullable=False, unique=True),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+    Column("last_used_at", Double),
+)
+
+session = Table(
+    f"{PREFIX}session",
+    metadata,
+    Column("key_hash", Text, primary_key=True),
+    Column("token_id", Text, ForeignKey(token.c.id)),
+    Column("binding", Text, nullable=False),
+    Column("opened_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+)

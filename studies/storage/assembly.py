@@ -10,6 +10,7 @@ import numpy as np
 from studies.contract.worker_protocol import MetricChunk
 from studies.core.curves import merge_attempts
 from studies.core.snapshot import Curve
+from studies.storage.ragged import Ragged
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,12 @@ class Part:
     curve: Curve
 
 
-def points(chunk: MetricChunk) -> Curve:
-    """Return the points of a chunk in the order of steps, each step once."""
-    return joined([Curve(np.array(chunk.steps, np.int64), np.array(chunk.values, np.float64))])
+def points(chunks: Sequence[MetricChunk]) -> Ragged:
+    """Return the points of each chunk (there is at least one) in the order of steps, each step once."""
+    sent = Ragged.of_chunks(chunks)
+    if bool(sent.rising().all()):  # all that our own workers send
+        return sent
+    return Ragged.of([joined([curve]) for curve in sent.curves()])
 
 
 def joined(pieces: Sequence[Curve]) -> Curve:

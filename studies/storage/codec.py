@@ -2,17 +2,19 @@
 
 Steps: first, stride and count when they are regular, else a list of int32 (int64 where needed). Values: float32 when
 every value is exactly representable (losses that come from float32 training are), else float64. Either way each float
-comes back bit for bit as it was, with the infinities and -0.0; a NaN comes back as a NaN.
+comes back bit for bit as it was: the infinities, -0.0 and every NaN.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from studies.core.snapshot import Curve
+from studies.storage.ragged import Ragged
 
 _SINGLE, _DOUBLE = np.dtype("<f4"), np.dtype("<f8")
 _SHORT, _LONG = np.dtype("<i4"), np.dtype("<i8")
@@ -29,11 +31,14 @@ class Encoded:
     values: bytes
 
 
-def encode(curve: Curve) -> Encoded:
-    """Encode a curve of at least one point."""
-    stride = _stride(curve.steps)
-    steps = None if stride is not None else _narrowest_steps(curve.steps).tobytes()
-    return Encoded(len(curve), int(curve.steps[0]), stride, steps, _narrowest_values(curve.values).tobytes())
+def encode(curves: Ragged) -> list[Encoded]:
+    """Encode each of `curves`."""
+    strides, steps, values = _strides(curves), _Narrow.steps(curves), _Narrow.values(curves)
+    first = curves.steps[curves.starts].tolist()
+    return [
+        Encoded(count, first_step, stride, None if stride is not None else steps[place], values[place])
+        for place, (count, first_step, stride) in enumerate(zip(curves.lengths.tolist(), first, strides, strict=True))
+    ]
 
 
 def decode(encoded: Encoded) -> Curve:
@@ -41,23 +46,37 @@ def decode(encoded: Encoded) -> Curve:
     return Curve(_decode_steps(encoded), _decode_values(encoded))
 
 
-def _stride(steps: NDArray[np.int64]) -> int | None:
-    """Return the common distance of the steps, None where there is none; 1 for a single step."""
-    if steps.size == 1:
-        return 1
-    gaps = np.diff(steps)
-    return int(gaps[0]) if bool(np.all(gaps == gaps[0])) else None
+def _strides(curves: Ragged) -> list[int | None]:
+    """Return the common distance of each curve's steps, None where there is none; 1 for a single step."""
+    first = curves.gaps[curves.starts]
+    regular = np.logical_and.reduceat(curves.gaps == np.repeat(first, curves.lengths), curves.starts)
+    return [stride if even else None for stride, even in zip(first.tolist(), regular.tolist(), strict=True)]
 
 
-def _narrowest_steps(steps: NDArray[np.int64]) -> NDArray[np.signedinteger]:
-    fits = steps.min() >= np.iinfo(_SHORT).min and steps.max() <= np.iinfo(_SHORT).max
-    return steps.astype(_SHORT if fits else _LONG)
+class _Narrow:
+    """The bytes of each curve's numbers in the narrower of two types, where that holds all of the curve."""
 
+    def __init__(self, curves: Ragged, narrow: NDArray[Any], wide: NDArray[Any], fits: NDArray[np.bool_]) -> None:
+        self._narrow, self._wide = narrow, wide
+        self._fits = np.logical_and.reduceat(fits, curves.starts).tolist()
+        self._starts, self._ends = curves.starts.tolist(), curves.ends.tolist()
 
-def _narrowest_values(values: NDArray[np.float64]) -> NDArray[np.floating]:
-    with np.errstate(all="ignore"):
-        single = values.astype(_SINGLE)
-    return single if np.array_equal(single.astype(np.float64), values, equal_nan=True) else values.astype(_DOUBLE)
+    def __getitem__(self, place: int) -> bytes:
+        kept = self._narrow if self._fits[place] else self._wide
+        return kept[self._starts[place] : self._ends[place]].tobytes()
+
+    @classmethod
+    def steps(cls, curves: Ragged) -> _Narrow:
+        short = curves.steps.astype(_SHORT)
+        return cls(curves, short, curves.steps.astype(_LONG, copy=False), short == curves.steps)
+
+    @classmethod
+    def values(cls, curves: Ragged) -> _Narrow:
+        """Compare bits, so that -0.0 and every NaN count as what they are."""
+        wide = curves.values.astype(_DOUBLE, copy=False)
+        with np.errstate(all="ignore"):
+            single = wide.astype(_SINGLE)
+        return cls(curves, single, wide, single.astype(_DOUBLE).view(_LONG) == wide.view(_LONG))
 
 
 def _decode_steps(encoded: Encoded) -> NDArray[np.int64]:

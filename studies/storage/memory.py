@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -51,7 +52,7 @@ from studies.storage.picture import Picture
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
-from studies.storage.summaries import extended, score
+from studies.storage.summaries import extended, score, summary
 from studies.storage.waiting import waiting_because
 
 Record = TypeVar("Record")
@@ -252,6 +253,16 @@ class MemoryStore:
                 server_time=now,
             )
 
+    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | NotFound]:
+        with self._lock:
+            return [self._try_sync(*item) for item in news]
+
+    def _try_sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer | NotFound:
+        try:
+            return self.sync(worker_id, request)
+        except NotFound as error:
+            return error
+
     def list_workers(self) -> Sequence[WorkerView]:
         with self._lock:
             last_seen_first = sorted(self._tables.workers.values(), key=_last_seen, reverse=True)
@@ -372,33 +383,38 @@ class MemoryStore:
         """Store what counts; return the acknowledged and the lost attempts."""
         acknowledged: list[str] = []
         lost: list[str] = []
+        told: list[AttemptRecord] = []
         for report in request.attempts:
             attempt = self._tables.attempts.get(report.attempt_id)
             standing = reporting.standing(report, attempt, worker.id)
             (lost if standing is reporting.Standing.LOST else acknowledged).append(report.attempt_id)
-            if attempt is not None and standing is reporting.Standing.LIVE:
-                self._take(attempt, report, now)
+            if attempt is not None and standing is reporting.Standing.LIVE and self._take(attempt, report, now):
+                told.append(attempt)
+        self._tell_points(told, now)
         return tuple(acknowledged), tuple(lost)
 
-    def _take(self, attempt: AttemptRecord, report: AttemptReport, now: float) -> None:
+    def _take(self, attempt: AttemptRecord, report: AttemptReport, now: float) -> bool:
+        """Take one report; return whether there were new points in it."""
         fresh = self._store_points(attempt.id, report)
         self._store_log(attempt.id, report)
         after = reporting.resumed(attempt, report, len(fresh))
         after = replace(after, lease_expires_at=now + self._lease_seconds)
         self._tables.attempts[attempt.id] = after
         self._summarise(after, fresh, anew=reporting.supersedes_anew(attempt, after))
-        if fresh:
-            self._tell_points(after.trial_id, max(int(piece.steps[-1]) for _, piece in fresh), now)
+        trial = self._trial(after.trial_id)
+        last_step = max([trial.last_step, *(int(piece.steps[-1]) for _, piece in fresh)])
+        self._tables.trials[trial.id] = replace(trial, last_step=last_step)
         ending = reporting.ending_of(report, after)
         if ending is not None:
             self._end(after, ending, now)
+        return bool(fresh)
 
     def _store_points(self, attempt_id: str, report: AttemptReport) -> list[tuple[str, Curve]]:
         fresh = []
         for chunk in report.metrics:
             chunks = self._tables.chunks.setdefault((attempt_id, chunk.name), {})
             if chunk.sequence not in chunks:
-                chunks[chunk.sequence] = points(chunk)
+                chunks[chunk.sequence] = points([chunk]).curves()[0]
                 fresh.append((chunk.name, chunks[chunk.sequence]))
         return fresh
 
@@ -413,19 +429,19 @@ class MemoryStore:
             names = {*summaries, *(name for name, _ in fresh)}
             curves = {name: self.curve(attempt.trial_id, name) for name in names}
             self._tables.summaries[attempt.trial_id] = {
-                name: extended(None, curve) for name, curve in curves.items() if len(curve)
+                name: summary(curve) for name, curve in curves.items() if len(curve)
             }
             return
         for name, piece in fresh:
-            summaries[name] = extended(summaries.get(name), piece)
+            summaries[name] = extended(summaries.get(name), summary(piece))
 
-    def _tell_points(self, trial_id: str, last_step: int, now: float) -> None:
-        trial = self._trial(trial_id)
-        trial = replace(trial, last_step=max(trial.last_step, last_step))
-        if reporting.metrics_event_due(trial, now):
-            trial = replace(trial, told_at=now)
-            self._publish([reporting.metrics_news(trial)], now)
-        self._tables.trials[trial_id] = trial
+    def _tell_points(self, attempts: Sequence[AttemptRecord], now: float) -> None:
+        """Say for each study of `attempts` that points have come, unless it has just been said."""
+        told = self._tables.told
+        for study_id, trials in Counter(attempt.study_id for attempt in attempts).items():
+            if now - told.get(study_id, -math.inf) >= reporting.METRICS_EVENT_SECONDS:
+                told[study_id] = now
+                self._publish([reporting.metrics_news(study_id, trials)], now)
 
     def _end(self, attempt: AttemptRecord, ending: reporting.Ending, now: float) -> None:
         metric = self._study(attempt.study_id).spec.metric.name

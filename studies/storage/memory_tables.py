@@ -19,6 +19,7 @@ class Tables:
 
     Attributes:
         chunks: by (attempt, metric) and sequence; logs: by attempt and sequence.
+        told: when readers of a study were last told that points have come.
         profiles: label, profile and when it was told, by class and model of device.
     """
 
@@ -35,6 +36,7 @@ class Tables:
     idempotency: dict[str, tuple[str, str]] = field(default_factory=dict)
     profiles: dict[ProfileKey, tuple[str, RunProfile, float]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    told: dict[str, float] = field(default_factory=dict)
 
     def trials_of(self, study_id: str) -> list[TrialRecord]:
         """Return a study's trials, by number."""

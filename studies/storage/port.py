@@ -30,6 +30,7 @@ from studies.contract.views import (
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
+from studies.errors import NotFound
 from studies.storage.credentials import Credentials
 
 
@@ -167,6 +168,12 @@ class StudyStore(Protocol):
         A device gets new leases up to its capacity and its room, the worker's live attempts on it counted; trials of
         running studies that the worker can run (objective registered or allowed) go out by `studies.storage.granting`.
         What was measured of classes of runs is stored, the latest word counts, and comes with leases as it is known.
+        """
+
+    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | NotFound]:
+        """Do `sync` for several workers, each named once, in one transaction.
+
+        An unknown worker has its error in place of an answer; any other failure is that of all.
         """
 
     def list_workers(self) -> Sequence[WorkerView]:

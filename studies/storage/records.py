@@ -50,7 +50,6 @@ class TrialRecord:
 
     Attributes:
         last_step: the largest step reported.
-        told_at: when its last ``metrics`` event was written.
         alone: it was evicted from a pack, so nothing may run beside its next attempt.
     """
 
@@ -74,7 +73,6 @@ class TrialRecord:
     failures: int = 0
     expiries: int = 0
     last_step: int = 0
-    told_at: Timestamp | None = None
     alone: bool = False
 
 

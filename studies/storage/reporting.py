@@ -15,8 +15,11 @@ from studies.core.snapshot import LOSS
 from studies.storage.copies import storable
 from studies.storage.records import AttemptRecord, News, TrialRecord
 
+METRICS = "metrics"
+"""Kind of the events that say that points have come."""
+
 METRICS_EVENT_SECONDS = 1.0
-"""Least time between two ``metrics`` events of one trial."""
+"""Least time between two ``metrics`` events of a study."""
 
 GONE_SILENT = "its worker was not heard of for a whole lease"
 NEVER_STARTED = "it was to stop before its worker had heard of it"
@@ -114,12 +117,9 @@ def is_measured(names: Mapping[str, object], metric: str) -> bool:
     return metric in names or LOSS in names
 
 
-def metrics_event_due(trial: TrialRecord, now: Timestamp) -> bool:
-    return trial.told_at is None or now - trial.told_at >= METRICS_EVENT_SECONDS
-
-
-def metrics_news(trial: TrialRecord) -> News:
-    return News(trial.study_id, "metrics", f"trial {trial.number} ({trial.key}) at step {trial.last_step}", trial.id)
+def metrics_news(study_id: str, trials: int) -> News:
+    """Return the word that points have come: one for all trials of a study, since pages look at all that is new."""
+    return News(study_id, METRICS, f"points of {trials} {'trial' if trials == 1 else 'trials'}")
 
 
 def _news(trial: TrialRecord, ending: Ending) -> News:

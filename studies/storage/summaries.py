@@ -8,26 +8,40 @@ import numpy as np
 
 from studies.contract.views import MetricSummary
 from studies.core.snapshot import Curve
+from studies.storage.ragged import Ragged
+
+_FIELDS = ("last_step", "last", "minimum", "maximum", "count")
 
 
-def extended(summary: MetricSummary | None, curve: Curve) -> MetricSummary:
-    """Return `summary` after the points of `curve` (at least one). Minimum and maximum are of the finite values."""
-    finite = curve.values[np.isfinite(curve.values)]
-    lows = [] if finite.size == 0 else [float(finite.min())]
-    highs = [] if finite.size == 0 else [float(finite.max())]
-    last_step, last, count = int(curve.steps[-1]), float(curve.values[-1]), len(curve)
-    if summary is not None:
-        lows += [] if np.isnan(summary.minimum) else [summary.minimum]
-        highs += [] if np.isnan(summary.maximum) else [summary.maximum]
-        count += summary.count
-        if summary.last_step > last_step:
-            last_step, last = summary.last_step, summary.last
+def summaries(curves: Ragged) -> list[MetricSummary]:
+    """Return the summary of each of `curves`. Minimum and maximum are of the finite values, NaN where there is none."""
+    finite = np.isfinite(curves.values)
+    low = np.minimum.reduceat(np.where(finite, curves.values, np.inf), curves.starts)
+    high = np.maximum.reduceat(np.where(finite, curves.values, -np.inf), curves.starts)
+    low[low == np.inf] = np.nan
+    high[high == -np.inf] = np.nan
+    last = curves.ends - 1
+    columns = (curves.steps[last], curves.values[last], low, high, curves.lengths)
+    rows = zip(*[column.tolist() for column in columns], strict=True)
+    return [MetricSummary.model_construct(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+
+
+def summary(curve: Curve) -> MetricSummary:
+    """Return the summary of a curve of at least one point."""
+    return summaries(Ragged.of([curve]))[0]
+
+
+def extended(before: MetricSummary | None, news: MetricSummary) -> MetricSummary:
+    """Return what is known after `news`: of two last values at one step, the later reported counts."""
+    if before is None:
+        return news
+    latest = before if before.last_step > news.last_step else news
     return MetricSummary(
-        last_step=last_step,
-        last=last,
-        minimum=min(lows, default=float("nan")),
-        maximum=max(highs, default=float("nan")),
-        count=count,
+        last_step=latest.last_step,
+        last=latest.last,
+        minimum=float(np.fmin(before.minimum, news.minimum)),
+        maximum=float(np.fmax(before.maximum, news.maximum)),
+        count=before.count + news.count,
     )
 
 

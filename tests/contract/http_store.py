@@ -105,6 +105,9 @@ class HttpStore:
         answer = self._call("POST", f"/api/v1/workers/{worker_id}/sync", content=request.model_dump_json())
         return SyncAnswer.model_validate_json(answer.content)
 
+    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | errors.NotFound]:
+        return self._behind.sync_all(news)
+
     def list_workers(self) -> Sequence[WorkerView]:
         return self._get(list[WorkerView], "/api/v1/workers")
 

@@ -7,13 +7,14 @@ looks: what it has passed never appears later. SQLite has one writer at a time a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from studies.contract.views import Event
 from studies.storage.records import News
+from studies.storage.reporting import METRICS, METRICS_EVENT_SECONDS
 from studies.storage.sql import tables
 from studies.storage.sql.engine import is_postgres, reading, writing
 
@@ -32,6 +33,16 @@ def publish(connection: Connection, news: Sequence[News], at: float) -> None:
         for item in news
     ]
     connection.execute(insert(tables.event), rows)
+
+
+def metrics_due(connection: Connection, study_ids: Collection[str], time: float) -> list[str]:
+    """Return those of the studies whose last word about points is old enough for another one."""
+    if not study_ids:
+        return []
+    c = tables.event.c
+    recent = (c.kind == METRICS) & (c.at > time - METRICS_EVENT_SECONDS)
+    told = set(connection.execute(select(c.study_id).where(recent, c.study_id.in_(study_ids))).scalars())
+    return [study_id for study_id in study_ids if study_id not in told]
 
 
 @contextmanager

@@ -10,20 +10,19 @@ from sqlalchemy import Connection, select, tuple_
 from studies.contract.views import LogPage
 from studies.contract.worker_protocol import AttemptReport
 from studies.storage.copies import storable
-from studies.storage.sql import tables
-from studies.storage.sql.metrics import upsert
+from studies.storage.sql import bulk, tables
 
 
 def store(connection: Connection, reports: Iterable[AttemptReport]) -> None:
     """Store the pieces of `reports` that are not stored yet."""
-    rows = [
-        {"attempt_id": report.attempt_id, "sequence": chunk.sequence, "text": text, "length": len(text)}
-        for report in reports
-        for chunk in report.logs
-        for text in (storable(chunk.text),)
-    ]
-    if rows:
-        connection.execute(upsert(connection, tables.log_chunk).on_conflict_do_nothing(), rows)
+    pieces = [(report.attempt_id, chunk.sequence, storable(chunk.text)) for report in reports for chunk in report.logs]
+    columns: bulk.Columns = {
+        "attempt_id": [attempt_id for attempt_id, _, _ in pieces],
+        "sequence": [sequence for _, sequence, _ in pieces],
+        "length": [len(text) for _, _, text in pieces],
+        "text": [text for _, _, text in pieces],
+    }
+    bulk.insert_ignoring(connection, tables.log_chunk, columns)
 
 
 def page(connection: Connection, trial_id: str, offset: int, limit: int) -> LogPage:

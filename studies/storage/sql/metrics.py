@@ -3,56 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, select
 
 from studies.contract.views import MetricSummary
-from studies.contract.worker_protocol import AttemptReport
+from studies.contract.worker_protocol import AttemptReport, MetricChunk
 from studies.core.snapshot import Curve
 from studies.storage.assembly import Part, joined, merged, points
 from studies.storage.codec import Encoded, decode, encode
-from studies.storage.sql import tables
-from studies.storage.sql.engine import is_postgres
+from studies.storage.ragged import Ragged
+from studies.storage.sql import bulk, tables
 from studies.storage.sql.rows import grouped
+from studies.storage.summaries import summaries as summaries_of
+
+_CHUNK_KEY = ("attempt_id", "name", "sequence")
 
 
 @dataclass(frozen=True)
 class FreshPoints:
-    """Points of a metric that were not stored before."""
+    """What is new of a metric: the summary of points that were not stored before."""
 
     attempt_id: str
     name: str
-    curve: Curve
-
-
-def upsert(connection: Connection, table: Any) -> Any:
-    """Return an insert that knows what to do on a conflict, in this database's dialect."""
-    return postgresql.insert(table) if is_postgres(connection) else sqlite.insert(table)
+    summary: MetricSummary
 
 
 def store(connection: Connection, reports: Iterable[AttemptReport]) -> list[FreshPoints]:
     """Store the chunks of `reports` that are not stored yet and return them, in the order of the reports."""
-    chunks: dict[tuple[str, str, int], Curve] = {}
+    chunks: dict[tuple[str, str, int], MetricChunk] = {}
     for report in reports:
         for chunk in report.metrics:
-            chunks.setdefault((report.attempt_id, chunk.name, chunk.sequence), points(chunk))
+            chunks.setdefault((report.attempt_id, chunk.name, chunk.sequence), chunk)
     if not chunks:
         return []
-    c = tables.metric_chunk.c
-    statement = upsert(connection, tables.metric_chunk).on_conflict_do_nothing()
-    inserted = connection.execute(
-        statement.returning(c.attempt_id, c.name, c.sequence),
-        [_chunk_row(*key, curve) for key, curve in chunks.items()],
-    )
-    stored = {tuple(row) for row in inserted}
-    return [FreshPoints(key[0], key[1], curve) for key, curve in chunks.items() if key in stored]
+    curves = points(list(chunks.values()))
+    stored = bulk.insert_new(connection, tables.metric_chunk, _chunk_columns([*chunks], encode(curves)), _CHUNK_KEY)
+    sent = zip(chunks, summaries_of(curves), strict=True)
+    return [FreshPoints(key[0], key[1], summary) for key, summary in sent if key in stored]
 
 
-def _chunk_row(attempt_id: str, name: str, sequence: int, curve: Curve) -> dict[str, Any]:
-    return {"attempt_id": attempt_id, "name": name, "sequence": sequence} | asdict(encode(curve))
+def _chunk_columns(keys: Sequence[tuple[str, str, int]], encoded: Sequence[Encoded]) -> bulk.Columns:
+    columns: dict[str, list[Any]] = {name: [key[place] for key in keys] for place, name in enumerate(_CHUNK_KEY)}
+    return columns | {field.name: [getattr(item, field.name) for item in encoded] for field in fields(Encoded)}
 
 
 def piece(row: RowMapping) -> Curve:
@@ -74,24 +68,36 @@ def _summary(row: RowMapping) -> MetricSummary:
     return MetricSummary(**{name: row[name] for name in MetricSummary.model_fields})
 
 
-def store_summaries(connection: Connection, changed: Mapping[str, Mapping[str, MetricSummary]]) -> None:
-    """Write summaries by trial and metric over those that are stored."""
-    rows = [
-        {"trial_id": trial_id, "name": name} | summary.model_dump()
-        for trial_id, by_name in changed.items()
-        for name, summary in by_name.items()
-    ]
-    if not rows:
+def add_to_summaries(connection: Connection, news: Mapping[tuple[str, str], MetricSummary]) -> None:
+    """Bring the summaries of (trial, metric) up to date with what is new in them, as `summaries.extended` does."""
+    columns: dict[str, list[Any]] = {
+        "trial_id": [trial_id for trial_id, _ in news],
+        "name": [name for _, name in news],
+    }
+    columns |= {name: [getattr(item, name) for item in news.values()] for name in MetricSummary.model_fields}
+    bulk.upsert(connection, tables.metric_summary, columns, _extended)
+
+
+def _extended(stored: bulk.Row, news: bulk.Row) -> dict[str, ColumnElement[Any]]:
+    return {
+        "last_step": bulk.larger(stored["last_step"], news["last_step"]),
+        "last": case((stored["last_step"] > news["last_step"], stored["last"]), else_=news["last"]),
+        "minimum": bulk.smaller(stored["minimum"], news["minimum"]),
+        "maximum": bulk.larger(stored["maximum"], news["maximum"]),
+        "count": stored["count"] + news["count"],
+    }
+
+
+def renew_summaries(connection: Connection, trial_ids: Collection[str]) -> None:
+    """Make the summaries of trials anew from their whole curves: points that counted before may be superseded."""
+    if not trial_ids:
         return
-    statement = upsert(connection, tables.metric_summary)
-    new = {name: statement.excluded[name] for name in MetricSummary.model_fields}
-    connection.execute(statement.on_conflict_do_update(index_elements=["trial_id", "name"], set_=new), rows)
-
-
-def forget_summaries(connection: Connection, trial_id: str, names: Collection[str]) -> None:
-    """Delete the summaries of metrics whose points were all superseded."""
     c = tables.metric_summary.c
-    connection.execute(delete(tables.metric_summary).where(c.trial_id == trial_id, c.name.in_(names)))
+    connection.execute(delete(tables.metric_summary).where(bulk.among(connection, c.trial_id, trial_ids)))
+    whole = curves(connection, list(trial_ids))
+    anew = {(trial_id, name): curve for trial_id, by_name in whole.items() for name, curve in by_name.items()}
+    if anew:
+        add_to_summaries(connection, dict(zip(anew, summaries_of(Ragged.of([*anew.values()])), strict=True)))
 
 
 def curves(connection: Connection, trial_ids: Sequence[str], name: str | None = None) -> dict[str, dict[str, Curve]]:

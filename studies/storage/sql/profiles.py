@@ -6,15 +6,15 @@ One that cannot be read, written by another version of the server, is as good as
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 
 from studies.contract.packing import RunProfile
 from studies.contract.views import ProfileView
 from studies.storage import presenting
 from studies.storage.leasing import ProfileKey
-from studies.storage.sql import tables
-from studies.storage.sql.metrics import upsert
+from studies.storage.sql import bulk, tables
 
 
 def store(connection: Connection, profiles: Sequence[RunProfile], labels: Mapping[str, str], time: float) -> None:
@@ -22,23 +22,20 @@ def store(connection: Connection, profiles: Sequence[RunProfile], labels: Mappin
     if not profiles:
         return
     latest = {(item.run_class, item.device_model): item for item in profiles}
-    rows = [
-        {
-            "run_class": name,
-            "device_model": model,
-            "label": labels.get(name, ""),
-            "profile": latest[name, model],
-            "measured_at": time,
-        }
-        for name, model in sorted(latest)
-    ]
-    statement = upsert(connection, tables.run_profile)
-    new = statement.excluded
-    label = func.coalesce(func.nullif(new.label, ""), tables.run_profile.c.label)
-    changed = {"profile": new.profile, "measured_at": new.measured_at, "label": label}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["run_class", "device_model"], set_=changed), rows
-    )
+    keys = sorted(latest)
+    columns: bulk.Columns = {
+        "run_class": [name for name, _ in keys],
+        "device_model": [model for _, model in keys],
+        "label": [labels.get(name, "") for name, _ in keys],
+        "profile": [latest[key] for key in keys],
+        "measured_at": [time] * len(keys),
+    }
+    bulk.upsert(connection, tables.run_profile, columns, _renewed)
+
+
+def _renewed(stored: bulk.Row, news: bulk.Row) -> dict[str, ColumnElement[Any]]:
+    label = func.coalesce(func.nullif(news["label"], ""), stored["label"])
+    return {"profile": news["profile"], "measured_at": news["measured_at"], "label": label}
 
 
 def of(connection: Connection, keys: Collection[ProfileKey]) -> dict[ProfileKey, RunProfile]:

@@ -23,6 +23,7 @@ from studies.contract.views import (
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
+from studies.errors import NotFound
 from studies.storage import presenting
 from studies.storage.credentials import Credentials
 from studies.storage.port import Created, Known, SettledTrial
@@ -185,8 +186,14 @@ class SqlStore:
             return workers.register(connection, worker)
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        (answer,) = self.sync_all([(worker_id, request)])
+        if isinstance(answer, NotFound):
+            raise answer
+        return answer
+
+    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | NotFound]:
         with writing(self._engine) as connection:
-            return sync(connection, worker_id, request, self._lease_seconds)
+            return sync(connection, news, self._lease_seconds)
 
     def list_workers(self) -> Sequence[WorkerView]:
         with reading(self._engine) as connection:

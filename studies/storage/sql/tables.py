@@ -122,7 +122,6 @@ trial = Table(
     Column("failures", Integer, nullable=False),
     Column("expiries", Integer, nullable=False),
     Column("last_step", Count, nullable=False),
-    Column("told_at", Double),
     Column("optuna_number", Integer),
     Column("alone", Boolean, nullable=False, server_default=false()),
     Column("touched", Count, nullable=False, server_default="0", onupdate=Touch()),
@@ -162,6 +161,10 @@ device = Table(
 )
 
 _RUNNING = text("state = 'running'")
+_METRICS = text("kind = 'metrics'")
+
+_ROOM_FOR_UPDATES = {"fillfactor": 70}
+"""For rows that every sync writes: PostgreSQL keeps a row's versions on one page, and leaves the indexes alone."""
 
 attempt = Table(
     f"{PREFIX}attempt",
@@ -195,7 +198,7 @@ attempt = Table(
         postgresql_where=_RUNNING,
     ),
     Index("ix_stagetune_attempt_running_worker", "worker_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
-    Index("ix_stagetune_attempt_running_lease", "lease_expires_at", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+    postgresql_with=_ROOM_FOR_UPDATES,
 )
 
 run_profile = Table(
@@ -234,6 +237,7 @@ metric_summary = Table(
     Column("minimum", Real),
     Column("maximum", Real),
     Column("count", Count, nullable=False),
+    postgresql_with=_ROOM_FOR_UPDATES,
 )
 
 log_chunk = Table(
@@ -255,6 +259,7 @@ event = Table(
     Column("message", Text, nullable=False),
     Column("at", Double, nullable=False),
     Index("ix_stagetune_event_study_id_id", "study_id", "id"),
+    Index("ix_stagetune_event_metrics", "study_id", "at", sqlite_where=_METRICS, postgresql_where=_METRICS),
     sqlite_autoincrement=True,
 )
 

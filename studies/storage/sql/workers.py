@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, tuple_, update
 
 from studies.contract.states import AttemptState
 from studies.contract.views import WorkerView
 from studies.contract.worker_protocol import DeviceReport, RegisterWorker
-from studies.errors import NotFound
 from studies.storage import presenting
 from studies.storage.leasing import Idle, updated_devices
 from studies.storage.records import AttemptRecord, DeviceRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.sql import tables
+from studies.storage.sql.bulk import among, update_rows
 from studies.storage.sql.engine import clock, now
 from studies.storage.sql.rows import grouped, records
 
 _REPORTED = ("capacity", "memory_used_bytes", "status")
 """What a sync says anew of a device."""
+
+UNKNOWN = "there is no worker {}: register again."
 
 
 def register(connection: Connection, worker: RegisterWorker) -> str:
@@ -36,33 +38,27 @@ def register(connection: Connection, worker: RegisterWorker) -> str:
     return item.id
 
 
-def heard_of(connection: Connection, worker_id: str, reports: Sequence[DeviceReport]) -> WorkerRecord:
-    """Note that a worker has synced; return it with its devices as `reports` say that they are.
-
-    Raises:
-        NotFound
-    """
+def heard_of(connection: Connection, news: Mapping[str, Sequence[DeviceReport]]) -> dict[str, WorkerRecord]:
+    """Note that workers have synced; return those that there are, with their devices as they reported them."""
     c = tables.worker.c
-    statement = update(tables.worker).where(c.id == worker_id).values(last_sync_at=clock(connection))
-    row = connection.execute(statement.returning(tables.worker)).mappings().first()
-    if row is None:
-        raise NotFound(f"there is no worker {worker_id}: register again.")
-    before = _devices(connection, [worker_id]).get(worker_id, ())
-    after = updated_devices(before, reports)
-    _update_devices(connection, worker_id, [new for old, new in zip(before, after, strict=True) if new != old])
-    return _worker(row, after)
-
-
-def _update_devices(connection: Connection, worker_id: str, devices: Sequence[DeviceRecord]) -> None:
-    if not devices:
-        return
-    c = tables.device.c
-    statement = update(tables.device).where(c.worker_id == worker_id, c.name == bindparam("device"))
-    new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _REPORTED}
-    rows = [
-        {"device": device.name} | {f"new_{name}": getattr(device, name) for name in _REPORTED} for device in devices
+    statement = update(tables.worker).where(among(connection, c.id, news)).values(last_sync_at=clock(connection))
+    rows = connection.execute(statement.returning(tables.worker)).mappings().all()
+    before = _devices(connection, [row["id"] for row in rows])
+    after = {row["id"]: updated_devices(before.get(row["id"], ()), news[row["id"]]) for row in rows}
+    changed = [
+        (worker_id, new)
+        for worker_id, devices in after.items()
+        for old, new in zip(before.get(worker_id, ()), devices, strict=True)
+        if new != old
     ]
-    connection.execute(statement.values(new), rows)
+    _update_devices(connection, changed)
+    return {row["id"]: _worker(row, after[row["id"]]) for row in rows}
+
+
+def _update_devices(connection: Connection, devices: Sequence[tuple[str, DeviceRecord]]) -> None:
+    columns: dict[str, list[Any]] = {"worker_id": [worker_id for worker_id, _ in devices]}
+    columns |= {name: [getattr(device, name) for _, device in devices] for name in ("name", *_REPORTED)}
+    update_rows(connection, tables.device, columns)
 
 
 def idle_elsewhere(connection: Connection, worker: WorkerRecord, since: float) -> list[Idle]:
@@ -86,7 +82,7 @@ def _worker(row: RowMapping, devices: tuple[DeviceRecord, ...]) -> WorkerRecord:
 
 def _devices(connection: Connection, worker_ids: Sequence[str]) -> dict[str, tuple[DeviceRecord, ...]]:
     c = tables.device.c
-    query = select(tables.device).where(c.worker_id.in_(worker_ids)).order_by(c.position)
+    query = select(tables.device).where(among(connection, c.worker_id, worker_ids)).order_by(c.position)
     names = [field.name for field in fields(DeviceRecord)]
     found = grouped(connection, query, "worker_id")
     return {

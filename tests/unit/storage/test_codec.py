@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from studies.core.snapshot import Curve
 from studies.storage.codec import decode, encode
+from studies.storage.ragged import Ragged
 
 
 def _curve(steps: list[int], values: list[float]) -> Curve:
@@ -19,7 +20,7 @@ def _curve(steps: list[int], values: list[float]) -> Curve:
 def test_every_point_comes_back(points: dict[int, float]) -> None:
     steps = sorted(points)
     curve = _curve(steps, [points[step] for step in steps])
-    again = decode(encode(curve))
+    again = decode(encode(Ragged.of([curve]))[0])
     assert np.array_equal(again.steps, curve.steps)
     assert np.array_equal(again.values, curve.values, equal_nan=True)
     assert np.array_equal(np.signbit(again.values), np.signbit(curve.values)) or np.isnan(curve.values).any()
@@ -40,5 +41,5 @@ def test_every_point_comes_back(points: dict[int, float]) -> None:
 def test_the_narrowest_form_is_chosen(
     steps: list[int], values: list[float], step_bytes: int | None, value_bytes: int
 ) -> None:
-    encoded = encode(_curve(steps, values))
+    (encoded,) = encode(Ragged.of([_curve(steps, values)]))
     assert (encoded.steps and len(encoded.steps), len(encoded.values)) == (step_bytes, value_bytes)

@@ -1,0 +1,258 @@
+"""The desk at which syncs are worked on: the workers' attempts, loaded once and written once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import ColumnElement, Connection, or_, select
+
+from studies.contract.states import AttemptState
+from studies.contract.views import MetricSummary
+from studies.contract.worker_protocol import AttemptReport, Lease, StopOrder, SyncAnswer, SyncRequest
+from studies.storage import granting, leasing, reporting
+from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
+from studies.storage.reporting import Standing
+from studies.storage.sql import bulk, events, logs, metrics, tables
+from studies.storage.sql.rows import records, update_all
+from studies.storage.summaries import extended
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a worker says, and the worker as it stands after it."""
+
+    worker: WorkerRecord
+    request: SyncRequest
+
+
+class Desk:
+    """What the syncs of some workers work on.
+
+    Args:
+        calls: each worker at most once.
+
+    Attributes:
+        time: the database's clock, the same for all of them.
+        news: what is to be published.
+    """
+
+    def __init__(self, connection: Connection, calls: Sequence[Call], lease_seconds: float) -> None:
+        self._connection = connection
+        self._calls = calls
+        self.time = max(call.worker.last_sync_at for call in calls)
+        self.news: list[News] = []
+        self._expiry = self.time + lease_seconds
+        self._attempts = self._load()
+        self._stored = dict(self._attempts)
+        self._trials: dict[str, TrialRecord] = {}
+        self._trials_stored: dict[str, TrialRecord] = {}
+        self._studies: dict[str, StudyRecord] = {}
+        self._by_worker = _by_worker(self._attempts.values())
+        self._standing = {
+            (call.worker.id, report.attempt_id): self._stand(call, report)
+            for call in calls
+            for report in call.request.attempts
+        }
+
+    def _load(self) -> dict[str, AttemptRecord]:
+        """Lock the trials that will change, and load the attempts of these workers that run or are reported."""
+        attempt, among = tables.attempt.c, bulk.among
+        reports = [report for call in self._calls for report in call.request.attempts]
+        listed = among(self._connection, attempt.id, [report.attempt_id for report in reports])
+        telling = among(self._connection, attempt.id, [report.attempt_id for report in reports if _tells(report)])
+        own = among(self._connection, attempt.worker_id, [call.worker.id for call in self._calls])
+        running = attempt.state == AttemptState.RUNNING
+        self._lock(own & or_(telling, running & ~listed))
+        query = select(tables.attempt).where(own & or_(running, listed)).order_by(attempt.started_at, attempt.id)
+        return {item.id: item for item in records(self._connection, AttemptRecord, query)}
+
+    def _lock(self, attempts: ColumnElement[bool]) -> None:
+        trial = tables.trial.c
+        its_attempts = select(tables.attempt.c.trial_id).where(attempts)
+        query = select(trial.id).where(trial.id.in_(its_attempts)).order_by(trial.id).with_for_update(key_share=True)
+        self._connection.execute(query).all()
+
+    def _stand(self, call: Call, report: AttemptReport) -> Standing:
+        return reporting.standing(report, self._attempts.get(report.attempt_id), call.worker.id)
+
+    def _live_reports(self) -> list[AttemptReport]:
+        return [
+            report
+            for call in self._calls
+            for report in call.request.attempts
+            if self._standing[call.worker.id, report.attempt_id] is Standing.LIVE
+        ]
+
+    def live(self, call: Call) -> list[AttemptRecord]:
+        """Return the worker's running attempts."""
+        own = (self._attempts[attempt_id] for attempt_id in self._by_worker.get(call.worker.id, ()))
+        return [attempt for attempt in own if attempt.state is AttemptState.RUNNING]
+
+    # --- news ----------------------------------------------------------------------------------------------------
+
+    def note_packs(self) -> None:
+        """Keep with each running attempt how its pack trains it."""
+        for call in self._calls:
+            packs = leasing.packs_by_attempt(call.request.devices)
+            for attempt in self.live(call) if packs else ():
+                self._attempts[attempt.id] = leasing.trained_in(attempt, packs.get(attempt.id))
+
+    def take_points(self) -> None:
+        """Store chunks and logs of live attempts, and bring summaries up to date from what was really new."""
+        reports = self._live_reports()
+        fresh = metrics.store(self._connection, reports)
+        logs.store(self._connection, reports)
+        counts = Counter(item.attempt_id for item in fresh)
+        anew = {
+            after.trial_id
+            for report in reports
+            for before, after in (self._resume(report, counts[report.attempt_id]),)
+            if reporting.supersedes_anew(before, after)
+        }
+        self._add_to_summaries(fresh, anew)
+        self._touch_trials(fresh)
+        self._write_attempts()
+        metrics.renew_summaries(self._connection, anew)
+        self._tell_points(fresh)
+
+    def _resume(self, report: AttemptReport, fresh_chunks: int) -> tuple[AttemptRecord, AttemptRecord]:
+        before = self._attempts[report.attempt_id]
+        after = replace(reporting.resumed(before, report, fresh_chunks), lease_expires_at=self._expiry)
+        self._attempts[before.id] = after
+        return before, after
+
+    def _add_to_summaries(self, fresh: Iterable[metrics.FreshPoints], anew: Collection[str]) -> None:
+        news: dict[tuple[str, str], MetricSummary] = {}
+        for item in fresh:
+            trial_id = self._attempts[item.attempt_id].trial_id
+            if trial_id not in anew:
+                news[trial_id, item.name] = extended(news.get((trial_id, item.name)), item.summary)
+        metrics.add_to_summaries(self._connection, news)
+
+    def _touch_trials(self, fresh: Iterable[metrics.FreshPoints]) -> None:
+        """Note how far trials have come; one has changed, too, where its attempt now begins elsewhere."""
+        changed = [new for new in self._attempts.values() if reporting.tells_more(self._stored[new.id], new)]
+        reached = {attempt.trial_id: 0 for attempt in changed}
+        for item in fresh:
+            trial_id = self._attempts[item.attempt_id].trial_id
+            reached[trial_id] = max(reached[trial_id], item.summary.last_step)
+        columns: bulk.Columns = {"id": list(reached), "last_step": list(reached.values())}
+        bulk.update_rows(self._connection, tables.trial, columns, _further)
+
+    def _tell_points(self, fresh: Iterable[metrics.FreshPoints]) -> None:
+        told = {item.attempt_id for item in fresh}
+        trials = Counter(self._attempts[attempt_id].study_id for attempt_id in told)
+        due = events.metrics_due(self._connection, trials.keys(), self.time)
+        self.news += [reporting.metrics_news(study_id, trials[study_id]) for study_id in due]
+
+    def take_outcomes(self) -> None:
+        """End the attempts that their workers say have ended."""
+        ended = [
+            (self._attempts[report.attempt_id], ending)
+            for report in self._live_reports()
+            if report.outcome is not None
+            for ending in (reporting.ending_of(report, self._attempts[report.attempt_id]),)
+            if ending is not None
+        ]
+        self._know([attempt for attempt, _ in ended])
+        measured = metrics.summaries(self._connection, {attempt.trial_id for attempt, _ in ended})
+        for attempt, ending in ended:
+            metric = self._studies[attempt.study_id].spec.metric.name
+            self._end(attempt, ending, measured=reporting.is_measured(measured.get(attempt.trial_id, {}), metric))
+
+    def _know(self, attempts: Collection[AttemptRecord]) -> None:
+        """Load the trials and studies of `attempts` that are not known yet."""
+        trials = {attempt.trial_id for attempt in attempts} - self._trials.keys()
+        studies = {attempt.study_id for attempt in attempts} - self._studies.keys()
+        if trials:
+            query = select(tables.trial).where(bulk.among(self._connection, tables.trial.c.id, trials))
+            found = {item.id: item for item in records(self._connection, TrialRecord, query)}
+            self._trials |= found
+            self._trials_stored |= found
+        if studies:
+            query = select(tables.study).where(tables.study.c.id.in_(studies))
+            self._studies |= {item.id: item for item in records(self._connection, StudyRecord, query)}
+
+    def _end(self, attempt: AttemptRecord, ending: reporting.Ending, *, measured: bool = True) -> None:
+        ended = reporting.end_attempt(self._trials[attempt.trial_id], attempt, ending, self.time, measured=measured)
+        self._attempts[attempt.id] = ended.attempt
+        self._trials[attempt.trial_id] = ended.trial
+        if ended.news is not None:
+            self.news.append(ended.news)
+
+    def labels(self) -> dict[str, str]:
+        """Return classes in words, of the runs that these workers have or report."""
+        self._know(self._attempts.values())
+        of_workers = {attempt.trial_id for attempt in self._attempts.values()}
+        runs = [(self._studies[trial.study_id].spec, trial) for trial in map(self._trials.__getitem__, of_workers)]
+        return granting.labels(runs)
+
+    # --- leases --------------------------------------------------------------------------------------------------
+
+    def renew(self, call: Call) -> list[Lease]:
+        """Grant leases again that the worker did not list; those that were to stop anyway end at once."""
+        unheard = [attempt for attempt in self.live(call) if (call.worker.id, attempt.id) not in self._standing]
+        self._know(unheard)
+        again = []
+        for attempt in unheard:
+            if attempt.stop:
+                self._end(attempt, reporting.Ending(AttemptState.STOPPED, reporting.NEVER_STARTED))
+                continue
+            self._attempts[attempt.id] = replace(attempt, lease_expires_at=self._expiry)
+            spec = self._studies[attempt.study_id].spec
+            again.append(leasing.lease(attempt, self._trials[attempt.trial_id], spec))
+        return again
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write the attempts and trials that have changed and are not written yet."""
+        self._write_attempts()
+        before = self._trials_stored
+        update_all(self._connection, tables.trial, [new for new in self._trials.values() if new != before[new.id]])
+        self._trials_stored = dict(self._trials)
+
+    def _write_attempts(self) -> None:
+        """Write what changed of attempts; of those that run, only what a sync changes: a stop order may just arrive."""
+        changed = [new for new in self._attempts.values() if new != self._stored[new.id]]
+        running = [attempt for attempt in changed if attempt.state is AttemptState.RUNNING]
+        columns = {name: [getattr(attempt, name) for attempt in running] for name in ("id", *_PROGRESS)}
+        bulk.update_rows(self._connection, tables.attempt, columns)
+        update_all(
+            self._connection, tables.attempt, [item for item in changed if item.state is not AttemptState.RUNNING]
+        )
+        self._stored = dict(self._attempts)
+
+    def answer(self, call: Call, granted: Sequence[Lease]) -> SyncAnswer:
+        standing = {
+            report.attempt_id: self._standing[call.worker.id, report.attempt_id] for report in call.request.attempts
+        }
+        return SyncAnswer(
+            acknowledged=tuple(name for name, stands in standing.items() if stands is not Standing.LOST),
+            lost=tuple(name for name, stands in standing.items() if stands is Standing.LOST),
+            stop=tuple(StopOrder(attempt_id=item.id, reason=item.stop) for item in self.live(call) if item.stop),
+            leases=tuple(granted),
+            server_time=self.time,
+        )
+
+
+_PROGRESS = ("lease_expires_at", "started_from", "chunks", "engine", "width")
+"""What a sync may change of an attempt that runs on."""
+
+
+def _by_worker(attempts: Iterable[AttemptRecord]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for attempt in attempts:
+        found.setdefault(attempt.worker_id, []).append(attempt.id)
+    return found
+
+
+def _tells(report: AttemptReport) -> bool:
+    """Return whether a report may change its trial; one that does not only renews a lease."""
+    return bool(report.metrics or report.logs or report.outcome or report.started_from)
+
+
+def _further(stored: bulk.Row, given: bulk.Row) -> dict[str, ColumnElement[int]]:
+    return {"last_step": bulk.larger(stored["last_step"], given["last_step"])}

@@ -47,7 +47,7 @@ class RegisterWorker(Message):
 
     Attributes:
         objectives: names of the registered objectives that it runs, e.g. ``("image_classification",)``.
-        allow: its allow-list of ``file.py:function`` patterns for function objectives (fnmatch).
+        allow: its allow-list of users' code (`studies.contract.permission`).
     """
 
     name: str = Field(min_length=1, max_length=200)
@@ -74,6 +74,7 @@ class RunSpec(Message):
         params: hyperparameters by name; ``lr`` is the peak learning rate, to be multiplied by the schedule.
         num_steps: the run ends after this many optimiser updates, counted from the trial's first attempt.
         evaluate_every: steps between dev evaluations; the last step is evaluated too.
+        stall_timeout: seconds of silence after which it is taken to hang; 0 for never.
     """
 
     trial_id: str
@@ -90,6 +91,7 @@ class RunSpec(Message):
     seed: int
     evaluate_every: int
     precision: Precision = "float32"
+    stall_timeout: NonNegative = 0.0
 
     @property
     def run_class(self) -> str:
@@ -176,7 +178,7 @@ class DeviceStatus(Message):
 
     Attributes:
         room: how many more attempts the device would start now, by class of runs. A class not named has the room
-            of its kind (the key ``builtin`` or ``function``), and where that is not named either all of the capacity.
+            of its kind (the key ``builtin``, ``function`` or ``command``), and where that is not named either all of the capacity.
         packs: what runs on it, one entry a process.
         mps: whether NVIDIA's multi-process service runs there; None where there is none to run (a CPU).
         utilization: share of the time that it computes, 0 to 1; None where that cannot be told.

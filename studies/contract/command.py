@@ -89,7 +89,10 @@ def unknown_placeholder(command: Iterable[str], parameters: Collection[str]) -> 
     if stray is None:
         return None
     known = ", ".join((*parameters, *RUN_WORDS))
-    return f"names {{{stray}}}, which no run has: use one of {known}, give {stray} a range under space, or write {{{{{stray}}}}} for the text itself"
+    return (
+        f"names {{{stray}}}, which no run has: use one of {known}; give {stray} a range under space; "
+        f"or write {{{{{stray}}}}} for the text itself"
+    )
 
 
 def filled(command: Iterable[str], values: Mapping[str, str]) -> list[str]:

@@ -178,7 +178,8 @@ class DeviceStatus(Message):
 
     Attributes:
         room: how many more attempts the device would start now, by class of runs. A class not named has the room
-            of its kind (the key ``builtin``, ``function`` or ``command``), and where that is not named either all of the capacity.
+            of its kind (``builtin``, ``function`` or ``command``), and where that is not named either all of the
+            capacity.
         packs: what runs on it, one entry a process.
         mps: whether NVIDIA's multi-process service runs there; None where there is none to run (a CPU).
         utilization: share of the time that it computes, 0 to 1; None where that cannot be told.

@@ -169,9 +169,8 @@ class Pack:
         Args:
             now: monotonic seconds.
         """
-        silent = {
-            member.attempt.id: words for member in self._members.values() if (words := member.attempt.silence(now))
-        }
+        silences = {attempt_id: member.attempt.silence(now) for attempt_id, member in self._members.items()}
+        silent = {attempt_id: words for attempt_id, words in silences.items() if words}
         if not silent or self._ending or self.terms.probe:
             return
         hangs = len(silent) == len(self._members) and (len(silent) > 1 or not self._members[next(iter(silent))].taken)

@@ -57,11 +57,32 @@ class RegisterWorker(Message):
 
 
 class WorkerRegistered(Message):
-    """The answer: who the worker is, how often it should sync, and for how long a lease holds without a sync."""
+    """The answer: who the worker is, how often it should sync, and for how long a lease holds without a sync.
+
+    Attributes:
+        max_checkpoint_bytes: largest checkpoint that the server keeps of a run; 0 for none at all.
+    """
 
     worker_id: str
     sync_seconds: float
     lease_seconds: float
+    max_checkpoint_bytes: Bytes = 0
+
+
+class CheckpointInfo(Message):
+    """What the server keeps of a trial's checkpoint, an archive (``PUT`` and ``GET /attempts/{id}/checkpoint``).
+
+    Attributes:
+        attempt_id: whose it is.
+        step: completed updates that it stands at.
+        bytes: size of the archive.
+        sha256: its digest, in hexadecimal.
+    """
+
+    attempt_id: str
+    step: Step
+    bytes: Bytes
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class RunSpec(Message):
@@ -102,6 +123,7 @@ class Lease(Message):
     Attributes:
         alone: the trial was evicted from a pack before: nothing else may run on the device meanwhile.
         profile: what the server knows of this class of runs on this model of device, from any worker.
+        checkpoint: what the server keeps of the trial; a worker that has a later one of its own goes on from that.
     """
 
     attempt_id: str
@@ -110,6 +132,7 @@ class Lease(Message):
     run: RunSpec
     alone: bool = False
     profile: RunProfile | None = None
+    checkpoint: CheckpointInfo | None = None
 
 
 class MetricChunk(Message):

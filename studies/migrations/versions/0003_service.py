@@ -55,6 +55,19 @@ def _nodes() -> None:
 
 def _checkpoints() -> None:
     """What the server keeps of runs, so that another node can resume them."""
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "stagetune_checkpoint",
+        sa.Column("trial_id", sa.Text(), nullable=False),
+        sa.Column("attempt_id", sa.Text(), nullable=False),
+        sa.Column("step", count, nullable=False),
+        sa.Column("bytes", count, nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["trial_id"], ["stagetune_trial.id"], name="fk_stagetune_checkpoint_trial_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("trial_id", name="pk_stagetune_checkpoint"),
+    )
 
 
 def _points() -> None:

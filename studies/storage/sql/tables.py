@@ -245,6 +245,16 @@ log_chunk = Table(
     Column("text", Text, nullable=False),
 )
 
+checkpoint = Table(
+    f"{PREFIX}checkpoint",
+    metadata,
+    Column("trial_id", Text, ForeignKey(trial.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("attempt_id", Text, nullable=False),
+    Column("step", Count, nullable=False),
+    Column("bytes", Count, nullable=False),
+    Column("sha256", Text, nullable=False),
+)
+
 event = Table(
     f"{PREFIX}event",
     metadata,

@@ -371,6 +371,10 @@ def _default_evaluate_every(fields: dict[str, Any]) -> int:
     return min(50, fields["budget"].steps) if "budget" in fields else 50
 
 
+MAX_ATTEMPTS = 2
+"""How often a trial may fail by its own fault, unless the study file says otherwise."""
+
+
 class StudySpec(Message):
     """A study as submitted, with every default filled in.
 
@@ -382,6 +386,10 @@ class StudySpec(Message):
     ``evaluate_every`` left out is 50 steps, or the budget's steps where those are fewer. ``precision`` is that of
     builtin objectives: ``bfloat16`` and ``float16`` are mixed precision, weights and loss staying float32, the latter
     with dynamic loss scaling (guide, section 5); ``float64`` is for comparing runs to the last digit.
+
+    ``max_attempts`` is how many attempts of a trial may fail by their own fault (the run raised, was killed, ran out
+    of memory alone) before the trial has failed and the study goes on without it. An attempt that ended with its
+    worker, was given back or had to leave its pack does not count.
     """
 
     model_config = ConfigDict(
@@ -422,6 +430,7 @@ class StudySpec(Message):
     hold: Literal["epochs", "steps"] = "epochs"
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = Field(default_factory=_stages_of)
     gates: Literal["auto", "approve"] = "auto"
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = MAX_ATTEMPTS
 
     @model_validator(mode="before")
     @classmethod

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from studies.contract.decision import Decision
 from studies.contract.packing import RunProfile
 from studies.contract.schedule import Schedule
-from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import DeviceStatus
 from studies.storage.sql.types import Count, Document, Json, Names, Readable, Real, StateOf
@@ -124,6 +124,8 @@ trial = Table(
     Column("told_at", Double),
     Column("optuna_number", Integer),
     Column("alone", Boolean, nullable=False, server_default=false()),
+    Column("failed_on", Text, nullable=False, server_default=""),
+    Column("failed_at", Double),
     UniqueConstraint("study_id", "number"),
     UniqueConstraint("study_id", "stage", "key"),
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
@@ -142,6 +144,10 @@ worker = Table(
     Column("allow", Names, nullable=False),
     Column("registered_at", Double, nullable=False),
     Column("last_sync_at", Double, nullable=False, index=True),
+    Column("hold", StateOf(WorkerHold)),
+    Column("held_because", Text, nullable=False, server_default=""),
+    Column("held_at", Double),
+    Column("failing", Names, nullable=False, server_default="[]"),
 )
 
 device = Table(

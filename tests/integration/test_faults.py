@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,25 +15,18 @@ import pytest
 from studies.contract.states import AttemptState
 from studies.storage import open_store
 from tests.integration.cluster import (
-    assert_whole,
     children_of,
     cluster,
     ended_at_least,
     free_port,
     has_ended,
     kill,
+    loss,
     submit,
     wait_until,
 )
 from tests.integration.worker_harness import wait_for
-
-
-def end(server: subprocess.Popen[bytes]) -> None:
-    """Ask a server to stop, and have it do so promptly."""
-    asked = time.monotonic()
-    server.terminate()
-    server.wait(30)
-    assert time.monotonic() - asked < 10, "the server was slow to stop"
+from tests.invariant import assert_whole
 
 
 def test_a_server_and_a_worker_are_killed_on_sqlite(sqlite_url: str, tmp_path: Path) -> None:
@@ -54,9 +46,10 @@ def test_a_server_and_a_worker_are_killed_on_sqlite(sqlite_url: str, tmp_path: P
         assert not psutil.wait_procs(runs, timeout=10)[1], "a run outlived its worker"
         shaken.work("east", port)
         wait_until(port, study_id, has_ended, "the end")
-        end(server)
+        shaken.stop(server)
+        shaken.stop_workers()
         with closing(open_store(sqlite_url)) as store:
-            trials = assert_whole(store, study_id, sqlite_url)
+            trials = assert_whole(store, study_id, sqlite_url, folder=tmp_path, loss=loss)
     states = {attempt.state for trial in trials for attempt in trial.attempts}
     assert states <= {AttemptState.COMPLETED, AttemptState.EXPIRED}
 
@@ -117,8 +110,9 @@ def test_postgres_and_one_of_two_servers_are_killed_under_two_workers(postgres: 
         servers[0] = shaken.serve(east)
         wait_until(west, study_id, has_ended, "the end")
         for server in servers:
-            end(server)
+            shaken.stop(server)
+        shaken.stop_workers()
         with closing(open_store(postgres.url)) as store:
-            trials = assert_whole(store, study_id, postgres.url)
+            trials = assert_whole(store, study_id, postgres.url, folder=tmp_path, loss=loss)
     states = {attempt.state for trial in trials for attempt in trial.attempts}
     assert states <= {AttemptState.COMPLETED, AttemptState.EXPIRED}

@@ -100,6 +100,7 @@ class Engine:
             self._store.extend_leases()
             self._away = False
         self._store.expire_leases()
+        self._store.review_quarantine()
 
     def _move_studies(self) -> None:
         self._take_news()

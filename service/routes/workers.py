@@ -48,6 +48,18 @@ def sync_worker(store: StoreDep, worker_id: WorkerId, body: RawBody) -> SyncAnsw
     return store.sync(worker_id, _read(SyncRequest, body))
 
 
+@router.post("/{worker_id}/drain", dependencies=_ADMIN)
+def drain_worker(store: StoreDep, worker_id: WorkerId) -> WorkerView:
+    """Give a worker no new leases: what runs on it goes on to its end, then it is shown as drained."""
+    return store.drain_worker(worker_id)
+
+
+@router.post("/{worker_id}/release", dependencies=_ADMIN)
+def release_worker(store: StoreDep, worker_id: WorkerId) -> WorkerView:
+    """Let a worker that is drained or quarantined be given leases again; its node's record begins anew."""
+    return store.release_worker(worker_id)
+
+
 @profiles.get("", dependencies=_READ)
 def list_profiles(store: StoreDep) -> list[ProfileView]:
     """List what workers have measured of classes of runs on models of devices, the latest first."""

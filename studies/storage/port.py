@@ -159,7 +159,7 @@ class StudyStore(Protocol):
     # --- workers -------------------------------------------------------------------------------------------------
 
     def register_worker(self, worker: RegisterWorker) -> str:
-        """Store a worker under a fresh id."""
+        """Store a worker under a fresh id, with what is held against its node (see `studies.storage.quarantine`)."""
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
         """Take a worker's news and answer with renewals, stop orders and leases, as `worker_protocol` promises.
@@ -184,6 +184,18 @@ class StudyStore(Protocol):
 
     def list_workers(self) -> Sequence[WorkerView]:
         """Return workers, last seen first."""
+
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        """Give a worker no new leases; what runs on it goes on to its end. One that is held already stays so.
+
+        To have its runs given back at once, with their checkpoints, stop the worker instead (SIGTERM).
+        """
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        """End a drain or the quarantine of a worker's node, with a clean record; one that is not held stays so."""
+
+    def review_quarantine(self) -> int:
+        """Release nodes whose failures others turn out to share, by `studies.storage.quarantine`; return how many."""
 
     def list_profiles(self) -> Sequence[ProfileView]:
         """Return what was measured of classes of runs, the latest first."""

@@ -108,6 +108,12 @@ class HttpStore:
     def list_workers(self) -> Sequence[WorkerView]:
         return self._get(list[WorkerView], "/api/v1/workers")
 
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        return WorkerView.model_validate_json(self._call("POST", f"/api/v1/workers/{worker_id}/drain").content)
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        return WorkerView.model_validate_json(self._call("POST", f"/api/v1/workers/{worker_id}/release").content)
+
     def list_profiles(self) -> Sequence[ProfileView]:
         return self._get(list[ProfileView], "/api/v1/profiles")
 
@@ -137,6 +143,9 @@ class HttpStore:
 
     def expire_leases(self) -> int:
         return self._behind.expire_leases()
+
+    def review_quarantine(self) -> int:
+        return self._behind.review_quarantine()
 
     def extend_leases(self) -> None:
         self._behind.extend_leases()

@@ -50,7 +50,16 @@ def _access() -> None:
 
 
 def _nodes() -> None:
-    """Workers in quarantine, and what a study says of attempts."""
+    """Workers that are held back, and where a trial last failed."""
+    for column in (
+        sa.Column("hold", sa.Text(), nullable=True),
+        sa.Column("held_because", sa.Text(), nullable=False, server_default=""),
+        sa.Column("held_at", sa.Double(), nullable=True),
+        sa.Column("failing", sa.Text(), nullable=False, server_default="[]"),
+    ):
+        op.add_column("stagetune_worker", column)
+    op.add_column("stagetune_trial", sa.Column("failed_on", sa.Text(), nullable=False, server_default=""))
+    op.add_column("stagetune_trial", sa.Column("failed_at", sa.Double(), nullable=True))
 
 
 def _checkpoints() -> None:

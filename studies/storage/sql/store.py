@@ -36,6 +36,7 @@ from studies.storage.sql import (
     logs,
     metrics,
     profiles,
+    quarantine,
     studies,
     trials,
     workers,
@@ -215,6 +216,23 @@ class SqlStore:
     def list_workers(self) -> Sequence[WorkerView]:
         with reading(self._engine) as connection:
             return workers.views(connection, self._lease_seconds)
+
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        with writing(self._engine) as connection:
+            quarantine.drain(connection, worker_id)
+            return workers.view(connection, worker_id, self._lease_seconds)
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        with writing(self._engine) as connection:
+            quarantine.release(connection, worker_id)
+            return workers.view(connection, worker_id, self._lease_seconds)
+
+    def review_quarantine(self) -> int:
+        with reading(self._engine) as connection:
+            if not quarantine.any_quarantined(connection):
+                return 0
+        with writing(self._engine) as connection:
+            return quarantine.review(connection, self._lease_seconds)
 
     def list_profiles(self) -> Sequence[ProfileView]:
         with reading(self._engine) as connection:

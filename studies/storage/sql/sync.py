@@ -13,11 +13,12 @@ from sqlalchemy import Connection, or_, select, update
 
 from studies.contract.states import AttemptState
 from studies.contract.worker_protocol import AttemptReport, Lease, StopOrder, SyncAnswer, SyncRequest
-from studies.storage import granting, leasing, reporting
+from studies.storage import granting, leasing, quarantine, reporting
 from studies.storage.checkpoints import with_checkpoints
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.reporting import Standing
 from studies.storage.sql import checkpoints, events, leases, logs, metrics, profiles, tables, workers
+from studies.storage.sql import quarantine as verdicts
 from studies.storage.sql.rows import records, update_all
 from studies.storage.summaries import extended
 
@@ -32,10 +33,11 @@ def sync(connection: Connection, worker_id: str, request: SyncRequest, lease_sec
     again = desk.renew()
     desk.write()
     profiles.store(connection, leasing.own_profiles(request.profiles, worker), desk.labels(), desk.time)
+    worker, told = desk.judge()
     held = leases.Held(desk.live(), granting.classes_by_device(again))
     fresh, news = leases.grant(connection, worker, held, desk.time, lease_seconds)
     known = profiles.of(connection, leasing.profile_keys([*again, *fresh], worker))
-    events.publish(connection, [*desk.news, *news], desk.time)
+    events.publish(connection, [*desk.news, *told, *news], desk.time)
     granted = leasing.with_profiles([*again, *fresh], worker, known)
     return desk.answer(with_checkpoints(granted, checkpoints.of(connection, [each.run.trial_id for each in granted])))
 
@@ -49,9 +51,11 @@ class Desk:
         self._connection = connection
         self._worker = worker
         self._request = request
+        self._lease_seconds = lease_seconds
         self._expiry = worker.last_sync_at + lease_seconds
         self.time = worker.last_sync_at
         self.news: list[News] = []
+        self._failing = worker.failing
         self._load([report.attempt_id for report in request.attempts])
         self._standing = {
             report.attempt_id: reporting.standing(report, self._attempts.get(report.attempt_id), worker.id)
@@ -166,8 +170,16 @@ class Desk:
             self._end(attempt, ending, measured=measured)
 
     def _end(self, attempt: AttemptRecord, ending: reporting.Ending, *, measured: bool = True) -> None:
-        ended = reporting.end_attempt(self._trials[attempt.trial_id], attempt, ending, self.time, measured=measured)
+        ended = reporting.end_attempt(
+            self._trials[attempt.trial_id],
+            attempt,
+            ending,
+            self.time,
+            max_attempts=self._studies[attempt.study_id].spec.max_attempts,
+            measured=measured,
+        )
         self._attempts[attempt.id] = ended.attempt
+        self._failing = quarantine.after_end(self._failing, ended.attempt)
         self._trials[attempt.trial_id] = ended.trial
         if ended.news is not None:
             self.news.append(ended.news)
@@ -185,6 +197,15 @@ class Desk:
             spec = self._studies[attempt.study_id].spec
             again.append(leasing.lease(attempt, self._trials[attempt.trial_id], spec))
         return again
+
+    def judge(self) -> tuple[WorkerRecord, list[News]]:
+        """Return the worker with its row of failures as it is now, quarantined where that asks for it."""
+        if self._failing == self._worker.failing:
+            return self._worker, []
+        worker = replace(self._worker, failing=self._failing)
+        judged, news = verdicts.judge(self._connection, worker, self.time - self._lease_seconds)
+        verdicts.write(self._connection, judged)
+        return judged, news
 
     # --- the end -------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from studies.contract.decision import Decision
 from studies.contract.packing import RunProfile
 from studies.contract.schedule import Schedule
-from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import DeviceStatus
 from studies.storage.sql.marks import Touch
@@ -126,6 +126,8 @@ trial = Table(
     Column("optuna_number", Integer),
     Column("alone", Boolean, nullable=False, server_default=false()),
     Column("touched", Count, nullable=False, server_default="0", onupdate=Touch()),
+    Column("failed_on", Text, nullable=False, server_default=""),
+    Column("failed_at", Double),
     UniqueConstraint("study_id", "number"),
     UniqueConstraint("study_id", "stage", "key"),
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
@@ -145,6 +147,10 @@ worker = Table(
     Column("allow", Names, nullable=False),
     Column("registered_at", Double, nullable=False),
     Column("last_sync_at", Double, nullable=False, index=True),
+    Column("hold", StateOf(WorkerHold)),
+    Column("held_because", Text, nullable=False, server_default=""),
+    Column("held_at", Double),
+    Column("failing", Names, nullable=False, server_default="[]"),
 )
 
 device = Table(

@@ -26,6 +26,7 @@ _KINDS: dict[type[errors.StagetuneError], ProblemKind] = {
     errors.NotAllowedNow: problems.NOT_ALLOWED_NOW,
     errors.LeaseLost: problems.LEASE_LOST,
     errors.StorageUnavailable: problems.STORAGE_UNAVAILABLE,
+    errors.StorageFull: problems.STORAGE_FULL,
     errors.SchemaMismatch: problems.SCHEMA_MISMATCH,
 }
 

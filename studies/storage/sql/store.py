@@ -24,14 +24,16 @@ from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncReq
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
 from studies.storage import presenting
+from studies.storage.census import Census
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import StudyRecord
-from studies.storage.sql import changes, decisions, events, leases, logs, metrics, profiles, studies, trials, workers
+from studies.storage.sql import census, changes, decisions, events, leases, logs, metrics, profiles, studies, trials, workers
 from studies.storage.sql.curve_cache import CurveCache
 from studies.storage.sql.engine import make_engine, now, reading, writing
+from studies.storage.sql.schema import check_schema
 from studies.storage.sql.sync import sync
-from studies.storage.sql.upgrade import check_schema
 from studies.storage.waiting import waiting_because
+from studies.storage.work_done import WorkDone, WorkLog
 
 
 class SqlStore:
@@ -46,6 +48,7 @@ class SqlStore:
         self._engine = make_engine(url)
         self._lease_seconds = lease_seconds
         self._cache = CurveCache()
+        self._work = WorkLog()
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -136,8 +139,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             if not leases.any_overdue(connection):
                 return 0
+        done = WorkDone()
         with writing(self._engine) as connection:
-            return leases.expire(connection)
+            count = leases.expire(connection, done)
+        self._work.add(done)
+        return count
 
     def extend_leases(self) -> None:
         with writing(self._engine) as connection:
@@ -184,8 +190,11 @@ class SqlStore:
             return workers.register(connection, worker)
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        done = WorkDone()
         with writing(self._engine) as connection:
-            return sync(connection, worker_id, request, self._lease_seconds)
+            answer = sync(connection, worker_id, request, self._lease_seconds, done)
+        self._work.add(done)
+        return answer
 
     def list_workers(self) -> Sequence[WorkerView]:
         with reading(self._engine) as connection:
@@ -206,6 +215,14 @@ class SqlStore:
             return events.last_id(connection)
 
     # --- operations ----------------------------------------------------------------------------------------------
+
+    @property
+    def work(self) -> WorkLog:
+        return self._work
+
+    def census(self) -> Census:
+        with reading(self._engine) as connection:
+            return census.take(connection, self._lease_seconds)
 
     def check(self) -> None:
         with reading(self._engine) as connection:

@@ -19,12 +19,15 @@ from studies.storage.reporting import Standing
 from studies.storage.sql import events, leases, logs, metrics, profiles, tables, workers
 from studies.storage.sql.rows import records, update_all
 from studies.storage.summaries import extended
+from studies.storage.work_done import WorkDone
 
 
-def sync(connection: Connection, worker_id: str, request: SyncRequest, lease_seconds: float) -> SyncAnswer:
-    """Take a worker's news and answer it; see `studies.storage.port.StudyStore.sync`."""
+def sync(
+    connection: Connection, worker_id: str, request: SyncRequest, lease_seconds: float, done: WorkDone
+) -> SyncAnswer:
+    """Take a worker's news, count them in `done` and answer; see `studies.storage.port.StudyStore.sync`."""
     worker = workers.heard_of(connection, worker_id, request.devices)
-    desk = Desk(connection, worker, request, lease_seconds)
+    desk = Desk(connection, worker, request, lease_seconds, done)
     desk.note_packs()
     desk.take_points()
     desk.take_outcomes()
@@ -42,8 +45,14 @@ class Desk:
     """What one sync works on: the worker's attempts with their trials and studies, loaded once and written once."""
 
     def __init__(
-        self, connection: Connection, worker: WorkerRecord, request: SyncRequest, lease_seconds: float
+        self,
+        connection: Connection,
+        worker: WorkerRecord,
+        request: SyncRequest,
+        lease_seconds: float,
+        done: WorkDone,
     ) -> None:
+        self._done = done
         self._connection = connection
         self._worker = worker
         self._request = request
@@ -103,7 +112,8 @@ class Desk:
         """Store chunks and logs of live attempts, and bring summaries up to date from what was really new."""
         reports = self._reports(Standing.LIVE)
         fresh = metrics.store(self._connection, reports)
-        logs.store(self._connection, reports)
+        self._done.points += sum(len(item.curve) for item in fresh)
+        self._done.log_bytes += logs.store(self._connection, reports)
         anew = set()
         for report in reports:
             before = self._attempts[report.attempt_id]
@@ -165,6 +175,7 @@ class Desk:
 
     def _end(self, attempt: AttemptRecord, ending: reporting.Ending, *, measured: bool = True) -> None:
         ended = reporting.end_attempt(self._trials[attempt.trial_id], attempt, ending, self.time, measured=measured)
+        self._done.note(ended)
         self._attempts[attempt.id] = ended.attempt
         self._trials[attempt.trial_id] = ended.trial
         if ended.news is not None:

@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from studies.log_lines import LogFormat
+
 DEFAULT_DATABASE = "sqlite:///stagetune-data/stagetune.db"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16
@@ -35,6 +37,8 @@ class Settings(BaseSettings):
         allowed_hosts: names under which the service may be addressed; empty = loopback names when bound to
             loopback, any name otherwise (a token is required there). JSON list in the environment.
         root_path: the path prefix that a reverse proxy strips.
+        log_format: ``text``, or ``json`` for one JSON object a line.
+        access_log: a log line for every request.
     """
 
     model_config = SettingsConfigDict(env_prefix="STAGETUNE_", frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -50,6 +54,8 @@ class Settings(BaseSettings):
     read_seconds: float = Field(default=20.0, gt=0)
     allowed_hosts: tuple[str, ...] = ()
     root_path: str = ""
+    log_format: LogFormat = LogFormat.TEXT
+    access_log: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -284,7 +284,10 @@ class MemoryStore:
 
     def census(self) -> Census:
         with self._lock:
-            now, running = self._clock(), [item.id for item in self._tables.studies.values() if item.state is StudyState.RUNNING]
+            now, running = (
+                self._clock(),
+                [item.id for item in self._tables.studies.values() if item.state is StudyState.RUNNING],
+            )
             waiting = [item for item in self._tables.trials.values() if item.state is TrialState.WAITING]
             since = [self._waiting_since(item) for item in waiting if item.study_id in running]
             return Census(

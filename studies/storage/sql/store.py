@@ -27,7 +27,19 @@ from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import StudyRecord
-from studies.storage.sql import census, changes, decisions, events, leases, logs, metrics, profiles, studies, trials, workers
+from studies.storage.sql import (
+    census,
+    changes,
+    decisions,
+    events,
+    leases,
+    logs,
+    metrics,
+    profiles,
+    studies,
+    trials,
+    workers,
+)
 from studies.storage.sql.curve_cache import CurveCache
 from studies.storage.sql.engine import make_engine, now, reading, writing
 from studies.storage.sql.schema import check_schema

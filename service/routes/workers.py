@@ -22,6 +22,7 @@ profiles = APIRouter(prefix="/api/v1/profiles", tags=["workers"], responses=PROB
 
 _READ = [requires(Scope.READ)]
 _WORKER = [requires(Scope.WORKER)]
+_ADMIN = [requires(Scope.ADMIN)]
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -41,6 +42,7 @@ from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
 from studies.storage import clearing, granting, leasing, presenting, quarantine, reporting
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
+from studies.storage.census import Census
 from studies.storage.checkpoints import is_wanted, with_checkpoints
 from studies.storage.commanding import apply_command
 from studies.storage.copies import copy_of, storable
@@ -64,6 +66,7 @@ from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecor
 from studies.storage.registration import worker_record
 from studies.storage.summaries import extended, score
 from studies.storage.waiting import waiting_because
+from studies.storage.work_done import WorkDone, WorkLog
 
 Record = TypeVar("Record")
 
@@ -82,6 +85,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._tables = Tables()
         self._credentials = MemoryCredentials(clock)
+        self._work = WorkLog()
 
     @property
     def credentials(self) -> Credentials:
@@ -328,6 +332,25 @@ class MemoryStore:
 
     # --- operations ----------------------------------------------------------------------------------------------
 
+    @property
+    def work(self) -> WorkLog:
+        return self._work
+
+    def census(self) -> Census:
+        with self._lock:
+            now, running = (
+                self._clock(),
+                [item.id for item in self._tables.studies.values() if item.state is StudyState.RUNNING],
+            )
+            waiting = [item for item in self._tables.trials.values() if item.state is TrialState.WAITING]
+            since = [self._waiting_since(item) for item in waiting if item.study_id in running]
+            return Census(
+                studies=Counter(study.state for study in self._tables.studies.values()),
+                trials=Counter(trial.state for trial in self._tables.trials.values()),
+                queue_seconds=now - min(since, default=now),
+                workers_alive=len(self._alive_workers()),
+            )
+
     def check(self) -> None:
         """Memory can always be used."""
 
@@ -439,7 +462,8 @@ class MemoryStore:
 
     def _take(self, attempt: AttemptRecord, report: AttemptReport, now: float) -> None:
         fresh = self._store_points(attempt.id, report)
-        self._store_log(attempt.id, report)
+        log_bytes = self._store_log(attempt.id, report)
+        self._work.add(WorkDone(points=sum(len(curve) for _, curve in fresh), log_bytes=log_bytes))
         after = reporting.resumed(attempt, report, len(fresh))
         after = replace(after, lease_expires_at=now + self._lease_seconds)
         self._tables.attempts[attempt.id] = after
@@ -459,10 +483,12 @@ class MemoryStore:
                 fresh.append((chunk.name, chunks[chunk.sequence]))
         return fresh
 
-    def _store_log(self, attempt_id: str, report: AttemptReport) -> None:
+    def _store_log(self, attempt_id: str, report: AttemptReport) -> int:
+        """Store the pieces that are new; return their bytes as UTF-8."""
         pieces = self._tables.logs.setdefault(attempt_id, {})
-        for chunk in report.logs:
-            pieces.setdefault(chunk.sequence, storable(chunk.text))
+        fresh = {chunk.sequence: storable(chunk.text) for chunk in report.logs if chunk.sequence not in pieces}
+        pieces.update(fresh)
+        return sum(len(text.encode()) for text in fresh.values())
 
     def _summarise(self, attempt: AttemptRecord, fresh: Sequence[tuple[str, Curve]], *, anew: bool) -> None:
         summaries = self._tables.summaries.setdefault(attempt.trial_id, {})
@@ -494,6 +520,9 @@ class MemoryStore:
             max_attempts=spec.max_attempts,
             measured=reporting.is_measured(self._summaries(attempt.trial_id), spec.metric.name),
         )
+        done = WorkDone()
+        done.note(ended)
+        self._work.add(done)
         self._tables.attempts[attempt.id] = ended.attempt
         worker = self._tables.workers[attempt.worker_id]
         failing = quarantine.after_end(worker.failing, ended.attempt)
@@ -587,6 +616,10 @@ class MemoryStore:
     def _waits_since(self, trial_id: str) -> float:
         ended = [item for item in self._tables.attempts_of(trial_id) if item.state not in clearing.UNCOUNTED]
         return max(item.ended_at or math.inf for item in ended)
+
+    def _waiting_since(self, trial: TrialRecord) -> float:
+        ends = [item.ended_at for item in self._tables.attempts_of(trial.id) if item.ended_at is not None]
+        return max(ends, default=trial.created_at)
 
     def _queue(self, worker: WorkerRecord) -> list[Queued]:
         idle = self._idle_elsewhere(worker)

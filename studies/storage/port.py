@@ -5,7 +5,8 @@ database; what they race for is guarded there (`apply` by the study's version, l
 the loser sees nothing happen. Copies: what is returned is immutable and the caller's own; it never changes later.
 Time: the store's clock alone decides (the database's for SQL, an injected one for memory).
 
-Errors: `NotFound` for an unknown id, `StorageUnavailable` when the database cannot be reached.
+Errors: `NotFound` for an unknown id, `StorageUnavailable` when the database cannot be reached, `StorageFull` when its
+disk has no room for a write, `SchemaMismatch` when it has another schema than this program.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from studies.contract.views import (
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
+from studies.storage.census import Census
 from studies.storage.credentials import Credentials
+from studies.storage.work_done import WorkLog
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,13 @@ class StudyStore(Protocol):
     def last_event_id(self) -> int: ...
 
     # --- operations ----------------------------------------------------------------------------------------------
+
+    @property
+    def work(self) -> WorkLog:
+        """What was done through this object since it was opened: each server tells of its own."""
+
+    def census(self) -> Census:
+        """Count what there is: studies and trials by state, the age of the queue, workers that are alive."""
 
     def check(self) -> None:
         """Return when the store can be used.

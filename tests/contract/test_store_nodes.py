@@ -120,11 +120,11 @@ def test_a_lone_worker_is_never_quarantined(store: StudyStore) -> None:
 @pytest.mark.parametrize(
     "why", ["it cannot run this", "it is silent", "it is drained", "it is the same node under another id"]
 )
-def test_who_could_not_take_the_trials_is_nobody_to_compare_with(
-    store: StudyStore, advance: Advance, why: str
-) -> None:
+def test_who_could_not_take_the_trials_is_nobody_to_compare_with(store: StudyStore, advance: Advance, why: str) -> None:
     running_study(store, *KEYS)
-    other = node(store, "bad" if "same node" in why else "other", objectives=() if "cannot" in why else ("image_classification",))
+    other = node(
+        store, "bad" if "same node" in why else "other", objectives=() if "cannot" in why else ("image_classification",)
+    )
     if "silent" in why:
         advance(LEASE_SECONDS + 1)
     if "drained" in why:

@@ -21,12 +21,15 @@ from studies.storage.sql import checkpoints, events, leases, logs, metrics, prof
 from studies.storage.sql import quarantine as verdicts
 from studies.storage.sql.rows import records, update_all
 from studies.storage.summaries import extended
+from studies.storage.work_done import WorkDone
 
 
-def sync(connection: Connection, worker_id: str, request: SyncRequest, lease_seconds: float) -> SyncAnswer:
-    """Take a worker's news and answer it; see `studies.storage.port.StudyStore.sync`."""
+def sync(
+    connection: Connection, worker_id: str, request: SyncRequest, lease_seconds: float, done: WorkDone
+) -> SyncAnswer:
+    """Take a worker's news, count them in `done` and answer; see `studies.storage.port.StudyStore.sync`."""
     worker = workers.heard_of(connection, worker_id, request.devices)
-    desk = Desk(connection, worker, request, lease_seconds)
+    desk = Desk(connection, worker, request, lease_seconds, done)
     desk.note_packs()
     desk.take_points()
     desk.take_outcomes()
@@ -46,8 +49,14 @@ class Desk:
     """What one sync works on: the worker's attempts with their trials and studies, loaded once and written once."""
 
     def __init__(
-        self, connection: Connection, worker: WorkerRecord, request: SyncRequest, lease_seconds: float
+        self,
+        connection: Connection,
+        worker: WorkerRecord,
+        request: SyncRequest,
+        lease_seconds: float,
+        done: WorkDone,
     ) -> None:
+        self._done = done
         self._connection = connection
         self._worker = worker
         self._request = request
@@ -109,7 +118,8 @@ class Desk:
         """Store chunks and logs of live attempts, and bring summaries up to date from what was really new."""
         reports = self._reports(Standing.LIVE)
         fresh = metrics.store(self._connection, reports)
-        logs.store(self._connection, reports)
+        self._done.points += sum(len(item.curve) for item in fresh)
+        self._done.log_bytes += logs.store(self._connection, reports)
         anew = set()
         for report in reports:
             before = self._attempts[report.attempt_id]
@@ -178,6 +188,7 @@ class Desk:
             max_attempts=self._studies[attempt.study_id].spec.max_attempts,
             measured=measured,
         )
+        self._done.note(ended)
         self._attempts[attempt.id] = ended.attempt
         self._failing = quarantine.after_end(self._failing, ended.attempt)
         self._trials[attempt.trial_id] = ended.trial

@@ -40,6 +40,7 @@ from studies.errors import IdempotencyConflict, NameTaken, NotFound
 from studies.storage import clearing, granting, leasing, presenting, reporting
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
+from studies.storage.codec import encode
 from studies.storage.commanding import apply_command
 from studies.storage.copies import copy_of, storable
 from studies.storage.documents import document_hash
@@ -49,7 +50,7 @@ from studies.storage.picture import Picture
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
-from studies.storage.summaries import extended, score
+from studies.storage.summaries import extended, scored
 from studies.storage.waiting import waiting_because
 
 Record = TypeVar("Record")
@@ -293,7 +294,7 @@ class MemoryStore:
         return [replace(stage, decision=stage.decision and copy_of(stage.decision)) for stage in stages]
 
     def _summaries(self, trial_id: str) -> presenting.Summaries:
-        return self._tables.summaries.get(trial_id, {})
+        return {name: known.summary for name, known in self._tables.summaries.get(trial_id, {}).items()}
 
     def _piece(self, attempt_id: str, name: str) -> Curve:
         chunks = self._tables.chunks.get((attempt_id, name), {})
@@ -310,11 +311,7 @@ class MemoryStore:
         return presenting.StudyPicture(study, self._stages(study.id), tallies, self._best(study, trials))
 
     def _best(self, study: StudyRecord, trials: Sequence[TrialRecord]) -> BestTrial | None:
-        scores = {
-            trial.id: score(self._summaries(trial.id).get(study.spec.metric.name), study.spec.metric.direction)
-            for trial in trials
-            if trial.state is TrialState.COMPLETED
-        }
+        scores = {trial.id: trial.score for trial in trials}
         best = study.best_trial_id or presenting.leader(scores, study.spec.metric.direction)
         if best is None:
             return None
@@ -375,7 +372,7 @@ class MemoryStore:
 
     def _take(self, attempt: AttemptRecord, report: AttemptReport, now: float) -> None:
         fresh = self._store_points(attempt.id, report)
-        self._store_log(attempt.id, report)
+        self._grow(attempt.trial_id, fresh, self._store_log(attempt.id, report))
         after = reporting.resumed(attempt, report, len(fresh))
         after = replace(after, lease_expires_at=now + self._lease_seconds)
         self._tables.attempts[attempt.id] = after
@@ -395,10 +392,20 @@ class MemoryStore:
                 fresh.append((chunk.name, chunks[chunk.sequence]))
         return fresh
 
-    def _store_log(self, attempt_id: str, report: AttemptReport) -> None:
+    def _store_log(self, attempt_id: str, report: AttemptReport) -> int:
+        """Store what is new of the output; return its characters."""
         pieces = self._tables.logs.setdefault(attempt_id, {})
+        before = sum(map(len, pieces.values()))
         for chunk in report.logs:
             pieces.setdefault(chunk.sequence, storable(chunk.text))
+        return sum(map(len, pieces.values())) - before
+
+    def _grow(self, trial_id: str, fresh: Sequence[tuple[str, Curve]], printed: int) -> None:
+        """Count what was stored of a trial."""
+        trial = self._trial(trial_id)
+        size = printed + sum(encode(piece).size for _, piece in fresh)
+        points = trial.points + sum(len(piece) for _, piece in fresh)
+        self._tables.trials[trial_id] = replace(trial, points=points, bytes=trial.bytes + size)
 
     def _summarise(self, attempt: AttemptRecord, fresh: Sequence[tuple[str, Curve]], *, anew: bool) -> None:
         summaries = self._tables.summaries.setdefault(attempt.trial_id, {})
@@ -421,11 +428,12 @@ class MemoryStore:
         self._tables.trials[trial_id] = trial
 
     def _end(self, attempt: AttemptRecord, ending: reporting.Ending, now: float) -> None:
-        metric = self._study(attempt.study_id).spec.metric.name
-        measured = reporting.is_measured(self._summaries(attempt.trial_id), metric)
+        metric = self._study(attempt.study_id).spec.metric
+        names = self._summaries(attempt.trial_id)
+        measured = reporting.is_measured(names, metric.name)
         ended = reporting.end_attempt(self._trial(attempt.trial_id), attempt, ending, now, measured=measured)
         self._tables.attempts[attempt.id] = ended.attempt
-        self._tables.trials[attempt.trial_id] = ended.trial
+        self._tables.trials[attempt.trial_id] = scored(ended.trial, names, metric)
         if ended.news is not None:
             self._publish([ended.news], now)
 
@@ -541,4 +549,6 @@ def _tally(trials: Sequence[TrialRecord], kind: StageKind) -> presenting.Tally:
         trials=len(own),
         ended=sum(trial.state.ended for trial in own),
         steps=sum(trial.last_step for trial in own),
+        points=sum(trial.points for trial in own),
+        bytes=sum(trial.bytes for trial in own),
     )

@@ -52,6 +52,8 @@ class TrialRecord:
         last_step: the largest step reported.
         told_at: when its last ``metrics`` event was written.
         alone: it was evicted from a pack, so nothing may run beside its next attempt.
+        score: best value of the study's metric; only of a completed trial, None of all others.
+        points: metric points stored, of all attempts; bytes: what they and the output take up.
     """
 
     id: str
@@ -76,6 +78,9 @@ class TrialRecord:
     last_step: int = 0
     told_at: Timestamp | None = None
     alone: bool = False
+    score: float | None = None
+    points: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import accumulate
 
@@ -14,8 +15,9 @@ from studies.storage.sql import tables
 from studies.storage.sql.metrics import upsert
 
 
-def store(connection: Connection, reports: Iterable[AttemptReport]) -> None:
-    """Store the pieces of `reports` that are not stored yet."""
+def store(connection: Connection, reports: Iterable[AttemptReport]) -> Counter[str]:
+    """Store the pieces of `reports` that are not stored yet; return their characters by attempt."""
+    stored: Counter[str] = Counter()
     rows = [
         {"attempt_id": report.attempt_id, "sequence": chunk.sequence, "text": text, "length": len(text)}
         for report in reports
@@ -23,7 +25,11 @@ def store(connection: Connection, reports: Iterable[AttemptReport]) -> None:
         for text in (storable(chunk.text),)
     ]
     if rows:
-        connection.execute(upsert(connection, tables.log_chunk).on_conflict_do_nothing(), rows)
+        c = tables.log_chunk.c
+        statement = upsert(connection, tables.log_chunk).on_conflict_do_nothing()
+        for attempt_id, length in connection.execute(statement.returning(c.attempt_id, c.length), rows):
+            stored[attempt_id] += length
+    return stored
 
 
 def page(connection: Connection, trial_id: str, offset: int, limit: int) -> LogPage:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from studies.contract.worker_protocol import MetricChunk
-from studies.core.curves import merge_attempts
+from studies.core.curves import Ragged, merge_attempts
 from studies.core.snapshot import Curve
-from studies.storage.ragged import Ragged
 
 
 @dataclass(frozen=True)
@@ -23,10 +22,16 @@ class Part:
 
 def points(chunks: Sequence[MetricChunk]) -> Ragged:
     """Return the points of each chunk (there is at least one) in the order of steps, each step once."""
-    sent = Ragged.of_chunks(chunks)
-    if bool(sent.rising().all()):  # all that our own workers send
-        return sent
-    return Ragged.of([joined([curve]) for curve in sent.curves()])
+    steps = np.concatenate([np.asarray(chunk.steps, np.int32) for chunk in chunks], dtype=np.int64)
+    values = np.concatenate([np.asarray(chunk.values, np.float64) for chunk in chunks])
+    return in_order(Ragged(steps, values, np.array([len(chunk.steps) for chunk in chunks], np.int64)))
+
+
+def in_order(curves: Ragged) -> Ragged:
+    """Return the curves with their points in the order of steps; where a step comes twice, the last one counts."""
+    if bool(curves.rising().all()):  # nearly always
+        return curves
+    return Ragged.of([joined([curve]) for curve in curves.curves()])
 
 
 def joined(pieces: Sequence[Curve]) -> Curve:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from studies.core.curves import Ragged
 from studies.core.snapshot import Curve
-from studies.storage.ragged import Ragged
 
 _SINGLE, _DOUBLE = np.dtype("<f4"), np.dtype("<f8")
 _SHORT, _LONG = np.dtype("<i4"), np.dtype("<i8")
@@ -29,6 +29,11 @@ class Encoded:
     stride: int | None
     steps: bytes | None
     values: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the points."""
+        return len(self.values) + len(self.steps or b"")
 
 
 def encode(curves: Ragged) -> list[Encoded]:

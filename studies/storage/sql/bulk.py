@@ -45,28 +45,35 @@ def insert_ignoring(connection: Connection, table: Table, columns: Columns) -> N
         connection.execute(statement, _parameters(connection, columns))
 
 
-def upsert(connection: Connection, table: Table, columns: Columns, merge: Merge) -> None:
-    """Insert rows, no two of them with one primary key; where a row is stored already, `merge` says what becomes of it."""
+def upsert(connection: Connection, table: Table, columns: Columns, merge: Merge | None = None) -> None:
+    """Insert rows, no two with one primary key; of a row that is stored already becomes what `merge` says.
+
+    Without `merge` the new columns are written over the stored ones.
+    """
     if _empty(columns):
         return
     statement = _inserting(connection, table, columns)
-    kept = dict(merge(table.c, statement.excluded))
-    statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=kept)
+    kept = (merge or _over(table, columns))(table.c, statement.excluded)
+    statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=dict(kept))
     connection.execute(statement, _parameters(connection, columns))
 
 
 def update_rows(connection: Connection, table: Table, columns: Columns, merge: Merge | None = None) -> None:
-    """Change the rows with the primary keys that are among `columns`, in the order of these.
+    """Change the rows with the primary keys that are among `columns`.
 
-    Without `merge` the other columns are written over theirs.
+    Without `merge` the other columns are written over the stored ones.
     """
     if _empty(columns):
         return
-    keys = [column.name for column in table.primary_key]
     given = _arrays(table, tuple(columns)).c if is_postgres(connection) else _places(table, columns)
-    kept = {name: given[name] for name in columns if name not in keys} if merge is None else merge(table.c, given)
-    statement = update(table).where(*[table.c[name] == given[name] for name in keys]).values(dict(kept))
-    connection.execute(statement, _parameters(connection, columns))
+    kept = (merge or _over(table, columns))(table.c, given)
+    same = [column == given[column.name] for column in table.primary_key]
+    connection.execute(update(table).where(*same).values(dict(kept)), _parameters(connection, columns))
+
+
+def _over(table: Table, columns: Columns) -> Merge:
+    keys = {column.name for column in table.primary_key}
+    return lambda _, given: {name: given[name] for name in columns if name not in keys}
 
 
 def among(connection: Connection, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, or_, select
 
 from studies.contract.states import AttemptState
-from studies.contract.views import MetricSummary
 from studies.contract.worker_protocol import AttemptReport, Lease, StopOrder, SyncAnswer, SyncRequest
-from studies.storage import granting, leasing, reporting
+from studies.storage import granting, leasing, quarantine, reporting
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.reporting import Standing
 from studies.storage.sql import bulk, events, logs, metrics, tables
+from studies.storage.sql import quarantine as verdicts
 from studies.storage.sql.rows import records, update_all
-from studies.storage.summaries import extended
+from studies.storage.summaries import scored
+from studies.storage.work_done import WorkDone
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,12 @@ class Desk:
         news: what is to be published.
     """
 
-    def __init__(self, connection: Connection, calls: Sequence[Call], lease_seconds: float) -> None:
+    def __init__(self, connection: Connection, calls: Sequence[Call], lease_seconds: float, done: WorkDone) -> None:
         self._connection = connection
         self._calls = calls
+        self._done = done
+        self._lease_seconds = lease_seconds
+        self._failing = {call.worker.id: call.worker.failing for call in calls}
         self.time = max(call.worker.last_sync_at for call in calls)
         self.news: list[News] = []
         self._expiry = self.time + lease_seconds
@@ -103,19 +109,19 @@ class Desk:
         """Store chunks and logs of live attempts, and bring summaries up to date from what was really new."""
         reports = self._live_reports()
         fresh = metrics.store(self._connection, reports)
-        logs.store(self._connection, reports)
-        counts = Counter(item.attempt_id for item in fresh)
+        printed = logs.store(self._connection, reports)
+        chunks = Counter(attempt_id for attempt_id, _ in fresh.keys)
         anew = {
             after.trial_id
             for report in reports
-            for before, after in (self._resume(report, counts[report.attempt_id]),)
+            for before, after in (self._resume(report, chunks[report.attempt_id]),)
             if reporting.supersedes_anew(before, after)
         }
         self._add_to_summaries(fresh, anew)
-        self._touch_trials(fresh)
+        self._grow_trials(fresh, printed)
         self._write_attempts()
         metrics.renew_summaries(self._connection, anew)
-        self._tell_points(fresh)
+        self._tell_points(chunks)
 
     def _resume(self, report: AttemptReport, fresh_chunks: int) -> tuple[AttemptRecord, AttemptRecord]:
         before = self._attempts[report.attempt_id]
@@ -123,27 +129,38 @@ class Desk:
         self._attempts[before.id] = after
         return before, after
 
-    def _add_to_summaries(self, fresh: Iterable[metrics.FreshPoints], anew: Collection[str]) -> None:
-        news: dict[tuple[str, str], MetricSummary] = {}
-        for item in fresh:
-            trial_id = self._attempts[item.attempt_id].trial_id
-            if trial_id not in anew:
-                news[trial_id, item.name] = extended(news.get((trial_id, item.name)), item.summary)
-        metrics.add_to_summaries(self._connection, news)
+    def _add_to_summaries(self, fresh: metrics.Fresh, anew: Collection[str]) -> None:
+        keys = [(self._attempts[attempt_id].trial_id, name) for attempt_id, name in fresh.keys]
+        wanted = [trial_id not in anew for trial_id, _ in keys]
+        if fresh.curves is not None and any(wanted):
+            metrics.add_to_summaries(
+                self._connection, list(compress(keys, wanted)), fresh.curves.take(np.array(wanted))
+            )
 
-    def _touch_trials(self, fresh: Iterable[metrics.FreshPoints]) -> None:
-        """Note how far trials have come; one has changed, too, where its attempt now begins elsewhere."""
-        changed = [new for new in self._attempts.values() if reporting.tells_more(self._stored[new.id], new)]
-        reached = {attempt.trial_id: 0 for attempt in changed}
-        for item in fresh:
-            trial_id = self._attempts[item.attempt_id].trial_id
-            reached[trial_id] = max(reached[trial_id], item.summary.last_step)
-        columns: bulk.Columns = {"id": list(reached), "last_step": list(reached.values())}
-        bulk.update_rows(self._connection, tables.trial, columns, _further)
+    def _grow_trials(self, fresh: metrics.Fresh, printed: Counter[str]) -> None:
+        """Note how far trials have come and what is stored of them; one changes, too, where its attempt began anew."""
+        told = [new for new in self._attempts.values() if reporting.tells_more(self._stored[new.id], new)]
+        grown = {self._attempts[attempt_id].trial_id: _Growth() for attempt_id in printed}
+        grown |= {attempt.trial_id: _Growth() for attempt in told}
+        for attempt_id, size in printed.items():
+            grown[self._attempts[attempt_id].trial_id].bytes += size
+        if fresh.curves is not None:
+            last = fresh.curves.steps[fresh.curves.ends - 1].tolist()
+            rows = zip(fresh.keys, last, fresh.curves.lengths.tolist(), fresh.sizes, strict=True)
+            for (attempt_id, _), last_step, points, size in rows:
+                grown[self._attempts[attempt_id].trial_id].add(last_step, points, size)
+        columns: bulk.Columns = {
+            "id": [*grown],
+            "last_step": [growth.last_step for growth in grown.values()],
+            "points": [growth.points for growth in grown.values()],
+            "bytes": [growth.bytes for growth in grown.values()],
+        }
+        bulk.update_rows(self._connection, tables.trial, columns, _grown)
+        self._done.points += sum(growth.points for growth in grown.values())
+        self._done.log_bytes += printed.total()
 
-    def _tell_points(self, fresh: Iterable[metrics.FreshPoints]) -> None:
-        told = {item.attempt_id for item in fresh}
-        trials = Counter(self._attempts[attempt_id].study_id for attempt_id in told)
+    def _tell_points(self, attempt_ids: Iterable[str]) -> None:
+        trials = Counter(self._attempts[attempt_id].study_id for attempt_id in attempt_ids)
         due = events.metrics_due(self._connection, trials.keys(), self.time)
         self.news += [reporting.metrics_news(study_id, trials[study_id]) for study_id in due]
 
@@ -157,10 +174,12 @@ class Desk:
             if ending is not None
         ]
         self._know([attempt for attempt, _ in ended])
-        measured = metrics.summaries(self._connection, {attempt.trial_id for attempt, _ in ended})
+        summaries = metrics.summaries(self._connection, {attempt.trial_id for attempt, _ in ended})
         for attempt, ending in ended:
-            metric = self._studies[attempt.study_id].spec.metric.name
-            self._end(attempt, ending, measured=reporting.is_measured(measured.get(attempt.trial_id, {}), metric))
+            names = summaries.get(attempt.trial_id, {})
+            metric = self._studies[attempt.study_id].spec.metric
+            self._end(attempt, ending, measured=reporting.is_measured(names, metric.name))
+            self._trials[attempt.trial_id] = scored(self._trials[attempt.trial_id], names, metric)
 
     def _know(self, attempts: Collection[AttemptRecord]) -> None:
         """Load the trials and studies of `attempts` that are not known yet."""
@@ -176,8 +195,17 @@ class Desk:
             self._studies |= {item.id: item for item in records(self._connection, StudyRecord, query)}
 
     def _end(self, attempt: AttemptRecord, ending: reporting.Ending, *, measured: bool = True) -> None:
-        ended = reporting.end_attempt(self._trials[attempt.trial_id], attempt, ending, self.time, measured=measured)
+        ended = reporting.end_attempt(
+            self._trials[attempt.trial_id],
+            attempt,
+            ending,
+            self.time,
+            max_attempts=self._studies[attempt.study_id].spec.max_attempts,
+            measured=measured,
+        )
+        self._done.note(ended)
         self._attempts[attempt.id] = ended.attempt
+        self._failing[attempt.worker_id] = quarantine.after_end(self._failing[attempt.worker_id], ended.attempt)
         self._trials[attempt.trial_id] = ended.trial
         if ended.news is not None:
             self.news.append(ended.news)
@@ -204,6 +232,17 @@ class Desk:
             spec = self._studies[attempt.study_id].spec
             again.append(leasing.lease(attempt, self._trials[attempt.trial_id], spec))
         return again
+
+    def judge(self, call: Call) -> WorkerRecord:
+        """Return the worker with its row of failures as it is now, quarantined where that asks for it."""
+        failing = self._failing[call.worker.id]
+        if failing == call.worker.failing:
+            return call.worker
+        worker = replace(call.worker, failing=failing)
+        judged, news = verdicts.judge(self._connection, worker, self.time - self._lease_seconds)
+        verdicts.write(self._connection, judged)
+        self.news += news
+        return judged
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -254,5 +293,23 @@ def _tells(report: AttemptReport) -> bool:
     return bool(report.metrics or report.logs or report.outcome or report.started_from)
 
 
-def _further(stored: bulk.Row, given: bulk.Row) -> dict[str, ColumnElement[int]]:
-    return {"last_step": bulk.larger(stored["last_step"], given["last_step"])}
+@dataclass
+class _Growth:
+    """What is new of a trial."""
+
+    last_step: int = 0
+    points: int = 0
+    bytes: int = 0
+
+    def add(self, last_step: int, points: int, size: int) -> None:
+        self.last_step = max(self.last_step, last_step)
+        self.points += points
+        self.bytes += size
+
+
+def _grown(stored: bulk.Row, given: bulk.Row) -> dict[str, ColumnElement[int]]:
+    return {
+        "last_step": bulk.larger(stored["last_step"], given["last_step"]),
+        "points": stored["points"] + given["points"],
+        "bytes": stored["bytes"] + given["bytes"],
+    }

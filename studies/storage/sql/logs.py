@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import accumulate
 
@@ -13,16 +14,19 @@ from studies.storage.copies import storable
 from studies.storage.sql import bulk, tables
 
 
-def store(connection: Connection, reports: Iterable[AttemptReport]) -> None:
-    """Store the pieces of `reports` that are not stored yet."""
-    pieces = [(report.attempt_id, chunk.sequence, storable(chunk.text)) for report in reports for chunk in report.logs]
+def store(connection: Connection, reports: Iterable[AttemptReport]) -> Counter[str]:
+    """Store the pieces of `reports` that are not stored yet; return their bytes as UTF-8 by attempt."""
+    pieces = {(report.attempt_id, chunk.sequence): storable(chunk.text) for report in reports for chunk in report.logs}
     columns: bulk.Columns = {
-        "attempt_id": [attempt_id for attempt_id, _, _ in pieces],
-        "sequence": [sequence for _, sequence, _ in pieces],
-        "length": [len(text) for _, _, text in pieces],
-        "text": [text for _, _, text in pieces],
+        "attempt_id": [attempt_id for attempt_id, _ in pieces],
+        "sequence": [sequence for _, sequence in pieces],
+        "length": [len(text) for text in pieces.values()],
+        "text": [*pieces.values()],
     }
-    bulk.insert_ignoring(connection, tables.log_chunk, columns)
+    stored: Counter[str] = Counter()
+    for attempt_id, sequence in bulk.insert_new(connection, tables.log_chunk, columns, ("attempt_id", "sequence")):
+        stored[attempt_id] += len(pieces[attempt_id, sequence].encode())
+    return stored
 
 
 def page(connection: Connection, trial_id: str, offset: int, limit: int) -> LogPage:

@@ -4,44 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import compress
 from typing import Any
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, delete, select
 
 from studies.contract.views import MetricSummary
 from studies.contract.worker_protocol import AttemptReport, MetricChunk
+from studies.core.curves import Ragged
 from studies.core.snapshot import Curve
-from studies.storage.assembly import Part, joined, merged, points
+from studies.storage.assembly import Part, in_order, joined, merged, points
 from studies.storage.codec import Encoded, decode, encode
-from studies.storage.ragged import Ragged
 from studies.storage.sql import bulk, tables
 from studies.storage.sql.rows import grouped
+from studies.storage.summaries import continued, together
 from studies.storage.summaries import summaries as summaries_of
+
+_AT_A_GLANCE = [column for column in tables.metric_summary.c if column.name != "thinned"]
+"""The columns of a summary: pages of trials leave the thinned curves where they are."""
+
 
 _CHUNK_KEY = ("attempt_id", "name", "sequence")
 
 
-@dataclass(frozen=True)
-class FreshPoints:
-    """What is new of a metric: the summary of points that were not stored before."""
+@dataclass(frozen=True, eq=False)
+class Fresh:
+    """Chunks that were not stored before.
 
-    attempt_id: str
-    name: str
-    summary: MetricSummary
+    Attributes:
+        keys: (attempt, metric) of each chunk.
+        curves: the points of each; None where there is no chunk at all.
+        sizes: bytes that the points of each take up now.
+    """
+
+    keys: Sequence[tuple[str, str]] = ()
+    curves: Ragged | None = None
+    sizes: Sequence[int] = ()
 
 
-def store(connection: Connection, reports: Iterable[AttemptReport]) -> list[FreshPoints]:
+def store(connection: Connection, reports: Iterable[AttemptReport]) -> Fresh:
     """Store the chunks of `reports` that are not stored yet and return them, in the order of the reports."""
     chunks: dict[tuple[str, str, int], MetricChunk] = {}
     for report in reports:
         for chunk in report.metrics:
             chunks.setdefault((report.attempt_id, chunk.name, chunk.sequence), chunk)
     if not chunks:
-        return []
+        return Fresh()
     curves = points(list(chunks.values()))
-    stored = bulk.insert_new(connection, tables.metric_chunk, _chunk_columns([*chunks], encode(curves)), _CHUNK_KEY)
-    sent = zip(chunks, summaries_of(curves), strict=True)
-    return [FreshPoints(key[0], key[1], summary) for key, summary in sent if key in stored]
+    encoded = encode(curves)
+    stored = bulk.insert_new(connection, tables.metric_chunk, _chunk_columns([*chunks], encoded), _CHUNK_KEY)
+    new = [key in stored for key in chunks]
+    if not any(new):
+        return Fresh()
+    keys = [key[:2] for key in compress(chunks, new)]
+    return Fresh(keys, curves.take(np.array(new)), [item.size for item in compress(encoded, new)])
 
 
 def _chunk_columns(keys: Sequence[tuple[str, str, int]], encoded: Sequence[Encoded]) -> bulk.Columns:
@@ -59,8 +76,8 @@ def summaries(connection: Connection, trial_ids: Collection[str]) -> dict[str, d
     if not trial_ids:
         return {}
     c = tables.metric_summary.c
-    query = select(tables.metric_summary).where(c.trial_id.in_(trial_ids)).order_by(c.trial_id, c.name)
-    found = grouped(connection, query, "trial_id")
+    own = bulk.among(connection, c.trial_id, trial_ids)
+    found = grouped(connection, select(*_AT_A_GLANCE).where(own).order_by(c.trial_id, c.name), "trial_id")
     return {trial_id: {row["name"]: _summary(row) for row in rows} for trial_id, rows in found.items()}
 
 
@@ -68,14 +85,33 @@ def _summary(row: RowMapping) -> MetricSummary:
     return MetricSummary(**{name: row[name] for name in MetricSummary.model_fields})
 
 
-def add_to_summaries(connection: Connection, news: Mapping[tuple[str, str], MetricSummary]) -> None:
-    """Bring the summaries of (trial, metric) up to date with what is new in them, as `summaries.extended` does."""
+def add_to_summaries(connection: Connection, keys: Sequence[tuple[str, str]], curves: Ragged) -> None:
+    """Bring summaries and thinned curves up to date with what is new, as `summaries.extended` does.
+
+    `keys` are (trial, metric) of each curve; one may come several times, in the order of reports.
+    """
+    news: dict[tuple[str, str], MetricSummary] = {}
+    for key, summary in zip(keys, summaries_of(curves), strict=True):
+        news[key] = together(news[key], summary) if key in news else summary
+    places = {key: place for place, key in enumerate(news)}
+    gathered = curves.gathered(np.array([places[key] for key in keys]))
+    before = _thinned(connection, {trial_id for trial_id, _ in news})
+    thinned = continued([before.get(key) or b"" for key in news], in_order(gathered))
     columns: dict[str, list[Any]] = {
         "trial_id": [trial_id for trial_id, _ in news],
         "name": [name for _, name in news],
+        "thinned": thinned,
     }
     columns |= {name: [getattr(item, name) for item in news.values()] for name in MetricSummary.model_fields}
     bulk.upsert(connection, tables.metric_summary, columns, _extended)
+
+
+def _thinned(connection: Connection, trial_ids: Collection[str]) -> dict[tuple[str, str], bytes | None]:
+    c = tables.metric_summary.c
+    rows = connection.execute(
+        select(c.trial_id, c.name, c.thinned).where(bulk.among(connection, c.trial_id, trial_ids))
+    )
+    return {(row.trial_id, row.name): row.thinned for row in rows}
 
 
 def _extended(stored: bulk.Row, news: bulk.Row) -> dict[str, ColumnElement[Any]]:
@@ -85,6 +121,7 @@ def _extended(stored: bulk.Row, news: bulk.Row) -> dict[str, ColumnElement[Any]]
         "minimum": bulk.smaller(stored["minimum"], news["minimum"]),
         "maximum": bulk.larger(stored["maximum"], news["maximum"]),
         "count": stored["count"] + news["count"],
+        "thinned": news["thinned"],
     }
 
 
@@ -97,7 +134,7 @@ def renew_summaries(connection: Connection, trial_ids: Collection[str]) -> None:
     whole = curves(connection, list(trial_ids))
     anew = {(trial_id, name): curve for trial_id, by_name in whole.items() for name, curve in by_name.items()}
     if anew:
-        add_to_summaries(connection, dict(zip(anew, summaries_of(Ragged.of([*anew.values()])), strict=True)))
+        add_to_summaries(connection, [*anew], Ragged.of([*anew.values()]))
 
 
 def curves(connection: Connection, trial_ids: Sequence[str], name: str | None = None) -> dict[str, dict[str, Curve]]:

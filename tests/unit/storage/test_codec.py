@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from studies.core.curves import Ragged
 from studies.core.snapshot import Curve
 from studies.storage.codec import decode, encode
-from studies.storage.ragged import Ragged
 
 
 def _curve(steps: list[int], values: list[float]) -> Curve:

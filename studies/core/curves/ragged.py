@@ -9,13 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from studies.contract.worker_protocol import MetricChunk
 from studies.core.snapshot import Curve
 
 
 @dataclass(frozen=True, eq=False)
 class Ragged:
-    """Curves one behind the other, none of them empty.
+    """Curves one behind the other, at least one, none of them empty.
 
     ``steps`` int64 [n] and ``values`` float64 [n] of all points, ``lengths`` int64 [k] of the curves.
     """
@@ -30,15 +29,6 @@ class Ragged:
             np.concatenate([curve.steps for curve in curves]),
             np.concatenate([curve.values for curve in curves]),
             np.array([len(curve) for curve in curves], np.int64),
-        )
-
-    @classmethod
-    def of_chunks(cls, chunks: Sequence[MetricChunk]) -> Ragged:
-        """Return the points of `chunks` as they were sent."""
-        return cls(
-            np.concatenate([np.asarray(chunk.steps, np.int32) for chunk in chunks], dtype=np.int64),
-            np.concatenate([np.asarray(chunk.values, np.float64) for chunk in chunks]),
-            np.array([len(chunk.steps) for chunk in chunks], np.int64),
         )
 
     def __len__(self) -> int:
@@ -56,15 +46,14 @@ class Ragged:
 
     @cached_property
     def gaps(self) -> NDArray[np.int64]:
-        """From each point to the next of its curve, int64 [n]; the last point of a curve repeats its first gap.
+        """From each point to the next of its curve, int64 [n]; at its last point once more the gap after its first.
 
         The only point of a curve has the gap 1.
         """
         gaps = np.ones_like(self.steps)
         gaps[:-1] = np.diff(self.steps)
-        lone = self.lengths == 1
-        gaps[self.ends[lone] - 1] = 1
-        gaps[self.ends - 1] = gaps[self.starts]
+        last = self.ends - 1
+        gaps[last] = np.where(self.lengths == 1, 1, gaps[self.starts])
         return gaps
 
     def rising(self) -> NDArray[np.bool_]:
@@ -72,6 +61,21 @@ class Ragged:
         return np.logical_and.reduceat(self.gaps > 0, self.starts)
 
     def curves(self) -> list[Curve]:
-        cuts = self.ends[:-1]
-        steps, values = np.split(self.steps, cuts), np.split(self.values, cuts)
-        return [Curve(*pair) for pair in zip(steps, values, strict=True)]
+        bounds = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        return [Curve(self.steps[start:end], self.values[start:end]) for start, end in bounds]
+
+    def take(self, wanted: NDArray[np.bool_]) -> Ragged:
+        """Return the wanted curves, of which there is one at least; ``wanted`` is bool [k]."""
+        if bool(wanted.all()):
+            return self
+        points = np.repeat(wanted, self.lengths)
+        return Ragged(self.steps[points], self.values[points], self.lengths[wanted])
+
+    def gathered(self, owners: NDArray[np.int64]) -> Ragged:
+        """Return the curves of each owner one behind the other, as one.
+
+        ``owners`` int64 [k] counts from 0, and each number up to the largest is there.
+        """
+        order = np.argsort(np.repeat(owners, self.lengths), kind="stable")
+        lengths = np.bincount(owners, self.lengths).astype(np.int64)
+        return Ragged(self.steps[order], self.values[order], lengths)

@@ -22,6 +22,7 @@ from service.pages import router as pages_router
 from service.routes import document, events, export, health, studies, trials, workers
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
+from service.streams import StreamPlaces
 from service.ticker import Ticker
 from studies.engine import Engine
 from studies.storage.port import StudyStore
@@ -81,6 +82,7 @@ async def _running(
     app.state.store = store
     app.state.gate = Gate(settings, store.credentials)
     app.state.stopping = asyncio.Event()
+    app.state.streams = StreamPlaces(settings.max_streams)
     app.state.ticker = _ticker(engine, settings) if tick is None else Ticker(tick, settings.tick_seconds)
     app.state.ticker.start()
     try:

@@ -195,7 +195,9 @@ def _of_points(study: Study, trial: TrialDetail, ledger: Ledger) -> Iterator[str
             yield f"points of {metric} that nobody sent: steps {_ranges(invented)}"
 
 
-def _curves(trial: TrialDetail, ledger: Ledger, keys: Iterable[tuple[str, str, int]]) -> dict[str, dict[int, set[float]]]:
+def _curves(
+    trial: TrialDetail, ledger: Ledger, keys: Iterable[tuple[str, str, int]]
+) -> dict[str, dict[int, set[float]]]:
     """Return values by metric and step, of those steps that no later attempt began behind."""
     ordinals = {attempt.id: ordinal for ordinal, attempt in enumerate(trial.attempts)}
     pieces: dict[int, list[tuple[str, Points]]] = defaultdict(list)

@@ -28,9 +28,9 @@ MAX_DEPTH = 32
 MessageT = TypeVar("MessageT", bound=Message)
 
 _TYPED_ARRAYS = {
-    **{64: "B", 65: "H", 66: "I", 67: "Q", 69: "H", 70: "I", 71: "Q"},
-    **{72: "b", 73: "h", 74: "i", 75: "q", 77: "h", 78: "i", 79: "q"},
-    **{81: "f", 82: "d", 85: "f", 86: "d"},
+    64: "B", 65: "H", 66: "I", 67: "Q", 69: "H", 70: "I", 71: "Q",
+    72: "b", 73: "h", 74: "i", 75: "q", 77: "h", 78: "i", 79: "q",
+    81: "f", 82: "d", 85: "f", 86: "d",
 }
 """Typecode by tag; half and quadruple precision and the clamped bytes, which Python's arrays lack, are left out."""
 

@@ -41,7 +41,6 @@ def train(trial):
 """
 
 
-
 def loss(params: Mapping[str, object], step: int) -> float:
     """Return what `TRAIN` reports at a step."""
     rate = float(str(params["lr"]))

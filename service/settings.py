@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from studies.contract.scopes import Scope
+from studies.log_lines import LogFormat
 from studies.storage.credentials import Credentials
 
 DEFAULT_DATABASE = "sqlite:///stagetune-data/stagetune.db"
@@ -40,6 +41,8 @@ class Settings(BaseSettings):
         allowed_hosts: names under which the service may be addressed; empty = loopback names when bound to
             loopback, any name otherwise (a token is required there). JSON list in the environment.
         root_path: the path prefix that a reverse proxy strips.
+        log_format: ``text``, or ``json`` for one JSON object a line.
+        access_log: a log line for every request.
     """
 
     model_config = SettingsConfigDict(env_prefix="STAGETUNE_", frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -56,6 +59,8 @@ class Settings(BaseSettings):
     max_streams: int = Field(default=256, ge=1)
     allowed_hosts: tuple[str, ...] = ()
     root_path: str = ""
+    log_format: LogFormat = LogFormat.TEXT
+    access_log: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:

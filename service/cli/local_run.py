@@ -27,8 +27,9 @@ from service.format import count
 from service.server import BackgroundServer, listen, url_of
 from service.settings import DEFAULT_DATABASE, Settings, read_settings
 from service.storage import open_database
+from studies.contract.permission import pattern_for
 from studies.contract.states import StudyCommand
-from studies.contract.study_file import FunctionObjective, StudySpec
+from studies.contract.study_file import BuiltinObjective, StudySpec
 from studies.contract.views import StudyView
 
 LOOPBACK = "127.0.0.1"
@@ -117,12 +118,12 @@ def _require_alive(worker: WorkerProcess) -> None:
 
 
 def _start_worker(plan: LocalRun, server: str, token: str) -> WorkerProcess:
-    """Start the worker. A function that the user runs from their own study file is thereby allowed, no other.
+    """Start the worker. Code that the user runs from their own study file is thereby allowed, no other.
 
-    For a function no builtin objective is offered: loading torch for it would cost seconds and serve nobody.
+    For it no builtin objective is offered: loading torch for it would cost seconds and serve nobody.
     """
     objective = plan.spec.objective
-    allow = (objective.target,) if isinstance(objective, FunctionObjective) else ()
+    allow = () if isinstance(objective, BuiltinObjective) else (pattern_for(objective),)
     command = worker_command(
         server, plan.devices, plan.data_dir / "runs", allow, builtin=not allow, packing=plan.packing
     )

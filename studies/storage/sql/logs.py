@@ -14,16 +14,20 @@ from studies.storage.sql import tables
 from studies.storage.sql.metrics import upsert
 
 
-def store(connection: Connection, reports: Iterable[AttemptReport]) -> None:
-    """Store the pieces of `reports` that are not stored yet."""
+def store(connection: Connection, reports: Iterable[AttemptReport]) -> int:
+    """Store the pieces of `reports` that are not stored yet; return their bytes as UTF-8."""
     rows = [
         {"attempt_id": report.attempt_id, "sequence": chunk.sequence, "text": text, "length": len(text)}
         for report in reports
         for chunk in report.logs
         for text in (storable(chunk.text),)
     ]
-    if rows:
-        connection.execute(upsert(connection, tables.log_chunk).on_conflict_do_nothing(), rows)
+    if not rows:
+        return 0
+    c = tables.log_chunk.c
+    statement = upsert(connection, tables.log_chunk).on_conflict_do_nothing().returning(c.attempt_id, c.sequence)
+    stored = {tuple(row) for row in connection.execute(statement, rows)}
+    return sum(len(row["text"].encode()) for row in rows if (row["attempt_id"], row["sequence"]) in stored)
 
 
 def page(connection: Connection, trial_id: str, offset: int, limit: int) -> LogPage:

@@ -29,9 +29,10 @@ from sqlalchemy import (
 from studies.contract.decision import Decision
 from studies.contract.packing import RunProfile
 from studies.contract.schedule import Schedule
-from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import DeviceStatus
+from studies.storage.sql.marks import Touch
 from studies.storage.sql.types import Count, Document, Json, Names, Readable, Real, StateOf
 
 PREFIX = "stagetune_"
@@ -124,11 +125,15 @@ trial = Table(
     Column("told_at", Double),
     Column("optuna_number", Integer),
     Column("alone", Boolean, nullable=False, server_default=false()),
+    Column("touched", Count, nullable=False, server_default="0", onupdate=Touch()),
+    Column("failed_on", Text, nullable=False, server_default=""),
+    Column("failed_at", Double),
     UniqueConstraint("study_id", "number"),
     UniqueConstraint("study_id", "stage", "key"),
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
     _one_of("state", TrialState),
     Index("ix_stagetune_trial_study_id_state", "study_id", "state"),
+    Index("ix_stagetune_trial_study_id_touched", "study_id", "touched"),
 )
 
 worker = Table(
@@ -142,6 +147,10 @@ worker = Table(
     Column("allow", Names, nullable=False),
     Column("registered_at", Double, nullable=False),
     Column("last_sync_at", Double, nullable=False, index=True),
+    Column("hold", StateOf(WorkerHold)),
+    Column("held_because", Text, nullable=False, server_default=""),
+    Column("held_at", Double),
+    Column("failing", Names, nullable=False, server_default="[]"),
 )
 
 device = Table(
@@ -240,6 +249,16 @@ log_chunk = Table(
     Column("sequence", Integer, primary_key=True),
     Column("length", Integer, nullable=False),
     Column("text", Text, nullable=False),
+)
+
+checkpoint = Table(
+    f"{PREFIX}checkpoint",
+    metadata,
+    Column("trial_id", Text, ForeignKey(trial.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("attempt_id", Text, nullable=False),
+    Column("step", Count, nullable=False),
+    Column("bytes", Count, nullable=False),
+    Column("sha256", Text, nullable=False),
 )
 
 event = Table(

@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
         most = self.app.state.settings.read_seconds
         before, self._waiting = self._waiting, {}
         for connection in self.server_state.connections:
-            cycle = connection.cycle  # uvicorn's word for a request with its answer
+            cycle = getattr(connection, "cycle", None)  # uvicorn's word for a request with its answer
             if cycle is None or cycle.response_complete:
                 known, since = before.get(connection, (None, now))
                 since = since if known is cycle else now

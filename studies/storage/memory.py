@@ -44,6 +44,7 @@ from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
 from studies.storage.census import Census
 from studies.storage.checkpoints import is_wanted, with_checkpoints
+from studies.storage.codec import encode
 from studies.storage.commanding import apply_command
 from studies.storage.copies import copy_of, storable
 from studies.storage.credentials import Credentials
@@ -64,7 +65,7 @@ from studies.storage.picture import Picture
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
-from studies.storage.summaries import extended, score
+from studies.storage.summaries import extended, scored
 from studies.storage.waiting import waiting_because
 from studies.storage.work_done import WorkDone, WorkLog
 
@@ -377,7 +378,7 @@ class MemoryStore:
         return [replace(stage, decision=stage.decision and copy_of(stage.decision)) for stage in stages]
 
     def _summaries(self, trial_id: str) -> presenting.Summaries:
-        return self._tables.summaries.get(trial_id, {})
+        return {name: known.summary for name, known in self._tables.summaries.get(trial_id, {}).items()}
 
     def _piece(self, attempt_id: str, name: str) -> Curve:
         chunks = self._tables.chunks.get((attempt_id, name), {})
@@ -394,11 +395,7 @@ class MemoryStore:
         return presenting.StudyPicture(study, self._stages(study.id), tallies, self._best(study, trials))
 
     def _best(self, study: StudyRecord, trials: Sequence[TrialRecord]) -> BestTrial | None:
-        scores = {
-            trial.id: score(self._summaries(trial.id).get(study.spec.metric.name), study.spec.metric.direction)
-            for trial in trials
-            if trial.state is TrialState.COMPLETED
-        }
+        scores = {trial.id: trial.score for trial in trials}
         best = study.best_trial_id or presenting.leader(scores, study.spec.metric.direction)
         if best is None:
             return None
@@ -463,6 +460,7 @@ class MemoryStore:
     def _take(self, attempt: AttemptRecord, report: AttemptReport, now: float) -> None:
         fresh = self._store_points(attempt.id, report)
         log_bytes = self._store_log(attempt.id, report)
+        self._grow(attempt.trial_id, fresh, log_bytes)
         self._work.add(WorkDone(points=sum(len(curve) for _, curve in fresh), log_bytes=log_bytes))
         after = reporting.resumed(attempt, report, len(fresh))
         after = replace(after, lease_expires_at=now + self._lease_seconds)
@@ -490,6 +488,13 @@ class MemoryStore:
         pieces.update(fresh)
         return sum(len(text.encode()) for text in fresh.values())
 
+    def _grow(self, trial_id: str, fresh: Sequence[tuple[str, Curve]], printed: int) -> None:
+        """Count what was stored of a trial."""
+        trial = self._trial(trial_id)
+        size = printed + sum(encode(piece).size for _, piece in fresh)
+        points = trial.points + sum(len(piece) for _, piece in fresh)
+        self._tables.trials[trial_id] = replace(trial, points=points, bytes=trial.bytes + size)
+
     def _summarise(self, attempt: AttemptRecord, fresh: Sequence[tuple[str, Curve]], *, anew: bool) -> None:
         summaries = self._tables.summaries.setdefault(attempt.trial_id, {})
         if anew:
@@ -512,13 +517,14 @@ class MemoryStore:
 
     def _end(self, attempt: AttemptRecord, ending: reporting.Ending, now: float) -> None:
         spec = self._study(attempt.study_id).spec
+        names = self._summaries(attempt.trial_id)
         ended = reporting.end_attempt(
             self._trial(attempt.trial_id),
             attempt,
             ending,
             now,
             max_attempts=spec.max_attempts,
-            measured=reporting.is_measured(self._summaries(attempt.trial_id), spec.metric.name),
+            measured=reporting.is_measured(names, spec.metric.name),
         )
         done = WorkDone()
         done.note(ended)
@@ -527,7 +533,7 @@ class MemoryStore:
         worker = self._tables.workers[attempt.worker_id]
         failing = quarantine.after_end(worker.failing, ended.attempt)
         self._tables.workers[worker.id] = replace(worker, failing=failing)
-        self._tables.trials[attempt.trial_id] = ended.trial
+        self._tables.trials[attempt.trial_id] = scored(ended.trial, names, spec.metric)
         if ended.news is not None:
             self._publish([ended.news], now)
 
@@ -677,4 +683,6 @@ def _tally(trials: Sequence[TrialRecord], kind: StageKind) -> presenting.Tally:
         trials=len(own),
         ended=sum(trial.state.ended for trial in own),
         steps=sum(trial.last_step for trial in own),
+        points=sum(trial.points for trial in own),
+        bytes=sum(trial.bytes for trial in own),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from studies.migrations import thinned
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -90,4 +92,25 @@ def _dispatch() -> None:
 
 
 def _reading() -> None:
-    """What pages and figures read."""
+    """What pages and figures read: thinned curves, scores and sizes, and how studies stand."""
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("stagetune_metric_summary", sa.Column("thinned", sa.LargeBinary(), nullable=True))
+    op.add_column("stagetune_trial", sa.Column("score", sa.Double(), nullable=True))
+    for name in ("points", "bytes"):
+        op.add_column("stagetune_trial", sa.Column(name, count, nullable=False, server_default="0"))
+    thinned.fill(op.get_bind())
+    scored, ended = sa.text("score IS NOT NULL"), sa.text("ended_at IS NOT NULL")
+    op.create_index(
+        "ix_stagetune_trial_scored",
+        "stagetune_trial",
+        ["study_id", "score", "number"],
+        sqlite_where=scored,
+        postgresql_where=scored,
+    )
+    op.create_index(
+        "ix_stagetune_trial_ended",
+        "stagetune_trial",
+        ["study_id", "stage", "last_step", "points", "bytes"],
+        sqlite_where=ended,
+        postgresql_where=ended,
+    )

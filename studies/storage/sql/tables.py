@@ -99,6 +99,9 @@ decision = Table(
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
 )
 
+_SCORED = text("score IS NOT NULL")
+_ENDED = text("ended_at IS NOT NULL")
+
 trial = Table(
     f"{PREFIX}trial",
     metadata,
@@ -128,12 +131,33 @@ trial = Table(
     Column("touched", Count, nullable=False, server_default="0", onupdate=Touch()),
     Column("failed_on", Text, nullable=False, server_default=""),
     Column("failed_at", Double),
+    Column("score", Double),
+    Column("points", Count, nullable=False, server_default="0"),
+    Column("bytes", Count, nullable=False, server_default="0"),
     UniqueConstraint("study_id", "number"),
     UniqueConstraint("study_id", "stage", "key"),
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
     _one_of("state", TrialState),
     Index("ix_stagetune_trial_study_id_state", "study_id", "state"),
     Index("ix_stagetune_trial_study_id_touched", "study_id", "touched"),
+    Index(
+        "ix_stagetune_trial_scored",
+        "study_id",
+        "score",
+        "number",
+        sqlite_where=_SCORED,
+        postgresql_where=_SCORED,
+    ),
+    Index(
+        "ix_stagetune_trial_ended",
+        "study_id",
+        "stage",
+        "last_step",
+        "points",
+        "bytes",
+        sqlite_where=_ENDED,
+        postgresql_where=_ENDED,
+    ),
 )
 
 worker = Table(
@@ -240,6 +264,7 @@ metric_summary = Table(
     Column("minimum", Real),
     Column("maximum", Real),
     Column("count", Count, nullable=False),
+    Column("thinned", LargeBinary),
 )
 
 log_chunk = Table(

@@ -27,6 +27,7 @@ from service.routes import document, events, export, health, metrics, studies, t
 from service.schema_watch import SchemaWatch
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
+from service.streams import StreamPlaces
 from service.ticker import Ticker
 from studies.engine import Engine
 from studies.storage.port import StudyStore
@@ -87,6 +88,7 @@ async def _running(
     app.state.store = store
     app.state.gate = Gate(settings, store.credentials)
     app.state.stopping = asyncio.Event()
+    app.state.streams = StreamPlaces(settings.max_streams)
     instruments: Instruments = app.state.instruments
     watched = SchemaWatch(engine.tick, store.check) if tick is None else tick
     app.state.ticker = Ticker(instruments.timed(watched), settings.tick_seconds, partial(_record_the_last, engine))

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format browser screenshots bench-digits bench-packing bench-quality soak clean
+.PHONY: help demo test lint format browser screenshots bench-digits bench-packing bench-quality bench-service soak clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ bench-packing: $(VENV)/.worker ## what packing brings on this machine: serial, p
 
 bench-quality: $(VENV)/.bench ## how good the settings are that a search finds, against Optuna's samplers at equal budget
 	$(BIN)/python -m tests.bench.quality $(ARGS)
+
+bench-service: $(VENV)/.dev ## what the service carries on SQLite and PostgreSQL, beside Optuna's storage (ARGS=--quick for a taste)
+	$(BIN)/python -m tests.bench.service $(ARGS)
 
 clean: ## remove the environment and what studies left behind
 	rm -rf $(VENV) stagetune-data build *.egg-info

@@ -17,18 +17,15 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from studies.contract.base import Message, NonNegative, Params, Scalar, Timestamp
+from studies.contract.columns import MAX_COUNT, StepColumn, ValueColumn
 from studies.contract.packing import MAX_CLASSES_PER_SYNC, MAX_PACKS_PER_DEVICE, Bytes, PackReport, RunProfile
 from studies.contract.packing import run_class as class_of
 from studies.contract.schedule import Schedule
 from studies.contract.study_file import Metric, Objective, OptimizerName, Precision
 
-MAX_POINTS_PER_CHUNK = 4096
 MAX_CHUNKS_PER_SYNC = 4096
 MAX_LOG_CHARS = 65_536
 MAX_ATTEMPTS_PER_SYNC = 1024
-MAX_COUNT = 2**31 - 1
-"""Largest step and sequence number: what every database's integer holds."""
-
 Step = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 MetricName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 
@@ -121,8 +118,8 @@ class MetricChunk(Message):
 
     name: MetricName
     sequence: int = Field(ge=0, le=MAX_COUNT)
-    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MAX_POINTS_PER_CHUNK)]
-    values: Annotated[tuple[float, ...], Field(min_length=1, max_length=MAX_POINTS_PER_CHUNK)]
+    steps: StepColumn
+    values: ValueColumn
 
     @model_validator(mode="after")
     def _a_value_for_every_step(self) -> MetricChunk:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+
+_COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -35,6 +40,8 @@ def _points() -> None:
 
 def _dispatch() -> None:
     """The queue and the engine's view of a study."""
+    op.add_column("stagetune_trial", sa.Column("touched", _COUNT, nullable=False, server_default="0"))
+    op.create_index("ix_stagetune_trial_study_id_touched", "stagetune_trial", ["study_id", "touched"])
 
 
 def _reading() -> None:

@@ -27,8 +27,8 @@ from studies.storage import presenting
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import StudyRecord
 from studies.storage.sql import changes, decisions, events, leases, logs, metrics, profiles, studies, trials, workers
-from studies.storage.sql.curve_cache import CurveCache
 from studies.storage.sql.engine import make_engine, now, reading, writing
+from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
 from studies.storage.sql.upgrade import check_schema
 from studies.storage.waiting import waiting_because
@@ -45,7 +45,7 @@ class SqlStore:
     def __init__(self, url: str, lease_seconds: float = 30.0) -> None:
         self._engine = make_engine(url)
         self._lease_seconds = lease_seconds
-        self._cache = CurveCache()
+        self._cache = StudyCache()
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -97,27 +97,21 @@ class SqlStore:
 
     def active_studies(self) -> Sequence[str]:
         with reading(self._engine) as connection:
-            return studies.active(connection)
+            active = studies.active(connection)
+        self._cache.keep(active)
+        return active
 
     def load(self, study_id: str) -> Known:
-        with reading(self._engine) as connection:
+        with self._cache.turn(), reading(self._engine) as connection:
             study = studies.get(connection, study_id)
             stages = studies.stages(connection, study_id)
-            all_trials = trials.of_study(connection, study_id)
-            attempts = trials.attempts_of_study(connection, study_id)
-            pieces = self._cache.curves(connection, attempts)
-        reporters: dict[str, list[tuple[int, Mapping[str, Curve]]]] = {}
-        for attempt in attempts:
-            reporters.setdefault(attempt.trial_id, []).append((attempt.started_from, pieces[attempt.id]))
-        snapshot = Snapshot(
-            study_id=study.id,
-            spec=study.spec,
-            state=study.state,
-            stages=tuple(presenting.core_stage(stage) for stage in stages),
-            trials=tuple(
-                presenting.core_trial(trial, metrics.whole_curves(reporters.get(trial.id, ()))) for trial in all_trials
-            ),
-        )
+            snapshot = Snapshot(
+                study_id=study.id,
+                spec=study.spec,
+                state=study.state,
+                stages=tuple(presenting.core_stage(stage) for stage in stages),
+                trials=self._cache.trials(connection, study_id),
+            )
         return Known(snapshot, study.version)
 
     def apply(self, study_id: str, version: int, actions: Sequence[Action]) -> bool:

@@ -187,7 +187,10 @@ class Desk:
     # --- the end -------------------------------------------------------------------------------------------------
 
     def write(self) -> None:
-        """Write the attempts and trials that changed; those that only live on are renewed in one statement."""
+        """Write the attempts and trials that changed; those that only live on are renewed in one statement.
+
+        A trial has changed, too, when more was reported for it: by its row's mark others see that.
+        """
         attempts, trials = self._before
         changed = [new for new in self._attempts.values() if new != attempts[new.id]]
         renewed = [new.id for new in changed if new == replace(attempts[new.id], lease_expires_at=self._expiry)]
@@ -195,7 +198,9 @@ class Desk:
             statement = update(tables.attempt).where(tables.attempt.c.id.in_(renewed))
             self._connection.execute(statement.values(lease_expires_at=self._expiry))
         update_all(self._connection, tables.attempt, [new for new in changed if new.id not in renewed])
-        update_all(self._connection, tables.trial, [new for new in self._trials.values() if new != trials[new.id]])
+        told = {new.trial_id for new in changed if reporting.tells_more(attempts[new.id], new)}
+        rewritten = [new for new in self._trials.values() if new != trials[new.id] or new.id in told]
+        update_all(self._connection, tables.trial, rewritten)
 
     def answer(self, granted: Sequence[Lease]) -> SyncAnswer:
         kept = [name for name, standing in self._standing.items() if standing is not Standing.LOST]

@@ -32,6 +32,7 @@ from studies.contract.schedule import Schedule
 from studies.contract.states import AttemptState, StageState, StudyState, TrialState
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import DeviceStatus
+from studies.storage.sql.marks import Touch
 from studies.storage.sql.types import Count, Document, Json, Names, Readable, Real, StateOf
 
 PREFIX = "stagetune_"
@@ -124,11 +125,13 @@ trial = Table(
     Column("told_at", Double),
     Column("optuna_number", Integer),
     Column("alone", Boolean, nullable=False, server_default=false()),
+    Column("touched", Count, nullable=False, server_default="0", onupdate=Touch()),
     UniqueConstraint("study_id", "number"),
     UniqueConstraint("study_id", "stage", "key"),
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
     _one_of("state", TrialState),
     Index("ix_stagetune_trial_study_id_state", "study_id", "state"),
+    Index("ix_stagetune_trial_study_id_touched", "study_id", "touched"),
 )
 
 worker = Table(

@@ -16,7 +16,7 @@ from studies.storage import open_store
 from tests import builders as build
 from tests.faults.ledger import Ledger
 from tests.faults.simulated import simulated
-from tests.integration.cluster import STUDY, background, has_ended, loss, submit, wait_until
+from tests.integration.cluster import background, has_ended, loss, submit, wait_until
 from tests.integration.worker_harness import wait_for
 from tests.invariant import assert_whole
 
@@ -29,7 +29,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of its own that is soon full."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={MEBIBYTES}m", "none", disk], capture_output=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={MEBIBYTES}m", "none", str(disk)]
+    mounted = subprocess.run(command, check=False, capture_output=True)
     if mounted.returncode != 0:
         pytest.skip(f"only root may mount a small disk: {mounted.stderr.decode().strip()}")
     yield disk

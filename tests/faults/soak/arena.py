@@ -43,7 +43,7 @@ SLACK_SECONDS = 5.0
 """What a busy machine adds to every promise."""
 
 CUT_SECONDS = 0.5
-VICTIM_SECONDS = 3.0
+VICTIM_SECONDS = 15.0
 AWAY_SECONDS = 1.5
 
 

@@ -20,18 +20,36 @@ from studies.contract.views import (
     TrialPage,
     WorkerView,
 )
-from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest
+from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
 from studies.storage import presenting
+from studies.storage.census import Census
+from studies.storage.credentials import Credentials
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import StudyRecord
-from studies.storage.sql import changes, decisions, events, leases, logs, metrics, profiles, studies, trials, workers
+from studies.storage.sql import (
+    census,
+    changes,
+    checkpoints,
+    decisions,
+    events,
+    leases,
+    logs,
+    metrics,
+    profiles,
+    quarantine,
+    studies,
+    trials,
+    workers,
+)
+from studies.storage.sql.credentials import SqlCredentials
 from studies.storage.sql.engine import make_engine, now, reading, writing
+from studies.storage.sql.schema import check_schema
 from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
-from studies.storage.sql.upgrade import check_schema
 from studies.storage.waiting import waiting_because
+from studies.storage.work_done import WorkDone, WorkLog
 
 
 class SqlStore:
@@ -46,6 +64,12 @@ class SqlStore:
         self._engine = make_engine(url)
         self._lease_seconds = lease_seconds
         self._cache = StudyCache()
+        self._credentials = SqlCredentials(self._engine)
+        self._work = WorkLog()
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._credentials
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -130,8 +154,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             if not leases.any_overdue(connection):
                 return 0
+        done = WorkDone()
         with writing(self._engine) as connection:
-            return leases.expire(connection)
+            count = leases.expire(connection, done)
+        self._work.add(done)
+        return count
 
     def extend_leases(self) -> None:
         with writing(self._engine) as connection:
@@ -178,12 +205,44 @@ class SqlStore:
             return workers.register(connection, worker)
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        done = WorkDone()
         with writing(self._engine) as connection:
-            return sync(connection, worker_id, request, self._lease_seconds)
+            answer = sync(connection, worker_id, request, self._lease_seconds, done)
+        self._work.add(done)
+        return answer
+
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        with writing(self._engine) as connection:
+            return checkpoints.keep(connection, attempt_id, token, info)
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        with reading(self._engine) as connection:
+            return checkpoints.kept(connection, attempt_id, token)
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        with writing(self._engine) as connection:
+            return checkpoints.retire(connection)
 
     def list_workers(self) -> Sequence[WorkerView]:
         with reading(self._engine) as connection:
             return workers.views(connection, self._lease_seconds)
+
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        with writing(self._engine) as connection:
+            quarantine.drain(connection, worker_id)
+            return workers.view(connection, worker_id, self._lease_seconds)
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        with writing(self._engine) as connection:
+            quarantine.release(connection, worker_id)
+            return workers.view(connection, worker_id, self._lease_seconds)
+
+    def review_quarantine(self) -> int:
+        with reading(self._engine) as connection:
+            if not quarantine.any_quarantined(connection):
+                return 0
+        with writing(self._engine) as connection:
+            return quarantine.review(connection, self._lease_seconds)
 
     def list_profiles(self) -> Sequence[ProfileView]:
         with reading(self._engine) as connection:
@@ -200,6 +259,14 @@ class SqlStore:
             return events.last_id(connection)
 
     # --- operations ----------------------------------------------------------------------------------------------
+
+    @property
+    def work(self) -> WorkLog:
+        return self._work
+
+    def census(self) -> Census:
+        with reading(self._engine) as connection:
+            return census.take(connection, self._lease_seconds)
 
     def check(self) -> None:
         with reading(self._engine) as connection:

@@ -35,7 +35,8 @@ def get(connection: Connection, trial_id: str) -> TrialRecord:
 def waiting(connection: Connection, study: StudyRecord) -> list[Queued]:
     """Return the first of a study's waiting trials, in order."""
     c = tables.trial.c
-    query = select(c.id, c.study_id, c.params, c.alone).where(c.study_id == study.id, c.state == TrialState.WAITING)
+    query = select(c.id, c.study_id, c.params, c.alone, c.failed_on, c.failed_at)
+    query = query.where(c.study_id == study.id, c.state == TrialState.WAITING)
     rows = connection.execute(query.order_by(c.alone, c.number).limit(QUEUE))
     return list(map(Enqueued(study.spec), rows))
 

@@ -133,7 +133,7 @@ class WorkerRecord:
 
     Attributes:
         hold: why it is given no new leases, None where it is; ``held_because`` and ``held_at`` say more.
-        failing: trials that failed on its node in a row, since a run there last went well (`studies.storage.quarantine`).
+        failing: trials that failed on its node in a row (`studies.storage.quarantine`), the latest last.
     """
 
     id: str

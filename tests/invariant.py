@@ -224,7 +224,7 @@ def _among(value: float, candidates: Iterable[float]) -> bool:
 
 
 def alive_in(folder: Path | None) -> list[psutil.Process]:
-    """Return the processes whose working directory lies in `folder`, zombies apart: wherever they ended up in a tree."""
+    """Return the processes whose working directory lies in `folder`, zombies apart, whoever's children they are."""
     return [process for process in psutil.process_iter() if folder is not None and _works_in(process, folder)]
 
 

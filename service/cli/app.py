@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from service.cli import database, local, serve, studies, workers
+from service.cli import database, local, serve, studies, token, workers
 
 app = typer.Typer(
     name="stagetune",
@@ -30,3 +30,4 @@ app.command("best", epilog="Example: stagetune best digits-cnn --yaml > best.yam
 app.command("export", epilog="Example: stagetune export digits-cnn --format csv > trials.csv")(studies.export)
 app.add_typer(workers.app, name="workers", epilog="Example: stagetune workers")
 app.add_typer(database.app, name="db")
+app.add_typer(token.app, name="token")

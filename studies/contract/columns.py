@@ -55,7 +55,9 @@ class _Column:
         if not isinstance(given, array) or given.typecode not in self.taken:
             return otherwise(given)
         if not 1 <= len(given) <= MAX_POINTS_PER_CHUNK:
-            raise PydanticCustomError("column_length", "has to have 1 to {most} numbers", {"most": MAX_POINTS_PER_CHUNK})
+            raise PydanticCustomError(
+                "column_length", "has to have 1 to {most} numbers", {"most": MAX_POINTS_PER_CHUNK}
+            )
         if given.typecode != self.typecode:
             return otherwise(given.tolist())
         if not self.signed and _any_negative(given):

@@ -49,6 +49,14 @@ class Progress(Message):
     steps_budget: int | None = None
 
 
+class StudySize(Message):
+    """What a study has left behind: its trials, their metric points, and the bytes of these and of their output."""
+
+    trials: int = 0
+    points: int = 0
+    bytes: int = 0
+
+
 class StudySummary(Message):
     id: str
     name: str
@@ -58,6 +66,7 @@ class StudySummary(Message):
     stages: tuple[StageView, ...]
     best: BestTrial | None = None
     progress: Progress
+    size: StudySize = StudySize()
     created_at: Timestamp
     updated_at: Timestamp
 

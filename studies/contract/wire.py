@@ -28,9 +28,24 @@ MAX_DEPTH = 32
 MessageT = TypeVar("MessageT", bound=Message)
 
 _TYPED_ARRAYS = {
-    **{64: "B", 65: "H", 66: "I", 67: "Q", 69: "H", 70: "I", 71: "Q"},
-    **{72: "b", 73: "h", 74: "i", 75: "q", 77: "h", 78: "i", 79: "q"},
-    **{81: "f", 82: "d", 85: "f", 86: "d"},
+    64: "B",
+    65: "H",
+    66: "I",
+    67: "Q",
+    69: "H",
+    70: "I",
+    71: "Q",
+    72: "b",
+    73: "h",
+    74: "i",
+    75: "q",
+    77: "h",
+    78: "i",
+    79: "q",
+    81: "f",
+    82: "d",
+    85: "f",
+    86: "d",
 }
 """Typecode by tag; half and quadruple precision and the clamped bytes, which Python's arrays lack, are left out."""
 
@@ -102,7 +117,7 @@ def _refuse_tag(*_: Any) -> NoReturn:
 class _Tags(dict[int, Callable[[Any, bool], Any]]):
     """What to do about each tag: typed arrays are read, every other tag is refused, the library's own included."""
 
-    def get(self, tag: int, _: Any = None) -> Callable[[Any, bool], Any]:  # type: ignore[override]
+    def get(self, tag: int, _: Any = None) -> Callable[[Any, bool], Any]:
         return super().get(tag, _refuse_tag)
 
     def __contains__(self, _: object) -> bool:
@@ -112,7 +127,7 @@ class _Tags(dict[int, Callable[[Any, bool], Any]]):
         return _refuse_tag
 
 
-def _column(tag: int, content: Any, _: bool) -> array[Any]:
+def _column(tag: int, content: Any, *_: Any) -> array[Any]:
     column = array(_TYPED_ARRAYS[tag])
     if not isinstance(content, bytes) or len(content) % column.itemsize:
         raise ValueError(f"a typed array has to be a byte string of whole numbers of {column.itemsize} bytes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -27,6 +28,7 @@ from studies.contract.views import (
 )
 from studies.contract.worker_protocol import (
     AttemptReport,
+    CheckpointInfo,
     Lease,
     RegisterWorker,
     StopOrder,
@@ -36,12 +38,16 @@ from studies.contract.worker_protocol import (
 from studies.core.actions import Action
 from studies.core.lifecycle import is_active, is_failure
 from studies.core.snapshot import Curve, Snapshot, Trial
-from studies.errors import IdempotencyConflict, NameTaken, NotFound
+from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
 from studies.storage import clearing, granting, leasing, presenting, quarantine, reporting
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
+from studies.storage.census import Census
+from studies.storage.checkpoints import is_wanted, with_checkpoints
+from studies.storage.codec import encode
 from studies.storage.commanding import apply_command
 from studies.storage.copies import copy_of, storable
+from studies.storage.credentials import Credentials
 from studies.storage.documents import document_hash
 from studies.storage.granting import (
     Asker,
@@ -53,13 +59,15 @@ from studies.storage.granting import (
     seats_of,
     shares,
 )
+from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
-from studies.storage.summaries import extended, score
+from studies.storage.summaries import extended, scored
 from studies.storage.waiting import waiting_because
+from studies.storage.work_done import WorkDone, WorkLog
 
 Record = TypeVar("Record")
 
@@ -77,6 +85,12 @@ class MemoryStore:
         self._lease_seconds = lease_seconds
         self._lock = threading.RLock()
         self._tables = Tables()
+        self._credentials = MemoryCredentials(clock)
+        self._work = WorkLog()
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._credentials
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -245,6 +259,7 @@ class MemoryStore:
             again = self._unheard(worker, {report.attempt_id for report in request.attempts}, now)
             self._store_profiles(worker, request, now)
             leases = [*again, *self._grant(self._judged(worker_id, now), again, now)]
+            profiled = leasing.with_profiles(leases, worker, self._profiles())
             return SyncAnswer(
                 acknowledged=acknowledged,
                 lost=lost,
@@ -253,9 +268,28 @@ class MemoryStore:
                     for attempt in self._tables.live_attempts(worker.id)
                     if attempt.stop
                 ),
-                leases=tuple(leasing.with_profiles(leases, worker, self._profiles())),
+                leases=tuple(with_checkpoints(profiled, self._tables.checkpoints)),
                 server_time=now,
             )
+
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        with self._lock:
+            trial_id = self._fenced(attempt_id, token)
+            before = self._tables.checkpoints.get(trial_id)
+            self._tables.checkpoints[trial_id] = info
+            return before
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        with self._lock:
+            return self._tables.checkpoints.get(self._fenced(attempt_id, token))
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        with self._lock:
+            for trial_id in list(self._tables.checkpoints):
+                trial = self._trial(trial_id)
+                if not is_wanted(trial.state, self._study(trial.study_id).state):
+                    del self._tables.checkpoints[trial_id]
+            return dict(self._tables.checkpoints)
 
     def list_workers(self) -> Sequence[WorkerView]:
         with self._lock:
@@ -301,6 +335,25 @@ class MemoryStore:
 
     # --- operations ----------------------------------------------------------------------------------------------
 
+    @property
+    def work(self) -> WorkLog:
+        return self._work
+
+    def census(self) -> Census:
+        with self._lock:
+            now, running = (
+                self._clock(),
+                [item.id for item in self._tables.studies.values() if item.state is StudyState.RUNNING],
+            )
+            waiting = [item for item in self._tables.trials.values() if item.state is TrialState.WAITING]
+            since = [self._waiting_since(item) for item in waiting if item.study_id in running]
+            return Census(
+                studies=Counter(study.state for study in self._tables.studies.values()),
+                trials=Counter(trial.state for trial in self._tables.trials.values()),
+                queue_seconds=now - min(since, default=now),
+                workers_alive=len(self._alive_workers()),
+            )
+
     def check(self) -> None:
         """Memory can always be used."""
 
@@ -315,12 +368,19 @@ class MemoryStore:
     def _trial(self, trial_id: str) -> TrialRecord:
         return _found(self._tables.trials, trial_id, "trial")
 
+    def _fenced(self, attempt_id: str, token: str) -> str:
+        """Return the trial of a running attempt."""
+        attempt = self._tables.attempts.get(attempt_id)
+        if attempt is None or attempt.token != token or attempt.state is not AttemptState.RUNNING:
+            raise LeaseLost
+        return attempt.trial_id
+
     def _stages(self, study_id: str) -> list[StageRecord]:
         stages = self._tables.stages[study_id].values()
         return [replace(stage, decision=stage.decision and copy_of(stage.decision)) for stage in stages]
 
     def _summaries(self, trial_id: str) -> presenting.Summaries:
-        return self._tables.summaries.get(trial_id, {})
+        return {name: known.summary for name, known in self._tables.summaries.get(trial_id, {}).items()}
 
     def _piece(self, attempt_id: str, name: str) -> Curve:
         chunks = self._tables.chunks.get((attempt_id, name), {})
@@ -337,11 +397,7 @@ class MemoryStore:
         return presenting.StudyPicture(study, self._stages(study.id), tallies, self._best(study, trials))
 
     def _best(self, study: StudyRecord, trials: Sequence[TrialRecord]) -> BestTrial | None:
-        scores = {
-            trial.id: score(self._summaries(trial.id).get(study.spec.metric.name), study.spec.metric.direction)
-            for trial in trials
-            if trial.state is TrialState.COMPLETED
-        }
+        scores = {trial.id: trial.score for trial in trials}
         best = study.best_trial_id or presenting.leader(scores, study.spec.metric.direction)
         if best is None:
             return None
@@ -412,7 +468,9 @@ class MemoryStore:
 
     def _take(self, attempt: AttemptRecord, report: AttemptReport, now: float) -> None:
         fresh = self._store_points(attempt.id, report)
-        self._store_log(attempt.id, report)
+        log_bytes = self._store_log(attempt.id, report)
+        self._grow(attempt.trial_id, fresh, log_bytes)
+        self._work.add(WorkDone(points=sum(len(curve) for _, curve in fresh), log_bytes=log_bytes))
         after = reporting.resumed(attempt, report, len(fresh))
         after = replace(after, lease_expires_at=now + self._lease_seconds)
         self._tables.attempts[attempt.id] = after
@@ -432,10 +490,19 @@ class MemoryStore:
                 fresh.append((chunk.name, chunks[chunk.sequence]))
         return fresh
 
-    def _store_log(self, attempt_id: str, report: AttemptReport) -> None:
+    def _store_log(self, attempt_id: str, report: AttemptReport) -> int:
+        """Store the pieces that are new; return their bytes as UTF-8."""
         pieces = self._tables.logs.setdefault(attempt_id, {})
-        for chunk in report.logs:
-            pieces.setdefault(chunk.sequence, storable(chunk.text))
+        fresh = {chunk.sequence: storable(chunk.text) for chunk in report.logs if chunk.sequence not in pieces}
+        pieces.update(fresh)
+        return sum(len(text.encode()) for text in fresh.values())
+
+    def _grow(self, trial_id: str, fresh: Sequence[tuple[str, Curve]], printed: int) -> None:
+        """Count what was stored of a trial."""
+        trial = self._trial(trial_id)
+        size = printed + sum(encode(piece).size for _, piece in fresh)
+        points = trial.points + sum(len(piece) for _, piece in fresh)
+        self._tables.trials[trial_id] = replace(trial, points=points, bytes=trial.bytes + size)
 
     def _summarise(self, attempt: AttemptRecord, fresh: Sequence[tuple[str, Curve]], *, anew: bool) -> None:
         summaries = self._tables.summaries.setdefault(attempt.trial_id, {})
@@ -459,19 +526,23 @@ class MemoryStore:
 
     def _end(self, attempt: AttemptRecord, ending: reporting.Ending, now: float) -> None:
         spec = self._study(attempt.study_id).spec
+        names = self._summaries(attempt.trial_id)
         ended = reporting.end_attempt(
             self._trial(attempt.trial_id),
             attempt,
             ending,
             now,
             max_attempts=spec.max_attempts,
-            measured=reporting.is_measured(self._summaries(attempt.trial_id), spec.metric.name),
+            measured=reporting.is_measured(names, spec.metric.name),
         )
+        done = WorkDone()
+        done.note(ended)
+        self._work.add(done)
         self._tables.attempts[attempt.id] = ended.attempt
         worker = self._tables.workers[attempt.worker_id]
         failing = quarantine.after_end(worker.failing, ended.attempt)
         self._tables.workers[worker.id] = replace(worker, failing=failing)
-        self._tables.trials[attempt.trial_id] = ended.trial
+        self._tables.trials[attempt.trial_id] = scored(ended.trial, names, spec.metric)
         if ended.news is not None:
             self._publish([ended.news], now)
 
@@ -564,6 +635,10 @@ class MemoryStore:
         ended = [item for item in self._tables.attempts_of(trial_id) if item.state not in clearing.UNCOUNTED]
         return max(item.ended_at or math.inf for item in ended)
 
+    def _waiting_since(self, trial: TrialRecord) -> float:
+        ends = [item.ended_at for item in self._tables.attempts_of(trial.id) if item.ended_at is not None]
+        return max(ends, default=trial.created_at)
+
     def _queue(self, worker: WorkerRecord) -> list[Queued]:
         idle = self._idle_elsewhere(worker)
         own = frozenset(item.id for item in self._tables.workers.values() if item.node == worker.node)
@@ -620,4 +695,6 @@ def _tally(trials: Sequence[TrialRecord], kind: StageKind) -> presenting.Tally:
         trials=len(own),
         ended=sum(trial.state.ended for trial in own),
         steps=sum(trial.last_step for trial in own),
+        points=sum(trial.points for trial in own),
+        bytes=sum(trial.bytes for trial in own),
     )

@@ -19,6 +19,7 @@ from studies.contract.views import (
     ProfileView,
     Progress,
     StageView,
+    StudySize,
     StudySummary,
     StudyView,
     TrialDetail,
@@ -39,11 +40,24 @@ OPEN_STAGES = (StageState.PENDING, StageState.AWAITING_APPROVAL, StageState.RUNN
 
 @dataclass(frozen=True)
 class Tally:
-    """How many trials a stage has asked for, how many ended, and how many steps they trained."""
+    """How many trials a stage has asked for, how many ended, how many steps they trained, and what they left behind:
+    metric points, and the bytes of these and of their output.
+    """
 
     trials: int = 0
     ended: int = 0
     steps: int = 0
+    points: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.trials + other.trials,
+            self.ended + other.ended,
+            self.steps + other.steps,
+            self.points + other.points,
+            self.bytes + other.bytes,
+        )
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,7 @@ class StudyPicture:
 
 def study_summary(picture: StudyPicture) -> StudySummary:
     study = picture.study
+    whole = sum(picture.tallies.values(), Tally())
     return StudySummary(
         id=study.id,
         name=study.name,
@@ -65,7 +80,8 @@ def study_summary(picture: StudyPicture) -> StudySummary:
         reason=study.reason,
         stages=tuple(_stage_view(study, stage, picture.tallies.get(stage.kind, Tally())) for stage in picture.stages),
         best=picture.best,
-        progress=_progress(study, picture.tallies.values()),
+        progress=_progress(study, whole),
+        size=StudySize(trials=whole.trials, points=whole.points, bytes=whole.bytes),
         created_at=study.created_at,
         updated_at=study.updated_at,
     )
@@ -95,13 +111,12 @@ def _stage_view(study: StudyRecord, stage: StageRecord, tally: Tally) -> StageVi
     )
 
 
-def _progress(study: StudyRecord, tallies: Iterable[Tally]) -> Progress:
-    counted = tuple(tallies)
+def _progress(study: StudyRecord, whole: Tally) -> Progress:
     return Progress(
-        trials=sum(tally.trials for tally in counted),
-        trials_ended=sum(tally.ended for tally in counted),
+        trials=whole.trials,
+        trials_ended=whole.ended,
         trials_budget=study.spec.budget.trials,
-        steps=sum(tally.steps for tally in counted),
+        steps=whole.steps,
         steps_budget=total(study.spec) if study.spec.strategy == "guided_search" else None,
     )
 

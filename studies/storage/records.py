@@ -53,6 +53,8 @@ class TrialRecord:
         told_at: when its last ``metrics`` event was written.
         alone: it was evicted from a pack, so nothing may run beside its next attempt.
         failed_on: worker on which an attempt last failed or fell silent, "" where none has; failed_at: when.
+        score: best value of the study's metric; only of a completed trial, None of all others.
+        points: metric points stored, of all attempts; bytes: what they and the output take up.
     """
 
     id: str
@@ -79,6 +81,9 @@ class TrialRecord:
     alone: bool = False
     failed_on: str = ""
     failed_at: Timestamp | None = None
+    score: float | None = None
+    points: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ class WorkerRecord:
 
     Attributes:
         hold: why it is given no new leases, None where it is; ``held_because`` and ``held_at`` say more.
-        failing: trials that failed on its node in a row (`studies.storage.quarantine`), the latest last.
+        failing: trials that failed on its node in a row, since a run there last went well (`quarantine`).
     """
 
     id: str

@@ -117,6 +117,11 @@ def resumed(attempt: AttemptRecord, report: AttemptReport, fresh_chunks: int) ->
     return replace(attempt, started_from=began, chunks=attempt.chunks + fresh_chunks)
 
 
+def tells_more(before: AttemptRecord, after: AttemptRecord) -> bool:
+    """Return whether the curves that the attempt contributes have changed."""
+    return before.chunks != after.chunks or before.started_from != after.started_from
+
+
 def supersedes_anew(before: AttemptRecord, after: AttemptRecord) -> bool:
     """Return whether the attempt just began to replace points of earlier ones, so that summaries must be redone."""
     if after.ordinal == 0 or after.chunks == 0:

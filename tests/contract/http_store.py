@@ -33,7 +33,10 @@ from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncReq
 from studies.core.actions import Action
 from studies.core.snapshot import Curve
 from studies.storage import StudyStore
+from studies.storage.census import Census
+from studies.storage.credentials import Credentials
 from studies.storage.port import Created, Known, SettledTrial
+from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
 ALL_POINTS = 100_000
@@ -45,6 +48,7 @@ _ERRORS: dict[str, type[errors.StagetuneError]] = {
     "not-allowed-now": errors.NotAllowedNow,
     "lease-lost": errors.LeaseLost,
     "storage-unavailable": errors.StorageUnavailable,
+    "storage-full": errors.StorageFull,
     "schema-mismatch": errors.SchemaMismatch,
 }
 
@@ -119,7 +123,11 @@ class HttpStore:
     def check(self) -> None:
         self._call("GET", "/readyz")
 
-    # --- the engine's side, which is not exposed -----------------------------------------------------------------
+    # --- what is not exposed: credentials, the engine's side ------------------------------------------------------
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._behind.credentials
 
     def active_studies(self) -> Sequence[str]:
         return self._behind.active_studies()
@@ -153,6 +161,13 @@ class HttpStore:
 
     def last_event_id(self) -> int:
         return self._behind.last_event_id()
+
+    @property
+    def work(self) -> WorkLog:
+        return self._behind.work
+
+    def census(self) -> Census:
+        return self._behind.census()
 
     def close(self) -> None:
         self._behind.close()

@@ -5,10 +5,14 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from studies.migrations import thinned
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+
+_COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -22,6 +26,29 @@ def upgrade() -> None:
 
 def _access() -> None:
     """Tokens with scopes, and browser sessions."""
+    op.create_table(
+        "stagetune_token",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=True),
+        sa.Column("revoked_at", sa.Double(), nullable=True),
+        sa.Column("last_used_at", sa.Double(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_stagetune_token"),
+        sa.UniqueConstraint("secret_hash", name="uq_stagetune_token_secret_hash"),
+    )
+    op.create_table(
+        "stagetune_session",
+        sa.Column("key_hash", sa.Text(), nullable=False),
+        sa.Column("token_id", sa.Text(), nullable=True),
+        sa.Column("binding", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.Double(), nullable=False),
+        sa.Column("seen_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["token_id"], ["stagetune_token.id"], name="fk_stagetune_session_token_id"),
+        sa.PrimaryKeyConstraint("key_hash", name="pk_stagetune_session"),
+    )
 
 
 def _nodes() -> None:
@@ -39,6 +66,19 @@ def _nodes() -> None:
 
 def _checkpoints() -> None:
     """What the server keeps of runs, so that another node can resume them."""
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "stagetune_checkpoint",
+        sa.Column("trial_id", sa.Text(), nullable=False),
+        sa.Column("attempt_id", sa.Text(), nullable=False),
+        sa.Column("step", count, nullable=False),
+        sa.Column("bytes", count, nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["trial_id"], ["stagetune_trial.id"], name="fk_stagetune_checkpoint_trial_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("trial_id", name="pk_stagetune_checkpoint"),
+    )
 
 
 def _points() -> None:
@@ -47,7 +87,30 @@ def _points() -> None:
 
 def _dispatch() -> None:
     """The queue and the engine's view of a study."""
+    op.add_column("stagetune_trial", sa.Column("touched", _COUNT, nullable=False, server_default="0"))
+    op.create_index("ix_stagetune_trial_study_id_touched", "stagetune_trial", ["study_id", "touched"])
 
 
 def _reading() -> None:
-    """What pages and figures read."""
+    """What pages and figures read: thinned curves, scores and sizes, and how studies stand."""
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("stagetune_metric_summary", sa.Column("thinned", sa.LargeBinary(), nullable=True))
+    op.add_column("stagetune_trial", sa.Column("score", sa.Double(), nullable=True))
+    for name in ("points", "bytes"):
+        op.add_column("stagetune_trial", sa.Column(name, count, nullable=False, server_default="0"))
+    thinned.fill(op.get_bind())
+    scored, ended = sa.text("score IS NOT NULL"), sa.text("ended_at IS NOT NULL")
+    op.create_index(
+        "ix_stagetune_trial_scored",
+        "stagetune_trial",
+        ["study_id", "score", "number"],
+        sqlite_where=scored,
+        postgresql_where=scored,
+    )
+    op.create_index(
+        "ix_stagetune_trial_ended",
+        "stagetune_trial",
+        ["study_id", "stage", "last_step", "points", "bytes"],
+        sqlite_where=ended,
+        postgresql_where=ended,
+    )

@@ -17,6 +17,7 @@ from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecor
 from studies.storage.sql import events, tables, workers
 from studies.storage.sql.engine import clock, now
 from studies.storage.sql.rows import insert_all, records, update_all
+from studies.storage.work_done import WorkDone
 
 _IN_TURN = (tables.study.c.created_at, tables.study.c.id, tables.trial.c.alone, tables.trial.c.number)
 """Order of the queue: by age of the study, those that run alone after its others, by number."""
@@ -179,8 +180,11 @@ def any_overdue(connection: Connection) -> bool:
     return connection.execute(select(c.id).where(overdue).limit(1)).first() is not None
 
 
-def expire(connection: Connection) -> int:
-    """End the attempts whose lease has run out; return how many. Trials that a sync is busy with are left to it."""
+def expire(connection: Connection, done: WorkDone) -> int:
+    """End the attempts whose lease has run out and count them in `done`; return how many.
+
+    Trials that a sync is busy with are left to it.
+    """
     time = now(connection)
     attempt, trial = tables.attempt.c, tables.trial.c
     overdue = (attempt.state == AttemptState.RUNNING) & (attempt.lease_expires_at < time)
@@ -198,6 +202,8 @@ def expire(connection: Connection) -> int:
         for item in records(connection, AttemptRecord, query)
     ]
     write_endings(connection, ended, time)
+    for item in ended:
+        done.note(item)
     return len(ended)
 
 

@@ -46,13 +46,6 @@ def of_study(connection: Connection, study_id: str) -> list[TrialRecord]:
     return records(connection, TrialRecord, select(tables.trial).where(c.study_id == study_id).order_by(c.number))
 
 
-def attempts_of_study(connection: Connection, study_id: str) -> list[AttemptRecord]:
-    """Return the attempts that have reported points, by trial the oldest first."""
-    c = tables.attempt.c
-    query = select(tables.attempt).where(c.study_id == study_id, c.chunks > 0).order_by(c.ordinal)
-    return records(connection, AttemptRecord, query)
-
-
 def page(connection: Connection, study_id: str, after: int | None, limit: int) -> TrialPage:
     c = tables.trial.c
     query = select(tables.trial).where(c.study_id == study_id, c.number > (-1 if after is None else after))
@@ -101,4 +94,5 @@ def mark_mirrored(connection: Connection, numbers: Mapping[str, int]) -> None:
         return
     statement = update(tables.trial).where(tables.trial.c.id == bindparam("trial_id"))
     rows = [{"trial_id": trial_id, "mirrored": number} for trial_id, number in numbers.items()]
-    connection.execute(statement.values(optuna_number=bindparam("mirrored")), rows)
+    unmarked = {"touched": tables.trial.c.touched}  # nothing that a snapshot shows
+    connection.execute(statement.values(optuna_number=bindparam("mirrored"), **unmarked), rows)

@@ -56,7 +56,7 @@ def page(connection: Connection, study_id: str, after: int | None, limit: int) -
     return TrialPage(trials=views, next_after=views[-1].number if len(later) > limit else None)
 
 
-def detail(connection: Connection, trial_id: str) -> TrialDetail:
+def detail(connection: Connection, trial_id: str, waiting_because: str) -> TrialDetail:
     trial = get(connection, trial_id)
     c, worker = tables.attempt.c, tables.worker.c
     query = select(tables.attempt).where(c.trial_id == trial_id).order_by(c.ordinal)
@@ -64,7 +64,7 @@ def detail(connection: Connection, trial_id: str) -> TrialDetail:
     workers = select(worker.id, worker.name).where(worker.id.in_([attempt.worker_id for attempt in attempts]))
     names = {row.id: row.name for row in connection.execute(workers)}
     summaries = metrics.summaries(connection, [trial_id]).get(trial_id, {})
-    return presenting.trial_detail(trial, summaries, attempts, names)
+    return presenting.trial_detail(trial, summaries, attempts, names, waiting_because)
 
 
 def settled(connection: Connection, study: StudyRecord, limit: int | None) -> list[SettledTrial]:

@@ -54,7 +54,7 @@ def _reading() -> None:
     op.create_index(
         "ix_stagetune_trial_scored",
         "stagetune_trial",
-        ["study_id", "score", "number"],
+        ["study_id", "score", "number", "stage"],
         sqlite_where=scored,
         postgresql_where=scored,
     )

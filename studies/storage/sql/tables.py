@@ -140,6 +140,7 @@ trial = Table(
         "study_id",
         "score",
         "number",
+        "stage",
         sqlite_where=_SCORED,
         postgresql_where=_SCORED,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, or_, select
 
 from studies.contract.states import TrialState
 from studies.contract.study_file import StageKind
@@ -48,14 +48,14 @@ def best(connection: Connection, study: StudyRecord, limit: int) -> list[TrialVi
 
 def running(connection: Connection, study_id: str, limit: int) -> list[TrialView]:
     c = tables.trial.c
-    query = select(tables.trial).where(c.study_id == study_id, c.state == TrialState.RUNNING)
+    query = select(tables.trial).where(c.study_id == study_id, c.ended_at.is_(None), c.state == TrialState.RUNNING)
     return _views(connection, query.order_by(c.number).limit(limit))
 
 
 def sample(connection: Connection, study_id: str, stage: StageKind, most: int) -> list[TrialView]:
     c = tables.trial.c
     own = (c.study_id == study_id) & (c.stage == stage)
-    query = select(tables.trial).where(own, _evenly(connection, own, most)).order_by(c.number)
+    query = select(tables.trial).where(own, c.number.in_(_evenly(connection, own, most))).order_by(c.number)
     return _views(connection, query)
 
 
@@ -63,8 +63,10 @@ def scores(connection: Connection, study_id: str, stage: StageKind) -> Scores:
     """Return scores by number; the index `ix_stagetune_trial_scored` has all that is asked for."""
     c = tables.trial.c
     query = select(c.number, c.score).where(c.study_id == study_id, c.stage == stage, c.score.is_not(None))
-    found = np.array(sorted(map(tuple, connection.execute(query))), np.float64).reshape(-1, 2)
-    return Scores(found[:, 0].astype(np.int64), found[:, 1])
+    found = connection.execute(query).all()
+    numbers = np.fromiter((row[0] for row in found), np.int64, len(found))
+    order = np.argsort(numbers)
+    return Scores(numbers[order], np.fromiter((row[1] for row in found), np.float64, len(found))[order])
 
 
 def thinned(connection: Connection, study_id: str, name: str, most: int) -> list[Thinned]:
@@ -73,18 +75,19 @@ def thinned(connection: Connection, study_id: str, name: str, most: int) -> list
     query = (
         select(trial.id, trial.state, summary.thinned)
         .join(tables.metric_summary, summary.trial_id == trial.id)
-        .where(own, _evenly(connection, own, most), summary.name == name)
+        .where(own, trial.number.in_(_evenly(connection, own, most)), summary.name == name)
         .order_by(trial.number)
     )
     return [Thinned(row.id, row.state, unpacked(row.thinned)) for row in connection.execute(query)]
 
 
-def _evenly(connection: Connection, own: ColumnElement[bool], most: int) -> ColumnElement[bool]:
-    """Return the condition that chooses at most `most` of one's own trials, evenly by number."""
-    c = tables.trial.c
-    lowest, highest = connection.execute(select(func.min(c.number), func.max(c.number)).where(own)).one()
-    step = 1 if lowest is None else stride(highest - lowest + 1, most)
-    return (c.number - (lowest or 0)) % step == 0
+def _evenly(connection: Connection, own: ColumnElement[bool], most: int) -> list[int]:
+    """Return at most `most` numbers, evenly spaced from the first of one's own trials to the last of them."""
+    number = tables.trial.c.number
+    first = select(number).where(own).order_by(number).limit(1).scalar_subquery()
+    last = select(number).where(own).order_by(number.desc()).limit(1).scalar_subquery()
+    lowest, highest = connection.execute(select(first, last)).one()
+    return [] if lowest is None else list(range(lowest, highest + 1, stride(highest - lowest + 1, most)))
 
 
 def _views(connection: Connection, query: Select[tuple[TrialRecord]]) -> list[TrialView]:

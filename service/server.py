@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -10,6 +11,8 @@ from types import TracebackType
 
 import uvicorn
 from fastapi import FastAPI
+
+logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 5
 """Requests in flight get so long to end when the server stops."""
@@ -23,11 +26,12 @@ LINGER_TICKS = 100
 class Server(uvicorn.Server):
     """Tells the app that it stops *before* uvicorn waits for open streams, so that these end at once."""
 
-    def __init__(self, app: FastAPI, *, log_level: str = "info") -> None:
+    def __init__(self, app: FastAPI) -> None:
         config = uvicorn.Config(
             app,
-            log_level=log_level,
-            access_log=False,
+            log_level="warning",
+            access_log=False,  # `service.middleware.observing` writes one in our own form
+            log_config=None,  # so does `studies.log_lines` with what uvicorn has to say
             timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,
             proxy_headers=False,
@@ -58,6 +62,7 @@ class Server(uvicorn.Server):
         self.app.state.stopping.set()
         self.cut_lingering()
         await super().shutdown(sockets)
+        logger.info("the server has stopped; workers keep their news and try again until one is back")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -87,7 +92,7 @@ class BackgroundServer:
     def __init__(self, app: FastAPI, listening: socket.socket) -> None:
         self.url = url_of(listening)
         self._listening = listening
-        self._server = Server(app, log_level="warning")
+        self._server = Server(app)
         self._thread = threading.Thread(target=self._run, name="stagetune-server", daemon=True)
 
     def __enter__(self) -> BackgroundServer:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from studies.errors import StorageUnavailable
+from studies.errors import SchemaMismatch, StorageFull, StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -76,12 +76,25 @@ class Ticker:
     def _try_once(self) -> bool:
         try:
             self._tick()
+        except StorageFull as error:
+            self._fail(f"the engine cannot write: {error}")
         except StorageUnavailable as error:
-            self._failure = f"the engine cannot reach the database: {error}"
-            logger.warning("%s", self._failure)
+            self._fail(f"the engine cannot reach the database: {error}")
+        except SchemaMismatch as error:
+            self._fail(f"the engine leaves the studies alone: {error}")
         except Exception as error:
             self._failure = f"the engine's last tick failed: {type(error).__name__}: {error}"
             logger.critical("studies do not move: the engine's tick failed", exc_info=True)
         else:
-            self._failure = None
+            self._recover()
         return self._failure is None
+
+    def _fail(self, failure: str) -> None:
+        """Remember what is wrong; say it aloud when it is news, not at every try."""
+        logger.log(logging.DEBUG if failure == self._failure else logging.WARNING, "%s", failure)
+        self._failure = failure
+
+    def _recover(self) -> None:
+        if self._failure is not None:
+            logger.info("the engine moves the studies again")
+        self._failure = None

@@ -28,6 +28,7 @@ from studies.contract.worker_protocol import (
     SyncRequest,
     WorkerRegistered,
 )
+from studies.log_lines import bound, fields
 from workers.attempt import Attempt
 from workers.client import Client, Unavailable, UnknownWorker, backoff
 from workers.devices import software
@@ -150,7 +151,8 @@ class Agent:
         failures = 0
         while not self._done:
             try:
-                pause = await self._talk()
+                with bound(**self._named()):
+                    pause = await self._talk()
                 failures = 0
             except UnknownWorker:
                 logger.warning("the server does not know this worker any more: registering again")
@@ -161,11 +163,16 @@ class Agent:
                 pause = self._after_failure(fault, failures)
             await self._pause(pause)
 
+    def _named(self) -> dict[str, str]:
+        """Return the id that the server knows this worker by, once it has one."""
+        return {"worker": self._registered.worker_id} if self._registered else {}
+
     async def _talk(self) -> float:
         """Register or sync once; return the seconds until the next time."""
         if self._registered is None:
             self._registered = await self._client.register(self._settings.introduction())
-            logger.info("registered at %s as %s", self._client.server, self._registered.worker_id)
+            about = fields(worker=self._registered.worker_id)
+            logger.info("registered at %s as %s", self._client.server, self._registered.worker_id, extra=about)
         request = self._request()
         answer = await self._client.sync(self._registered.worker_id, request)
         self._dispatcher.acknowledge_profiles(request.profiles)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studies.contract.worker_protocol import AttemptReport, Lease, Outcome
+from studies.log_lines import About
 from workers.channel import BrokenFrame, Frame
 from workers.log_tail import LogTail
 from workers.outbox import Outbox
@@ -31,6 +32,7 @@ class Attempt:
         ended: whether it has its outcome, so that no process works on it any more.
         starts: processes that ended before they had begun with it.
         waiting_since: when it last began to wait for a process (monotonic seconds).
+        heard_at: when it last said something: a metric, a line of its log (monotonic seconds).
     """
 
     def __init__(self, lease: Lease, workdir: Path) -> None:
@@ -40,9 +42,10 @@ class Attempt:
         self.stop: StopRequest | None = None
         self.ended = False
         self.starts = 0
-        self.waiting_since = time.monotonic()
+        self.waiting_since = self.heard_at = time.monotonic()
         self._workdir = workdir
         self._outbox = Outbox(lease.attempt_id, lease.token)
+        self._log = About(logger, study=lease.run.study_id, trial=lease.run.trial_id, attempt=lease.attempt_id)
         self._home: RunDirectory | None = None
         self._tail: LogTail | None = None
 
@@ -71,6 +74,7 @@ class Attempt:
         home.prepare(self.lease.run)
         self._tail = self._tail or LogTail(home.log)
         self._home = home
+        self.heard_at = time.monotonic()
         return home.path
 
     def request_stop(self, request: StopRequest) -> bool:
@@ -79,6 +83,18 @@ class Attempt:
         self.stop = self.stop or request
         return first
 
+    def silence(self, now: float) -> str:
+        """Return that it has said nothing for so long that it must hang, in words; "" while it has not.
+
+        Args:
+            now: monotonic seconds.
+        """
+        limit = self.lease.run.stall_timeout
+        if not limit or now - self.heard_at <= limit:
+            return ""
+        self._take_log()  # The log is read with each report: the latest may be a while ago.
+        return f"said nothing for {limit:g} s (stall_timeout)" if now - self.heard_at > limit else ""
+
     def hear(self, frame: Frame) -> None:
         """Take what the run says while it runs.
 
@@ -86,6 +102,7 @@ class Attempt:
             BrokenFrame: not of this protocol.
             ValueError, TypeError, OverflowError: points that no metric chunk could carry.
         """
+        self.heard_at = time.monotonic()
         match frame:
             case {"kind": "points", "points": points}:
                 for name, (steps, values) in points.items():
@@ -93,7 +110,7 @@ class Attempt:
             case {"kind": "started", "step": int(step), "note": str(note)}:
                 self._on_started(step, note)
             case {"kind": "evaluated", "step": step, "metrics": metrics}:
-                logger.info("%s: step %d/%d  %s", self.label, step, self.lease.run.num_steps, _figures(metrics))
+                self._log.info("%s: step %d/%d  %s", self.label, step, self.lease.run.num_steps, _figures(metrics))
             case _:
                 raise BrokenFrame(f"a frame of unknown kind: {frame.get('kind')!r}")
 
@@ -107,7 +124,7 @@ class Attempt:
             pass
         self.ended = True
         self._outbox.close(outcome)
-        logger.info("%s: %s%s", self.label, outcome.state, f" ({outcome.reason})" if outcome.reason else "")
+        self._log.info("%s: %s%s", self.label, outcome.state, f" ({outcome.reason})" if outcome.reason else "")
 
     def report(self) -> AttemptReport:
         """Return heartbeat and news in one."""
@@ -126,7 +143,7 @@ class Attempt:
         try:
             self._home.write_delivered(self._outbox.delivered)
         except OSError as fault:  # A later attempt repeats a little more then, that is all.
-            logger.warning("%s: cannot note what was delivered: %s", self.label, fault)
+            self._log.warning("%s: cannot note what was delivered: %s", self.label, fault)
 
     def _take_log(self) -> bool:
         """Take the next piece of the log; return whether there was one and there may be more to take."""
@@ -135,8 +152,10 @@ class Attempt:
         try:
             piece = self._tail.read()
         except OSError as fault:
-            logger.warning("%s: its log cannot be read: %s", self.label, fault)
+            self._log.warning("%s: its log cannot be read: %s", self.label, fault)
             return False
+        if piece:
+            self.heard_at = time.monotonic()
         self._outbox.add_log(piece)
         return bool(piece) and not self._outbox.log_is_full
 
@@ -144,7 +163,7 @@ class Attempt:
         self._outbox.started_from = max(0, step)
         if self._home is not None:  # What was delivered beyond this step is superseded from now on.
             self._home.write_delivered(min(self._home.delivered, step))
-        logger.info("%s: %s", self.label, note or f"started on {self.lease.device}")
+        self._log.info("%s: %s", self.label, note or f"started on {self.lease.device}")
 
 
 def _figures(metrics: dict[str, Any]) -> str:

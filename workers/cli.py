@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import os
 import socket
 from importlib import metadata
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Annotated
 
 import typer
 
+from studies.log_lines import LogFormat, configure
 from workers.agent import Agent, AgentSettings
 from workers.client import Client, Refused
 from workers.devices import UnknownDevice, find_devices
+from workers.environment import of_runs
 from workers.objectives import BUILTIN, WARM_MODULES
 from workers.packing.mode import Packing
 from workers.supervisor import NurseryDied, Supervisor
@@ -37,7 +40,17 @@ def work(
     ] = "auto",
     allow: Annotated[
         list[str] | None,
-        typer.Option(help="Function targets that may run here, as a pattern: 'train.py:*'. May be given repeatedly."),
+        typer.Option(
+            help="Code that may run here, as a pattern: 'train.py:*' for functions, 'command:python train.py *' for "
+            "commands. May be given repeatedly."
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A variable that runs may see, by name or pattern: 'WANDB_*'. They get PATH, HOME, CUDA_* and the "
+            "like, none of the others, and never STAGETUNE_TOKEN. May be given repeatedly."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="How people know this worker. Default: the host's name.")] = None,
     workdir: Annotated[
@@ -64,6 +77,9 @@ def work(
             envvar="STAGETUNE_BUILTIN",
         ),
     ] = True,
+    log_format: Annotated[
+        LogFormat, typer.Option(envvar="STAGETUNE_LOG_FORMAT", help="text, or json: one object a line.")
+    ] = LogFormat.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
 ) -> None:
     """Run trials of a Stagetune server on this machine's devices.
@@ -72,11 +88,7 @@ def work(
 
     Ctrl-C (or SIGTERM) gives all runs back, with their checkpoints; a second one stops at once.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    configure(log_format, logging.DEBUG if verbose else logging.INFO, secrets=[token] if token else [])
     try:
         offered = find_devices(devices, max_runs_per_device, packed=packing is not Packing.OFF)
     except UnknownDevice as fault:
@@ -90,7 +102,9 @@ def work(
         version=_version(),
         packing=packing,
     )
-    agent = Agent(settings, Client(server, token), Supervisor(WARM_MODULES if settings.objectives else ()))
+    modules = WARM_MODULES if settings.objectives else ()
+    supervisor = Supervisor(modules, of_runs(os.environ, env or ()))
+    agent = Agent(settings, Client(server, token), supervisor)
     try:
         code = asyncio.run(agent.run())
     except (Refused, NurseryDied) as fault:

@@ -10,7 +10,7 @@ from studies.contract.base import Message, Params, Timestamp
 from studies.contract.decision import Decision
 from studies.contract.packing import Engine, RunProfile
 from studies.contract.schedule import Schedule
-from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import StageKind, StudySpec
 
 
@@ -138,6 +138,8 @@ class TrialView(Message):
 
 class TrialDetail(TrialView):
     attempts: tuple[AttemptView, ...] = ()
+    waiting_because: str = ""
+    """Why it waits, in one sentence; empty where it does not, or is just about to start."""
 
 
 class TrialPage(Message):
@@ -234,13 +236,17 @@ class WorkerView(Message):
     devices: tuple[DeviceView, ...]
     registered_at: Timestamp
     last_sync_at: Timestamp
+    hold: WorkerHold | None = None
+    """Why it is given no new leases; None where it is."""
+    held_because: str = ""
+    held_at: Timestamp | None = None
 
 
 class Event(Message):
     """Something that happened, for people and for pages: append-only, ids grow.
 
     Kinds: ``study`` (state changed), ``stage`` (opened, closed), ``decision``, ``trial`` (added, started, ended),
-    ``metrics`` (new points; at most about one a second and trial).
+    ``metrics`` (new points; at most about one a second and trial), ``worker`` (one was quarantined over its trials).
     """
 
     id: int

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from studies.contract.ids import new_id
 from studies.contract.packing import RunProfile
-from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
-from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState, WorkerHold
+from studies.contract.study_file import Objective, StageKind, StudySpec
 from studies.contract.views import (
     BestTrial,
     DecisionRecord,
@@ -28,6 +29,7 @@ from studies.contract.views import (
 )
 from studies.contract.worker_protocol import (
     AttemptReport,
+    CheckpointInfo,
     Lease,
     RegisterWorker,
     StopOrder,
@@ -35,18 +37,31 @@ from studies.contract.worker_protocol import (
     SyncRequest,
 )
 from studies.core.actions import Action
-from studies.core.lifecycle import is_active
+from studies.core.lifecycle import is_active, is_failure
 from studies.core.snapshot import Curve, Snapshot, Trial
-from studies.errors import IdempotencyConflict, NameTaken, NotFound
-from studies.storage import clearing, granting, leasing, presenting, reporting
+from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
+from studies.storage import clearing, granting, leasing, presenting, quarantine, reporting
 from studies.storage import memory_overview as overview
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
+from studies.storage.census import Census
+from studies.storage.checkpoints import is_wanted, with_checkpoints
 from studies.storage.codec import encode
 from studies.storage.commanding import apply_command
 from studies.storage.copies import copy_of, storable
+from studies.storage.credentials import Credentials
 from studies.storage.documents import document_hash
-from studies.storage.granting import Enqueued, Queued, assign, classes_by_device, seats_of, shares
+from studies.storage.granting import (
+    Asker,
+    Enqueued,
+    Queued,
+    assign,
+    classes_by_device,
+    elsewhere_first,
+    seats_of,
+    shares,
+)
+from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
 from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
@@ -54,6 +69,7 @@ from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecor
 from studies.storage.registration import worker_record
 from studies.storage.summaries import extended, scored
 from studies.storage.waiting import waiting_because
+from studies.storage.work_done import WorkDone, WorkLog
 
 Record = TypeVar("Record")
 
@@ -71,6 +87,12 @@ class MemoryStore:
         self._lease_seconds = lease_seconds
         self._lock = threading.RLock()
         self._tables = Tables()
+        self._credentials = MemoryCredentials(clock)
+        self._work = WorkLog()
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._credentials
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -260,7 +282,8 @@ class MemoryStore:
     def register_worker(self, worker: RegisterWorker) -> str:
         with self._lock:
             record = worker_record(worker, self._clock())
-            self._tables.workers[record.id] = record
+            earlier = [item for item in self._tables.workers.values() if item.node == record.node]
+            self._tables.workers[record.id] = quarantine.inherited(record, earlier[-1] if earlier else None)
             return record.id
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
@@ -271,7 +294,8 @@ class MemoryStore:
             acknowledged, lost = self._take_reports(worker, request, now)
             again = self._unheard(worker, {report.attempt_id for report in request.attempts}, now)
             self._store_profiles(worker, request, now)
-            leases = [*again, *self._grant(worker, again, now)]
+            leases = [*again, *self._grant(self._judged(worker_id, now), again, now)]
+            profiled = leasing.with_profiles(leases, worker, self._profiles())
             return SyncAnswer(
                 acknowledged=acknowledged,
                 lost=lost,
@@ -280,20 +304,54 @@ class MemoryStore:
                     for attempt in self._tables.live_attempts(worker.id)
                     if attempt.stop
                 ),
-                leases=tuple(leasing.with_profiles(leases, worker, self._profiles())),
+                leases=tuple(with_checkpoints(profiled, self._tables.checkpoints)),
                 server_time=now,
             )
+
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        with self._lock:
+            trial_id = self._fenced(attempt_id, token)
+            before = self._tables.checkpoints.get(trial_id)
+            self._tables.checkpoints[trial_id] = info
+            return before
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        with self._lock:
+            return self._tables.checkpoints.get(self._fenced(attempt_id, token))
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        with self._lock:
+            for trial_id in list(self._tables.checkpoints):
+                trial = self._trial(trial_id)
+                if not is_wanted(trial.state, self._study(trial.study_id).state):
+                    del self._tables.checkpoints[trial_id]
+            return dict(self._tables.checkpoints)
 
     def list_workers(self) -> Sequence[WorkerView]:
         with self._lock:
             last_seen_first = sorted(self._tables.workers.values(), key=_last_seen, reverse=True)
-            now, live = self._clock(), self._tables.live_attempts()
-            return [
-                presenting.worker_view(
-                    worker, [attempt for attempt in live if attempt.worker_id == worker.id], now, self._lease_seconds
-                )
-                for worker in last_seen_first
-            ]
+            return [self._worker_view(worker) for worker in last_seen_first]
+
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        with self._lock:
+            worker = _found(self._tables.workers, worker_id, "worker")
+            self._tables.workers[worker_id] = quarantine.drained(worker, self._clock())
+            return self._worker_view(self._tables.workers[worker_id])
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        with self._lock:
+            node = _found(self._tables.workers, worker_id, "worker").node
+            held = [worker for worker in self._tables.workers.values() if worker.node == node]
+            self._tables.workers.update({worker.id: quarantine.released(worker) for worker in held})
+            return self._worker_view(self._tables.workers[worker_id])
+
+    def review_quarantine(self) -> int:
+        with self._lock:
+            held = [item for item in self._tables.workers.values() if item.hold is WorkerHold.QUARANTINED]
+            compared = [(worker, self._comparison(worker)) for worker in held]
+            innocent = [(worker, known[0]) for worker, known in compared if quarantine.innocent(worker, *known)]
+            self._tables.workers.update({item.id: quarantine.pardoned(item, shared) for item, shared in innocent})
+            return len(innocent)
 
     def list_profiles(self) -> Sequence[ProfileView]:
         with self._lock:
@@ -313,6 +371,25 @@ class MemoryStore:
 
     # --- operations ----------------------------------------------------------------------------------------------
 
+    @property
+    def work(self) -> WorkLog:
+        return self._work
+
+    def census(self) -> Census:
+        with self._lock:
+            now, running = (
+                self._clock(),
+                [item.id for item in self._tables.studies.values() if item.state is StudyState.RUNNING],
+            )
+            waiting = [item for item in self._tables.trials.values() if item.state is TrialState.WAITING]
+            since = [self._waiting_since(item) for item in waiting if item.study_id in running]
+            return Census(
+                studies=Counter(study.state for study in self._tables.studies.values()),
+                trials=Counter(trial.state for trial in self._tables.trials.values()),
+                queue_seconds=now - min(since, default=now),
+                workers_alive=len(self._alive_workers()),
+            )
+
     def check(self) -> None:
         """Memory can always be used."""
 
@@ -326,6 +403,13 @@ class MemoryStore:
 
     def _trial(self, trial_id: str) -> TrialRecord:
         return _found(self._tables.trials, trial_id, "trial")
+
+    def _fenced(self, attempt_id: str, token: str) -> str:
+        """Return the trial of a running attempt."""
+        attempt = self._tables.attempts.get(attempt_id)
+        if attempt is None or attempt.token != token or attempt.state is not AttemptState.RUNNING:
+            raise LeaseLost
+        return attempt.trial_id
 
     def _stages(self, study_id: str) -> list[StageRecord]:
         stages = self._tables.stages[study_id].values()
@@ -362,6 +446,9 @@ class MemoryStore:
         now = self._clock()
         workers = self._tables.workers.values()
         return [worker for worker in workers if presenting.is_alive(worker, now, self._lease_seconds)]
+
+    def _open_workers(self) -> list[WorkerRecord]:
+        return [worker for worker in self._alive_workers() if worker.hold is None]
 
     def _picture(self, study_id: str) -> Picture:
         trials = self._tables.trials_of(study_id)
@@ -413,7 +500,9 @@ class MemoryStore:
 
     def _take(self, attempt: AttemptRecord, report: AttemptReport, now: float) -> None:
         fresh = self._store_points(attempt.id, report)
-        self._grow(attempt.trial_id, fresh, self._store_log(attempt.id, report))
+        log_bytes = self._store_log(attempt.id, report)
+        self._grow(attempt.trial_id, fresh, log_bytes)
+        self._work.add(WorkDone(points=sum(len(curve) for _, curve in fresh), log_bytes=log_bytes))
         after = reporting.resumed(attempt, report, len(fresh))
         after = replace(after, lease_expires_at=now + self._lease_seconds)
         self._tables.attempts[attempt.id] = after
@@ -434,12 +523,11 @@ class MemoryStore:
         return fresh
 
     def _store_log(self, attempt_id: str, report: AttemptReport) -> int:
-        """Store what is new of the output; return its characters."""
+        """Store the pieces that are new; return their bytes as UTF-8."""
         pieces = self._tables.logs.setdefault(attempt_id, {})
-        before = sum(map(len, pieces.values()))
-        for chunk in report.logs:
-            pieces.setdefault(chunk.sequence, storable(chunk.text))
-        return sum(map(len, pieces.values())) - before
+        fresh = {chunk.sequence: storable(chunk.text) for chunk in report.logs if chunk.sequence not in pieces}
+        pieces.update(fresh)
+        return sum(len(text.encode()) for text in fresh.values())
 
     def _grow(self, trial_id: str, fresh: Sequence[tuple[str, Curve]], printed: int) -> None:
         """Count what was stored of a trial."""
@@ -469,12 +557,24 @@ class MemoryStore:
         self._tables.trials[trial_id] = trial
 
     def _end(self, attempt: AttemptRecord, ending: reporting.Ending, now: float) -> None:
-        metric = self._study(attempt.study_id).spec.metric
+        spec = self._study(attempt.study_id).spec
         names = self._summaries(attempt.trial_id)
-        measured = reporting.is_measured(names, metric.name)
-        ended = reporting.end_attempt(self._trial(attempt.trial_id), attempt, ending, now, measured=measured)
+        ended = reporting.end_attempt(
+            self._trial(attempt.trial_id),
+            attempt,
+            ending,
+            now,
+            max_attempts=spec.max_attempts,
+            measured=reporting.is_measured(names, spec.metric.name),
+        )
+        done = WorkDone()
+        done.note(ended)
+        self._work.add(done)
         self._tables.attempts[attempt.id] = ended.attempt
-        self._tables.trials[attempt.trial_id] = scored(ended.trial, names, metric)
+        worker = self._tables.workers[attempt.worker_id]
+        failing = quarantine.after_end(worker.failing, ended.attempt)
+        self._tables.workers[worker.id] = replace(worker, failing=failing)
+        self._tables.trials[attempt.trial_id] = scored(ended.trial, names, spec.metric)
         if ended.news is not None:
             self._publish([ended.news], now)
 
@@ -509,10 +609,38 @@ class MemoryStore:
     def _profiles(self) -> dict[leasing.ProfileKey, RunProfile]:
         return {key: profile for key, (_, profile, _) in self._tables.profiles.items()}
 
+    def _judged(self, worker_id: str, now: float) -> WorkerRecord:
+        """Return the worker, quarantined where what it has just reported asks for it."""
+        worker = self._tables.workers[worker_id]
+        because = quarantine.guilt(worker, *self._comparison(worker))
+        if because:
+            worker = quarantine.quarantined(worker, because, now)
+            self._tables.workers[worker_id] = worker
+            studies = {self._trial(trial_id).study_id for trial_id in worker.failing}
+            self._publish(quarantine.news(worker, studies), now)
+        return worker
+
+    def _comparison(self, worker: WorkerRecord) -> tuple[set[str], list[WorkerRecord], list[Objective]]:
+        """Return what a worker's failures are held against; see `quarantine.guilt`."""
+        workers = self._tables.workers
+        shared = {
+            trial_id
+            for trial_id in worker.failing
+            for attempt in self._tables.attempts_of(trial_id)
+            if is_failure(attempt.state, alone=attempt.alone) and workers[attempt.worker_id].node != worker.node
+        }
+        studies = {self._trial(trial_id).study_id for trial_id in worker.failing}
+        return shared, self._alive_workers(), [self._study(study_id).spec.objective for study_id in studies]
+
+    def _worker_view(self, worker: WorkerRecord) -> WorkerView:
+        return presenting.worker_view(worker, self._tables.live_attempts(worker.id), self._clock(), self._lease_seconds)
+
     def _grant(self, worker: WorkerRecord, unheard: Sequence[Lease], now: float) -> list[Lease]:
+        if worker.hold is not None:
+            return []
         overdue = self._overdue(worker, now)
         queue = clearing.first(overdue, self._queue(worker))
-        cleared = clearing.cleared(overdue, self._alive_workers(), self._tables.live_attempts())
+        cleared = clearing.cleared(overdue, self._open_workers(), self._tables.live_attempts())
         own = [device for worker_id, device in cleared if worker_id == worker.id]
         seats = seats_of(worker.devices, self._tables.live_attempts(worker.id), classes_by_device(unheard), own)
         leases = []
@@ -536,24 +664,30 @@ class MemoryStore:
         ended = [item for item in self._tables.attempts_of(trial_id) if item.state not in clearing.UNCOUNTED]
         return max(item.ended_at or math.inf for item in ended)
 
+    def _waiting_since(self, trial: TrialRecord) -> float:
+        ends = [item.ended_at for item in self._tables.attempts_of(trial.id) if item.ended_at is not None]
+        return max(ends, default=trial.created_at)
+
     def _queue(self, worker: WorkerRecord) -> list[Queued]:
         idle = self._idle_elsewhere(worker)
-        return [
+        own = frozenset(item.id for item in self._tables.workers.values() if item.node == worker.node)
+        asker = Asker(own, self._clock() - self._lease_seconds)
+        return elsewhere_first(
             trial
             for study in sorted(self._tables.studies.values(), key=_age)
             if study.state is StudyState.RUNNING and leasing.can_run(worker, study.spec.objective)
-            for trial in self._waiting(study, leasing.rivals(idle, study.spec.objective))
-        ]
+            for trial in self._waiting(study, leasing.rivals(idle, study.spec.objective), asker)
+        )
 
-    def _waiting(self, study: StudyRecord, rivals: int = 0) -> list[Queued]:
+    def _waiting(self, study: StudyRecord, rivals: int = 0, asker: Asker | None = None) -> list[Queued]:
         waiting = [trial for trial in self._tables.trials_of(study.id) if trial.state is TrialState.WAITING]
-        return list(map(Enqueued(study.spec, rivals), sorted(waiting, key=lambda trial: trial.alone)))
+        return list(map(Enqueued(study.spec, rivals, asker), sorted(waiting, key=lambda trial: trial.alone)))
 
     def _idle_elsewhere(self, worker: WorkerRecord) -> list[leasing.Idle]:
         busy = {(attempt.worker_id, attempt.device) for attempt in self._tables.live_attempts()}
         return [
             leasing.Idle(other.objectives, other.allow, 1)
-            for other in self._alive_workers()
+            for other in self._open_workers()
             if other.id != worker.id
             for device in other.devices
             if device.capacity and (other.id, device.name) not in busy

@@ -5,7 +5,8 @@ database; what they race for is guarded there (`apply` by the study's version, l
 the loser sees nothing happen. Copies: what is returned is immutable and the caller's own; it never changes later.
 Time: the store's clock alone decides (the database's for SQL, an injected one for memory).
 
-Errors: `NotFound` for an unknown id, `StorageUnavailable` when the database cannot be reached.
+Errors: `NotFound` for an unknown id, `StorageUnavailable` when the database cannot be reached, `StorageFull` when its
+disk has no room for a write, `SchemaMismatch` when it has another schema than this program.
 """
 
 from __future__ import annotations
@@ -31,9 +32,12 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
-from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest
+from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
+from studies.storage.census import Census
+from studies.storage.credentials import Credentials
+from studies.storage.work_done import WorkLog
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,10 @@ class Thinned:
 
 class StudyStore(Protocol):
     """Everything that the service and the engine know about studies."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """Tokens and browser sessions, kept beside the studies."""
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -211,7 +219,7 @@ class StudyStore(Protocol):
     # --- workers -------------------------------------------------------------------------------------------------
 
     def register_worker(self, worker: RegisterWorker) -> str:
-        """Store a worker under a fresh id."""
+        """Store a worker under a fresh id, with what is held against its node (see `studies.storage.quarantine`)."""
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
         """Take a worker's news and answer with renewals, stop orders and leases, as `worker_protocol` promises.
@@ -221,8 +229,33 @@ class StudyStore(Protocol):
         What was measured of classes of runs is stored, the latest word counts, and comes with leases as it is known.
         """
 
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        """Remember the checkpoint of a running attempt's trial instead of an earlier one, which is returned.
+
+        Raises:
+            LeaseLost: no attempt of this id and token is running.
+        """
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        """Return what is kept of a running attempt's trial, whichever attempt it is from; raises likewise."""
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        """Forget the checkpoints that no attempt will resume from; return the others, by trial id."""
+
     def list_workers(self) -> Sequence[WorkerView]:
         """Return workers, last seen first."""
+
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        """Give a worker no new leases; what runs on it goes on to its end. One that is held already stays so.
+
+        To have its runs given back at once, with their checkpoints, stop the worker instead (SIGTERM).
+        """
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        """End a drain or the quarantine of a worker's node, with a clean record; one that is not held stays so."""
+
+    def review_quarantine(self) -> int:
+        """Release nodes whose failures others turn out to share, by `studies.storage.quarantine`; return how many."""
 
     def list_profiles(self) -> Sequence[ProfileView]:
         """Return what was measured of classes of runs, the latest first."""
@@ -235,6 +268,13 @@ class StudyStore(Protocol):
     def last_event_id(self) -> int: ...
 
     # --- operations ----------------------------------------------------------------------------------------------
+
+    @property
+    def work(self) -> WorkLog:
+        """What was done through this object since it was opened: each server tells of its own."""
+
+    def census(self) -> Census:
+        """Count what there is: studies and trials by state, the age of the queue, workers that are alive."""
 
     def check(self) -> None:
         """Return when the store can be used.

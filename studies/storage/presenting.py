@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from studies.contract.base import Timestamp
 from studies.contract.packing import PackReport, RunProfile
-from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import Metric, StageKind
 from studies.contract.views import (
     AttemptView,
@@ -146,10 +146,14 @@ def trial_view(trial: TrialRecord, summaries: Summaries) -> TrialView:
 
 
 def trial_detail(
-    trial: TrialRecord, summaries: Summaries, attempts: Iterable[AttemptRecord], worker_names: Mapping[str, str]
+    trial: TrialRecord,
+    summaries: Summaries,
+    attempts: Iterable[AttemptRecord],
+    worker_names: Mapping[str, str],
+    waiting_because: str = "",
 ) -> TrialDetail:
     views = tuple(_attempt_view(attempt, worker_names.get(attempt.worker_id, "")) for attempt in attempts)
-    return TrialDetail(**_trial_fields(trial, summaries), attempts=views)
+    return TrialDetail(**_trial_fields(trial, summaries), attempts=views, waiting_because=waiting_because)
 
 
 def _trial_fields(trial: TrialRecord, summaries: Summaries) -> dict[str, Any]:
@@ -186,9 +190,13 @@ def worker_view(
     live = [attempt for attempt in attempts if attempt.state is AttemptState.RUNNING]
     alive = is_alive(worker, now, lease_seconds)
     devices = tuple(_device_view(device, live, alive=alive) for device in worker.devices)
-    shared = WorkerView.model_fields.keys() - {"devices", "alive"}
+    shared = WorkerView.model_fields.keys() - {"devices", "alive", "hold"}
     fields = {name: getattr(worker, name) for name in shared}
-    return WorkerView(**fields, devices=devices, alive=alive)
+    return WorkerView(**fields, devices=devices, alive=alive, hold=_hold(worker, live))
+
+
+def _hold(worker: WorkerRecord, live: Collection[AttemptRecord]) -> WorkerHold | None:
+    return WorkerHold.DRAINED if worker.hold is WorkerHold.DRAINING and not live else worker.hold
 
 
 def _device_view(device: DeviceRecord, live: Iterable[AttemptRecord], *, alive: bool) -> DeviceView:

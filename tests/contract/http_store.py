@@ -34,7 +34,10 @@ from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncReq
 from studies.core.actions import Action
 from studies.core.snapshot import Curve
 from studies.storage import StudyStore
+from studies.storage.census import Census
+from studies.storage.credentials import Credentials
 from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
+from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
 ALL_POINTS = 100_000
@@ -46,6 +49,7 @@ _ERRORS: dict[str, type[errors.StagetuneError]] = {
     "not-allowed-now": errors.NotAllowedNow,
     "lease-lost": errors.LeaseLost,
     "storage-unavailable": errors.StorageUnavailable,
+    "storage-full": errors.StorageFull,
     "schema-mismatch": errors.SchemaMismatch,
 }
 
@@ -108,13 +112,23 @@ class HttpStore:
     def list_workers(self) -> Sequence[WorkerView]:
         return self._get(list[WorkerView], "/api/v1/workers")
 
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        return WorkerView.model_validate_json(self._call("POST", f"/api/v1/workers/{worker_id}/drain").content)
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        return WorkerView.model_validate_json(self._call("POST", f"/api/v1/workers/{worker_id}/release").content)
+
     def list_profiles(self) -> Sequence[ProfileView]:
         return self._get(list[ProfileView], "/api/v1/profiles")
 
     def check(self) -> None:
         self._call("GET", "/readyz")
 
-    # --- the engine's side, which is not exposed -----------------------------------------------------------------
+    # --- what is not exposed: credentials, the engine's side ------------------------------------------------------
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._behind.credentials
 
     def active_studies(self) -> Sequence[str]:
         return self._behind.active_studies()
@@ -133,6 +147,9 @@ class HttpStore:
 
     def expire_leases(self) -> int:
         return self._behind.expire_leases()
+
+    def review_quarantine(self) -> int:
+        return self._behind.review_quarantine()
 
     def extend_leases(self) -> None:
         self._behind.extend_leases()
@@ -173,6 +190,13 @@ class HttpStore:
 
     def last_event_id(self) -> int:
         return self._behind.last_event_id()
+
+    @property
+    def work(self) -> WorkLog:
+        return self._behind.work
+
+    def census(self) -> Census:
+        return self._behind.census()
 
     def close(self) -> None:
         self._behind.close()

@@ -17,7 +17,7 @@ from studies.storage.applying import apply_actions, ends_the_study, named_trials
 from studies.storage.commanding import apply_command
 from studies.storage.picture import Picture
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
-from studies.storage.sql import decisions, events, studies, tables
+from studies.storage.sql import decisions, events, marks, studies, tables
 from studies.storage.sql.engine import now
 from studies.storage.sql.rows import insert_all, records, update_all
 
@@ -52,8 +52,8 @@ def _picture(connection: Connection, study: StudyRecord, touched: ColumnElement[
     trial, decision = tables.trial.c, tables.decision.c
     query = select(tables.trial).where(trial.study_id == study.id, touched).order_by(trial.id)
     trials = records(connection, TrialRecord, query.with_for_update(key_share=True))
-    asked = select(func.count()).select_from(tables.trial).where(trial.study_id == study.id)
-    decided = select(func.count()).select_from(tables.decision).where(decision.study_id == study.id)
+    asked = select(func.coalesce(func.max(trial.number) + 1, 0)).where(trial.study_id == study.id)
+    decided = select(func.coalesce(func.max(decision.sequence) + 1, 0)).where(decision.study_id == study.id)
     return Picture(
         study=study,
         now=now(connection),
@@ -74,7 +74,9 @@ def _live(connection: Connection, trial_ids: Sequence[str]) -> dict[str, Attempt
 def _write(connection: Connection, picture: Picture) -> None:
     update_all(connection, tables.study, [picture.study] if picture.study_changed else [])
     update_all(connection, tables.stage, [picture.stages[kind] for kind in sorted(picture.changed_stages)])
-    insert_all(connection, tables.trial, [picture.trials[trial_id] for trial_id in picture.added_trials])
+    added = [picture.trials[trial_id] for trial_id in picture.added_trials]
+    if added:
+        insert_all(connection, tables.trial, added, touched=marks.fresh(connection, picture.study.id))
     changed = [picture.trials[trial_id] for trial_id in sorted(picture.changed_trials)]
     update_all(connection, tables.trial, changed)
     update_all(connection, tables.attempt, list(picture.changed_attempts.values()))

@@ -12,11 +12,12 @@ from studies.contract.states import AttemptState, StudyState, TrialState
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import Lease
 from studies.storage import clearing, leasing, reporting
-from studies.storage.granting import QUEUE, Enqueued, Queued, Seats, assign, seats_of, shares
+from studies.storage.granting import QUEUE, Asker, Enqueued, Queued, Seats, assign, elsewhere_first, seats_of, shares
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.sql import events, tables, workers
 from studies.storage.sql.engine import clock, now
 from studies.storage.sql.rows import insert_all, records, update_all
+from studies.storage.work_done import WorkDone
 
 _IN_TURN = (tables.study.c.created_at, tables.study.c.id, tables.trial.c.alone, tables.trial.c.number)
 """Order of the queue: by age of the study, those that run alone after its others, by number."""
@@ -49,7 +50,7 @@ def grant(
     that another server is claiming skipped. Their studies are locked against a pause, and skipped where a pause is
     just being written: a lease granted now is one that the pause will see.
     """
-    if not any(seat.hungry for seat in held.seats(worker)):
+    if worker.hold is not None or not any(seat.hungry for seat in held.seats(worker)):
         return [], []
     specs = _runnable(connection, worker)
     queue, waiting = _queue(connection, worker, specs, time - lease_seconds)
@@ -82,20 +83,21 @@ def _queue(
     query = _in_turn(waits)
     rows = connection.execute(query).all() if specs else ()
     idle = workers.idle_elsewhere(connection, worker, since) if rows else ()
-    entry = {study_id: Enqueued(spec, leasing.rivals(idle, spec.objective)) for study_id, spec in specs.items()}
+    asker = Asker(workers.of_same_node(connection, worker, {row.failed_on for row in rows} - {""}), since)
+    entry = {study_id: Enqueued(spec, leasing.rivals(idle, spec.objective), asker) for study_id, spec in specs.items()}
     counted = select(func.count()).select_from(tables.trial).where(waits)
     waiting = len(rows) if len(rows) < QUEUE else connection.execute(counted).scalar_one()
-    return [entry[row.study_id](row) for row in rows], waiting
+    return elsewhere_first(entry[row.study_id](row) for row in rows), waiting
 
 
 def _waits(specs: Collection[str]) -> ColumnElement[bool]:
     return (tables.trial.c.state == TrialState.WAITING) & tables.trial.c.study_id.in_(specs)
 
 
-def _in_turn(which: ColumnElement[bool]) -> Select[tuple[str, str, Params, bool]]:
+def _in_turn(which: ColumnElement[bool]) -> Select[tuple[str, str, Params, bool, str, float | None]]:
     trial, study = tables.trial.c, tables.study.c
     return (
-        select(trial.id, trial.study_id, trial.params, trial.alone)
+        select(trial.id, trial.study_id, trial.params, trial.alone, trial.failed_on, trial.failed_at)
         .join_from(tables.trial, tables.study, study.id == trial.study_id)
         .where(which)
         .order_by(*_IN_TURN)
@@ -117,7 +119,8 @@ def _cleared(
     connection: Connection, worker: WorkerRecord, overdue: Sequence[clearing.Overdue], since: float
 ) -> list[str]:
     """Return those of the worker's devices that are cleared for runs that must be alone."""
-    alive, live = workers.last_seen_first(connection, since), workers.live_attempts(connection)
+    alive = [other for other in workers.last_seen_first(connection, since) if other.hold is None]
+    live = workers.live_attempts(connection)
     return [device for worker_id, device in clearing.cleared(overdue, alive, live) if worker_id == worker.id]
 
 
@@ -177,8 +180,11 @@ def any_overdue(connection: Connection) -> bool:
     return connection.execute(select(c.id).where(overdue).limit(1)).first() is not None
 
 
-def expire(connection: Connection) -> int:
-    """End the attempts whose lease has run out; return how many. Trials that a sync is busy with are left to it."""
+def expire(connection: Connection, done: WorkDone) -> int:
+    """End the attempts whose lease has run out and count them in `done`; return how many.
+
+    Trials that a sync is busy with are left to it.
+    """
     time = now(connection)
     attempt, trial = tables.attempt.c, tables.trial.c
     overdue = (attempt.state == AttemptState.RUNNING) & (attempt.lease_expires_at < time)
@@ -196,6 +202,8 @@ def expire(connection: Connection) -> int:
         for item in records(connection, AttemptRecord, query)
     ]
     write_endings(connection, ended, time)
+    for item in ended:
+        done.note(item)
     return len(ended)
 
 

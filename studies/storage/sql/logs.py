@@ -16,19 +16,19 @@ from studies.storage.sql.metrics import upsert
 
 
 def store(connection: Connection, reports: Iterable[AttemptReport]) -> Counter[str]:
-    """Store the pieces of `reports` that are not stored yet; return their characters by attempt."""
+    """Store the pieces of `reports` that are not stored yet; return their bytes as UTF-8 by attempt."""
+    pieces = {(report.attempt_id, chunk.sequence): storable(chunk.text) for report in reports for chunk in report.logs}
     stored: Counter[str] = Counter()
+    if not pieces:
+        return stored
+    c = tables.log_chunk.c
     rows = [
-        {"attempt_id": report.attempt_id, "sequence": chunk.sequence, "text": text, "length": len(text)}
-        for report in reports
-        for chunk in report.logs
-        for text in (storable(chunk.text),)
+        {"attempt_id": attempt_id, "sequence": sequence, "text": text, "length": len(text)}
+        for (attempt_id, sequence), text in pieces.items()
     ]
-    if rows:
-        c = tables.log_chunk.c
-        statement = upsert(connection, tables.log_chunk).on_conflict_do_nothing()
-        for attempt_id, length in connection.execute(statement.returning(c.attempt_id, c.length), rows):
-            stored[attempt_id] += length
+    statement = upsert(connection, tables.log_chunk).on_conflict_do_nothing().returning(c.attempt_id, c.sequence)
+    for attempt_id, sequence in connection.execute(statement, rows):
+        stored[attempt_id] += len(pieces[attempt_id, sequence].encode())
     return stored
 
 

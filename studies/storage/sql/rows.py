@@ -35,8 +35,9 @@ def columns(value: Record) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def insert_all(connection: Connection, table: Table, values: Iterable[Record]) -> None:
-    rows = [columns(value) for value in values]
+def insert_all(connection: Connection, table: Table, values: Iterable[Record], **more: Any) -> None:
+    """Insert a row for each of `values`; ``more`` are columns that are not fields of the record, the same in all."""
+    rows = [columns(value) | more for value in values]
     if rows:
         connection.execute(insert(table), rows)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
@@ -35,7 +35,7 @@ def tallies(connection: Connection, ids: Collection[str]) -> dict[str, dict[Stag
     return found
 
 
-def _sums(ids: Collection[str], stage: ColumnElement[StageKind]) -> Select[tuple[str, StageKind, int, int, int, int]]:
+def _sums(ids: Collection[str], stage: ColumnElement[Any]) -> Select[tuple[str, StageKind, int, int, int, int]]:
     c = tables.trial.c
     sums = (func.sum(column).label(column.name) for column in (c.last_step, c.points, c.bytes))
     counted = select(c.study_id, stage.label("stage"), func.count().label("trials"), *sums)

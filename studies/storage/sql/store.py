@@ -21,14 +21,18 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
-from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest
+from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
 from studies.storage import presenting
+from studies.storage.census import Census
+from studies.storage.credentials import Credentials
 from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
+    census,
     changes,
+    checkpoints,
     decisions,
     events,
     leases,
@@ -36,15 +40,18 @@ from studies.storage.sql import (
     metrics,
     overview,
     profiles,
+    quarantine,
     studies,
     trials,
     workers,
 )
-from studies.storage.sql.curve_cache import CurveCache
+from studies.storage.sql.credentials import SqlCredentials
 from studies.storage.sql.engine import make_engine, now, reading, writing
+from studies.storage.sql.schema import check_schema
+from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
-from studies.storage.sql.upgrade import check_schema
 from studies.storage.waiting import waiting_because
+from studies.storage.work_done import WorkDone, WorkLog
 
 
 class SqlStore:
@@ -58,7 +65,13 @@ class SqlStore:
     def __init__(self, url: str, lease_seconds: float = 30.0) -> None:
         self._engine = make_engine(url)
         self._lease_seconds = lease_seconds
-        self._cache = CurveCache()
+        self._cache = StudyCache()
+        self._credentials = SqlCredentials(self._engine)
+        self._work = WorkLog()
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._credentials
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -110,27 +123,21 @@ class SqlStore:
 
     def active_studies(self) -> Sequence[str]:
         with reading(self._engine) as connection:
-            return studies.active(connection)
+            active = studies.active(connection)
+        self._cache.keep(active)
+        return active
 
     def load(self, study_id: str) -> Known:
-        with reading(self._engine) as connection:
+        with self._cache.turn(), reading(self._engine) as connection:
             study = studies.get(connection, study_id)
             stages = studies.stages(connection, study_id)
-            all_trials = trials.of_study(connection, study_id)
-            attempts = trials.attempts_of_study(connection, study_id)
-            pieces = self._cache.curves(connection, attempts)
-        reporters: dict[str, list[tuple[int, Mapping[str, Curve]]]] = {}
-        for attempt in attempts:
-            reporters.setdefault(attempt.trial_id, []).append((attempt.started_from, pieces[attempt.id]))
-        snapshot = Snapshot(
-            study_id=study.id,
-            spec=study.spec,
-            state=study.state,
-            stages=tuple(presenting.core_stage(stage) for stage in stages),
-            trials=tuple(
-                presenting.core_trial(trial, metrics.whole_curves(reporters.get(trial.id, ()))) for trial in all_trials
-            ),
-        )
+            snapshot = Snapshot(
+                study_id=study.id,
+                spec=study.spec,
+                state=study.state,
+                stages=tuple(presenting.core_stage(stage) for stage in stages),
+                trials=self._cache.trials(connection, study_id),
+            )
         return Known(snapshot, study.version)
 
     def apply(self, study_id: str, version: int, actions: Sequence[Action]) -> bool:
@@ -149,8 +156,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             if not leases.any_overdue(connection):
                 return 0
+        done = WorkDone()
         with writing(self._engine) as connection:
-            return leases.expire(connection)
+            count = leases.expire(connection, done)
+        self._work.add(done)
+        return count
 
     def extend_leases(self) -> None:
         with writing(self._engine) as connection:
@@ -237,12 +247,44 @@ class SqlStore:
             return workers.register(connection, worker)
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        done = WorkDone()
         with writing(self._engine) as connection:
-            return sync(connection, worker_id, request, self._lease_seconds)
+            answer = sync(connection, worker_id, request, self._lease_seconds, done)
+        self._work.add(done)
+        return answer
+
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        with writing(self._engine) as connection:
+            return checkpoints.keep(connection, attempt_id, token, info)
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        with reading(self._engine) as connection:
+            return checkpoints.kept(connection, attempt_id, token)
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        with writing(self._engine) as connection:
+            return checkpoints.retire(connection)
 
     def list_workers(self) -> Sequence[WorkerView]:
         with reading(self._engine) as connection:
             return workers.views(connection, self._lease_seconds)
+
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        with writing(self._engine) as connection:
+            quarantine.drain(connection, worker_id)
+            return workers.view(connection, worker_id, self._lease_seconds)
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        with writing(self._engine) as connection:
+            quarantine.release(connection, worker_id)
+            return workers.view(connection, worker_id, self._lease_seconds)
+
+    def review_quarantine(self) -> int:
+        with reading(self._engine) as connection:
+            if not quarantine.any_quarantined(connection):
+                return 0
+        with writing(self._engine) as connection:
+            return quarantine.review(connection, self._lease_seconds)
 
     def list_profiles(self) -> Sequence[ProfileView]:
         with reading(self._engine) as connection:
@@ -259,6 +301,14 @@ class SqlStore:
             return events.last_id(connection)
 
     # --- operations ----------------------------------------------------------------------------------------------
+
+    @property
+    def work(self) -> WorkLog:
+        return self._work
+
+    def census(self) -> Census:
+        with reading(self._engine) as connection:
+            return census.take(connection, self._lease_seconds)
 
     def check(self) -> None:
         with reading(self._engine) as connection:

@@ -35,7 +35,8 @@ def get(connection: Connection, trial_id: str) -> TrialRecord:
 def waiting(connection: Connection, study: StudyRecord) -> list[Queued]:
     """Return the first of a study's waiting trials, in order."""
     c = tables.trial.c
-    query = select(c.id, c.study_id, c.params, c.alone).where(c.study_id == study.id, c.state == TrialState.WAITING)
+    query = select(c.id, c.study_id, c.params, c.alone, c.failed_on, c.failed_at)
+    query = query.where(c.study_id == study.id, c.state == TrialState.WAITING)
     rows = connection.execute(query.order_by(c.alone, c.number).limit(QUEUE))
     return list(map(Enqueued(study.spec), rows))
 
@@ -50,13 +51,6 @@ def ids_of_study(connection: Connection, study_id: str, only: Collection[str] | 
     c = tables.trial.c
     query = select(c.id).where(c.study_id == study_id).order_by(c.number)
     return list(connection.execute(query if only is None else query.where(c.id.in_(only))).scalars())
-
-
-def attempts_of_study(connection: Connection, study_id: str) -> list[AttemptRecord]:
-    """Return the attempts that have reported points, by trial the oldest first."""
-    c = tables.attempt.c
-    query = select(tables.attempt).where(c.study_id == study_id, c.chunks > 0).order_by(c.ordinal)
-    return records(connection, AttemptRecord, query)
 
 
 def page(connection: Connection, study_id: str, after: int | None, limit: int) -> TrialPage:
@@ -111,4 +105,5 @@ def mark_mirrored(connection: Connection, numbers: Mapping[str, int]) -> None:
         return
     statement = update(tables.trial).where(tables.trial.c.id == bindparam("trial_id"))
     rows = [{"trial_id": trial_id, "mirrored": number} for trial_id, number in numbers.items()]
-    connection.execute(statement.values(optuna_number=bindparam("mirrored")), rows)
+    unmarked = {"touched": tables.trial.c.touched}  # nothing that a snapshot shows
+    connection.execute(statement.values(optuna_number=bindparam("mirrored"), **unmarked), rows)

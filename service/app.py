@@ -12,15 +12,17 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from service import errors
+from service.artifacts import Artifacts
 from service.auth import TokenGate
 from service.middleware.body import BodyGuard
 from service.middleware.headers import SecurityHeaders
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
 from service.pages import router as pages_router
-from service.routes import events, export, health, studies, trials, workers
+from service.routes import checkpoints, events, export, health, studies, trials, workers
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
+from service.sweeping import sweep_for_ever
 from service.ticker import Ticker
 from studies.engine import Engine
 from studies.storage.port import StudyStore
@@ -78,17 +80,24 @@ async def _running(
     store = given if given is not None else await asyncio.to_thread(open_database, settings)
     engine = build_engine(settings, store)
     app.state.store = store
+    app.state.artifacts = _artifacts(settings)
     app.state.stopping = asyncio.Event()
     app.state.ticker = _ticker(engine, settings) if tick is None else Ticker(tick, settings.tick_seconds)
     app.state.ticker.start()
+    sweeping = asyncio.create_task(sweep_for_ever(app.state.artifacts, store), name="artifacts")
     try:
         yield
     finally:
+        sweeping.cancel()
         app.state.stopping.set()
         await asyncio.to_thread(app.state.ticker.stop)
         engine.close()
         if given is None:
             store.close()
+
+
+def _artifacts(settings: Settings) -> Artifacts:
+    return Artifacts(settings.artifacts, settings.max_checkpoint_bytes, settings.max_artifact_bytes)
 
 
 def _ticker(engine: Engine, settings: Settings) -> Ticker:
@@ -101,7 +110,7 @@ def _ticker(engine: Engine, settings: Settings) -> Ticker:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for module in (studies, trials, export, events, workers, health):
+    for module in (studies, trials, export, events, workers, checkpoints, health):
         app.include_router(module.router)
     app.include_router(workers.profiles)
     app.include_router(pages_router)

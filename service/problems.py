@@ -46,6 +46,8 @@ CROSS_ORIGIN = ProblemKind("cross-origin", 403, "Another site may not write here
 STORAGE_UNAVAILABLE = ProblemKind("storage-unavailable", 503, "The database does not answer", (("Retry-After", "2"),))
 SCHEMA_MISMATCH = ProblemKind("schema-mismatch", 503, "The database has another schema", (("Retry-After", "30"),))
 NOT_READY = ProblemKind("not-ready", 503, "The service is not ready", (("Retry-After", "2"),))
+DIGEST_MISMATCH = ProblemKind("digest-mismatch", 422, "The body is not what was announced")
+ARTIFACTS_FULL = ProblemKind("artifacts-full", 507, "The artifact folder takes no more")
 INTERNAL = ProblemKind("internal-error", 500, "The service failed")
 
 

@@ -49,6 +49,8 @@ STORAGE_UNAVAILABLE = ProblemKind("storage-unavailable", 503, "The database does
 STORAGE_FULL = ProblemKind("storage-full", 507, "A disk of the service is full", (("Retry-After", "10"),))
 SCHEMA_MISMATCH = ProblemKind("schema-mismatch", 503, "The database has another schema", (("Retry-After", "30"),))
 NOT_READY = ProblemKind("not-ready", 503, "The service is not ready", (("Retry-After", "2"),))
+DIGEST_MISMATCH = ProblemKind("digest-mismatch", 422, "The body is not what was announced")
+ARTIFACTS_FULL = ProblemKind("artifacts-full", 507, "The artifact folder takes no more")
 INTERNAL = ProblemKind("internal-error", 500, "The service failed")
 
 

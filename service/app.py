@@ -14,18 +14,18 @@ from fastapi import FastAPI
 
 from service import errors
 from service.auth import TokenGate
-from service.middleware.body import BodyGuard
 from service.metrics.database import StoreCollector
 from service.metrics.instruments import Instruments
+from service.middleware.body import BodyGuard
 from service.middleware.headers import SecurityHeaders
 from service.middleware.observing import Observer
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
 from service.pages import router as pages_router
 from service.routes import events, export, health, metrics, studies, trials, workers
+from service.schema_watch import SchemaWatch
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
-from service.schema_watch import SchemaWatch
 from service.ticker import Ticker
 from studies.engine import Engine
 from studies.storage.port import StudyStore

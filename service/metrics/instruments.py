@@ -1,4 +1,4 @@
-"""Counters and timers of this process, in a registry of their own. Labels are bounded: never a path, a name or an id."""
+"""Counters and timers of this process, in a registry of their own. Labels are bounded: no path, no name, no id."""
 
 from __future__ import annotations
 

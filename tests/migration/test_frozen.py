@@ -14,8 +14,8 @@ from studies.contract.worker_protocol import AttemptReport, Lease
 from studies.errors import SchemaMismatch
 from studies.storage import StudyStore, open_store, upgrade_database
 from studies.storage.sql.engine import make_engine, reading, sqlite_path, writing
-from studies.storage.sql.tables import PREFIX, VERSION_TABLE
 from studies.storage.sql.schema import configuration
+from studies.storage.sql.tables import PREFIX, VERSION_TABLE
 from tests import builders as build
 
 FROZEN = Path(__file__).with_name("frozen")

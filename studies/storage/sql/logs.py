@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import accumulate
+from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
 
@@ -16,7 +17,7 @@ from studies.storage.sql.metrics import upsert
 
 def store(connection: Connection, reports: Iterable[AttemptReport]) -> int:
     """Store the pieces of `reports` that are not stored yet; return their bytes as UTF-8."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"attempt_id": report.attempt_id, "sequence": chunk.sequence, "text": text, "length": len(text)}
         for report in reports
         for chunk in report.logs

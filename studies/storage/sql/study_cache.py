@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from studies.core.snapshot import Curve, Trial
+from studies.errors import StorageUnavailable
 from studies.storage import presenting
 from studies.storage.records import AttemptRecord, TrialRecord
 from studies.storage.sql import marks, metrics, tables
@@ -65,9 +66,16 @@ class StudyCache:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Keep other threads out; to be entered before the transaction that `trials` looks in begins."""
+        """Keep other threads out; to be entered before the transaction that `trials` looks in begins.
+
+        Where the database was away everything is forgotten: what comes back need not be what went.
+        """
         with self._lock:
-            yield
+            try:
+                yield
+            except StorageUnavailable:
+                self._seen.clear()
+                raise
 
     def trials(self, connection: Connection, study_id: str) -> tuple[Trial, ...]:
         """Return all trials of a study, curves included, in order of number."""
@@ -82,11 +90,6 @@ class StudyCache:
         with self._lock:
             for study_id in self._seen.keys() - set(study_ids):
                 del self._seen[study_id]
-
-    def forget(self) -> None:
-        """Forget everything, for example after the database was away: it may not be the one that it was."""
-        with self._lock:
-            self._seen.clear()
 
     def _read(self, connection: Connection, changed: Sequence[TrialRecord], steps: SharedSteps) -> list[Trial]:
         by_trial = _reporters(connection, [trial.id for trial in changed])

@@ -12,13 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from service import errors
-from service.auth import TokenGate
+from service.auth.gate import Gate
+from service.middleware.authentication import Authentication
 from service.middleware.body import BodyGuard
 from service.middleware.headers import SecurityHeaders
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
 from service.pages import router as pages_router
-from service.routes import events, export, health, studies, trials, workers
+from service.routes import document, events, export, health, studies, trials, workers
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
 from service.ticker import Ticker
@@ -39,10 +40,8 @@ def create_app(settings: Settings, store: StudyStore | None = None, tick: Callab
         store: use this store (it stays open at the end) instead of opening the database of the settings.
         tick: call this again and again instead of the engine's own; it moves the studies.
 
-    Raises:
-        UnsafeSettings: the settings would put an open service on a network.
+    Its lifespan raises `UnsafeSettings` where the settings would put an open service on a network.
     """
-    require_safe_bind(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -52,6 +51,7 @@ def create_app(settings: Settings, store: StudyStore | None = None, tick: Callab
     app = FastAPI(
         title="Stagetune",
         version=installed_version(),
+        openapi_url=None,  # a route of our own serves the document: it declares its scope like every other
         docs_url=None,  # FastAPI's pages load their scripts from a CDN
         redoc_url=None,
         lifespan=lifespan,
@@ -76,8 +76,10 @@ async def _running(
     app: FastAPI, settings: Settings, given: StudyStore | None, tick: Callable[[], None] | None
 ) -> AsyncIterator[None]:
     store = given if given is not None else await asyncio.to_thread(open_database, settings)
+    await asyncio.to_thread(require_safe_bind, settings, store.credentials)
     engine = build_engine(settings, store)
     app.state.store = store
+    app.state.gate = Gate(settings, store.credentials)
     app.state.stopping = asyncio.Event()
     app.state.ticker = _ticker(engine, settings) if tick is None else Ticker(tick, settings.tick_seconds)
     app.state.ticker.start()
@@ -101,7 +103,7 @@ def _ticker(engine: Engine, settings: Settings) -> Ticker:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for module in (studies, trials, export, events, workers, health):
+    for module in (studies, trials, export, events, workers, health, document):
         app.include_router(module.router)
     app.include_router(workers.profiles)
     app.include_router(pages_router)
@@ -110,7 +112,6 @@ def _add_routes(app: FastAPI) -> None:
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add innermost first: a request passes headers, host and origin, token, body."""
     app.add_middleware(BodyGuard, max_bytes=settings.max_body_bytes, read_seconds=settings.read_seconds)
-    if settings.token is not None:
-        app.add_middleware(TokenGate, token=settings.token)
+    app.add_middleware(Authentication)
     app.add_middleware(HostAndOrigin, hosts=settings.hosts)
     app.add_middleware(SecurityHeaders)

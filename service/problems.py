@@ -38,9 +38,10 @@ UNAUTHORIZED = ProblemKind(
     "unauthorized",
     401,
     "A token is needed",
-    # a line each: Chromium takes several schemes on one line for a single one that it does not know, and never asks
-    (("WWW-Authenticate", 'Basic realm="stagetune"'), ("WWW-Authenticate", 'Bearer realm="stagetune"')),
+    (("WWW-Authenticate", 'Bearer realm="stagetune"'),),
 )
+FORBIDDEN = ProblemKind("forbidden", 403, "The token may not do this")
+CSRF = ProblemKind("csrf", 403, "The page is out of date")
 HOST_NOT_ALLOWED = ProblemKind("host-not-allowed", 400, "The service does not answer to this name")
 CROSS_ORIGIN = ProblemKind("cross-origin", 403, "Another site may not write here")
 STORAGE_UNAVAILABLE = ProblemKind("storage-unavailable", 503, "The database does not answer", (("Retry-After", "2"),))

@@ -8,6 +8,9 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from studies.contract.scopes import Scope
+from studies.storage.credentials import Credentials
+
 DEFAULT_DATABASE = "sqlite:///stagetune-data/stagetune.db"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16
@@ -26,7 +29,8 @@ class Settings(BaseSettings):
 
     Attributes:
         database_url: ``sqlite:///path``, ``postgresql://user:password@host/name`` or ``memory://`` (nothing kept).
-        token: when set, every route but the health checks asks for it.
+        token: a token with every scope that no database has to know; with it, or with one in the database, every
+            route but the health checks and the log-in asks for a token.
         tick_seconds: pause between two looks of the engine at the active studies.
         sync_seconds: how often a worker should sync.
         lease_seconds: how long an attempt stays a worker's without a sync.
@@ -89,15 +93,22 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def require_safe_bind(settings: Settings) -> None:
-    """Refuse to serve a network without a token.
+def require_safe_bind(settings: Settings, credentials: Credentials) -> None:
+    """Refuse to serve a network where nobody could be asked for a token.
 
     Raises:
-        UnsafeSettings: the bind is not loopback and there is no token.
+        UnsafeSettings: the bind is not loopback, and there is neither STAGETUNE_TOKEN nor a live token of an admin.
     """
-    if settings.token is None and not is_loopback(settings.host):
-        raise UnsafeSettings(
-            f"{settings.host} can be reached from the network, so a token is needed. Start it again with one:\n"
-            f"  STAGETUNE_TOKEN=$(openssl rand -hex 24) stagetune serve --host {settings.host}\n"
-            "or leave --host out to serve this machine alone."
-        )
+    if settings.token is not None or is_loopback(settings.host) or _has_admin(credentials):
+        return
+    raise UnsafeSettings(
+        f"{settings.host} can be reached from the network, so a token is needed. Make one and start again:\n"
+        "  stagetune token create me --scope admin\n"
+        "or choose one for everything (16 characters or more):\n"
+        f"  STAGETUNE_TOKEN=$(openssl rand -hex 24) stagetune serve --host {settings.host}\n"
+        "or leave --host out to serve this machine alone."
+    )
+
+
+def _has_admin(credentials: Credentials) -> bool:
+    return any(token.state == "live" and Scope.ADMIN in token.scopes for token in credentials.tokens())

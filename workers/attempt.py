@@ -31,6 +31,7 @@ class Attempt:
         ended: whether it has its outcome, so that no process works on it any more.
         starts: processes that ended before they had begun with it.
         waiting_since: when it last began to wait for a process (monotonic seconds).
+        heard_at: when it last said something: a metric, a line of its log (monotonic seconds).
     """
 
     def __init__(self, lease: Lease, workdir: Path) -> None:
@@ -40,7 +41,7 @@ class Attempt:
         self.stop: StopRequest | None = None
         self.ended = False
         self.starts = 0
-        self.waiting_since = time.monotonic()
+        self.waiting_since = self.heard_at = time.monotonic()
         self._workdir = workdir
         self._outbox = Outbox(lease.attempt_id, lease.token)
         self._home: RunDirectory | None = None
@@ -71,6 +72,7 @@ class Attempt:
         home.prepare(self.lease.run)
         self._tail = self._tail or LogTail(home.log)
         self._home = home
+        self.heard_at = time.monotonic()
         return home.path
 
     def request_stop(self, request: StopRequest) -> bool:
@@ -79,6 +81,18 @@ class Attempt:
         self.stop = self.stop or request
         return first
 
+    def silence(self, now: float) -> str:
+        """Return that it has said nothing for so long that it must hang, in words; "" while it has not.
+
+        Args:
+            now: monotonic seconds.
+        """
+        limit = self.lease.run.stall_timeout
+        if not limit or now - self.heard_at <= limit:
+            return ""
+        self._take_log()  # The log is read with each report: the latest may be a while ago.
+        return f"said nothing for {limit:g} s (stall_timeout)" if now - self.heard_at > limit else ""
+
     def hear(self, frame: Frame) -> None:
         """Take what the run says while it runs.
 
@@ -86,6 +100,7 @@ class Attempt:
             BrokenFrame: not of this protocol.
             ValueError, TypeError, OverflowError: points that no metric chunk could carry.
         """
+        self.heard_at = time.monotonic()
         match frame:
             case {"kind": "points", "points": points}:
                 for name, (steps, values) in points.items():
@@ -137,6 +152,8 @@ class Attempt:
         except OSError as fault:
             logger.warning("%s: its log cannot be read: %s", self.label, fault)
             return False
+        if piece:
+            self.heard_at = time.monotonic()
         self._outbox.add_log(piece)
         return bool(piece) and not self._outbox.log_is_full
 

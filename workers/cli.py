@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import os
 import socket
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 from workers.agent import Agent, AgentSettings
 from workers.client import Client, Refused
 from workers.devices import UnknownDevice, find_devices
+from workers.environment import of_runs
 from workers.objectives import BUILTIN, WARM_MODULES
 from workers.packing.mode import Packing
 from workers.supervisor import NurseryDied, Supervisor
@@ -37,7 +39,17 @@ def work(
     ] = "auto",
     allow: Annotated[
         list[str] | None,
-        typer.Option(help="Function targets that may run here, as a pattern: 'train.py:*'. May be given repeatedly."),
+        typer.Option(
+            help="Code that may run here, as a pattern: 'train.py:*' for functions, 'command:python train.py *' for "
+            "commands. May be given repeatedly."
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A variable that runs may see, by name or pattern: 'WANDB_*'. They get PATH, HOME, CUDA_* and the "
+            "like, none of the others, and never STAGETUNE_TOKEN. May be given repeatedly."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="How people know this worker. Default: the host's name.")] = None,
     workdir: Annotated[
@@ -90,7 +102,9 @@ def work(
         version=_version(),
         packing=packing,
     )
-    agent = Agent(settings, Client(server, token), Supervisor(WARM_MODULES if settings.objectives else ()))
+    modules = WARM_MODULES if settings.objectives else ()
+    supervisor = Supervisor(modules, of_runs(os.environ, env or ()))
+    agent = Agent(settings, Client(server, token), supervisor)
     try:
         code = asyncio.run(agent.run())
     except (Refused, NurseryDied) as fault:

@@ -93,6 +93,8 @@ class Dispatcher:
     def _look(self, now: float) -> None:
         for floor in self._floors.values():
             floor.look(now)
+        for pack in self._packs():
+            pack.end_the_silent(now)
 
     # --- leases ----------------------------------------------------------------------------------------------------
 

@@ -11,15 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from studies.contract.worker_protocol import (
-    MAX_COUNT,
-    MAX_LOG_CHARS,
-    MAX_POINTS_PER_CHUNK,
-    AttemptReport,
-    LogChunk,
-    MetricChunk,
-    Outcome,
-)
+from studies.contract.columns import MAX_COUNT, MAX_POINTS_PER_CHUNK
+from studies.contract.worker_protocol import MAX_LOG_CHARS, AttemptReport, LogChunk, MetricChunk, Outcome
 from workers.runtime.reporter import METRIC_NAME
 
 MAX_POINTS_PER_REPORT = 8 * MAX_POINTS_PER_CHUNK
@@ -37,13 +30,11 @@ class _Series:
 
     @classmethod
     def empty(cls) -> _Series:
-        return cls(array("q"), array("d"))
+        return cls(array("i"), array("d"))
 
     def take(self, name: str, count: int) -> MetricChunk:
         """Freeze the oldest `count` points into the next chunk."""
-        chunk = MetricChunk(
-            name=name, sequence=self.sequence, steps=tuple(self.steps[:count]), values=tuple(self.values[:count])
-        )
+        chunk = MetricChunk(name=name, sequence=self.sequence, steps=self.steps[:count], values=self.values[:count])
         del self.steps[:count], self.values[:count]
         self.sequence += 1
         return chunk

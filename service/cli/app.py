@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from service.cli import database, local, serve, studies
+from service.cli import database, local, serve, studies, token
 
 app = typer.Typer(
     name="stagetune",
@@ -29,3 +29,4 @@ app.command("approve", epilog="Example: stagetune approve digits-cnn")(studies.a
 app.command("best", epilog="Example: stagetune best digits-cnn --yaml > best.yaml")(studies.best)
 app.command("export", epilog="Example: stagetune export digits-cnn --format csv > trials.csv")(studies.export)
 app.add_typer(database.app, name="db")
+app.add_typer(token.app, name="token")

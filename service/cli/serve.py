@@ -17,7 +17,7 @@ def serve(
         str | None,
         typer.Option(
             envvar="STAGETUNE_HOST",
-            help="Address to listen on. Default: 127.0.0.1; beyond loopback a token is required.",
+            help="Address to listen on. Default: 127.0.0.1; beyond loopback a token is required (`stagetune token`).",
         ),
     ] = None,
     port: Annotated[
@@ -33,7 +33,10 @@ def serve(
     ] = None,
     token: Annotated[
         str | None,
-        typer.Option(envvar="STAGETUNE_TOKEN", help="Ask every client for it; better set in the environment."),
+        typer.Option(
+            envvar="STAGETUNE_TOKEN",
+            help="A token that may do everything, 16 characters or more; better set in the environment.",
+        ),
     ] = None,
     allowed_host: Annotated[list[str] | None, typer.Option(help="A name to answer to; may be repeated.")] = None,
     root_path: Annotated[str | None, typer.Option(help="Path prefix that a reverse proxy strips.")] = None,
@@ -51,7 +54,6 @@ def serve(
         allowed_hosts=tuple(allowed_host) if allowed_host else None,
         root_path=root_path,
     )
-    require_safe_bind(settings)
     try:
         listening = listen(settings.host, settings.port)
     except OSError as error:
@@ -59,6 +61,7 @@ def serve(
             f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another --port"
         ) from error
     with listening, closing(open_database(settings)) as store:
+        require_safe_bind(settings, store.credentials)
         url = url_of(listening)
         err.print(f"Stagetune serves at {url}; add workers with: stagetune-worker --server {url}")
         Server(create_app(settings, store)).run(sockets=[listening])

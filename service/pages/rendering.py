@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from service import format as people
+from service.auth.principal import principal_of
 from service.pages.assets import plotly_name, version
 
 
@@ -56,6 +57,7 @@ def page(request: Request, template: str, context: object, status: int = 200) ->
             asset=lambda path: link("static_file", at_version=version(), path=path),
             plotly_url=link("plotly", name=plotly_name()),
             base=base_path(request),
+            me=principal_of(request),
         )
     )
     return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-cache"})

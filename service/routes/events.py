@@ -11,10 +11,13 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
+from service.auth.requires import requires
 from service.dependencies import StoreDep, StudyId
 from service.routes import PROBLEMS
+from studies.contract.scopes import Scope
 from studies.contract.views import Event
 from studies.errors import StorageUnavailable
 from studies.storage.port import StudyStore
@@ -28,7 +31,7 @@ SEND_TIMEOUT_SECONDS = 30.0
 
 MAX_EVENT_ID = 2**53
 
-router = APIRouter(prefix="/api/v1", tags=["events"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1", tags=["events"], responses=PROBLEMS, dependencies=[requires(Scope.READ)])
 
 LastEventId = Annotated[int | None, Header(ge=0, le=MAX_EVENT_ID)]
 After = Annotated[int | None, Query(ge=0, le=MAX_EVENT_ID, description="Begin behind this event; left out = now.")]
@@ -54,7 +57,7 @@ def all_events(
 class Stream(EventSourceResponse):
     """A stream of events whose client may stall: a machine that sleeps is no fault of the service."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         except SendTimeoutError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Literal
 
-Kind = Literal["study", "stage", "trial", "attempt", "worker", "decision"]
+Kind = Literal["study", "stage", "trial", "attempt", "worker", "decision", "token"]
 
 _PREFIX: dict[Kind, str] = {
     "study": "st",
@@ -14,6 +14,7 @@ _PREFIX: dict[Kind, str] = {
     "attempt": "at",
     "worker": "wk",
     "decision": "de",
+    "token": "tk",
 }
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 14

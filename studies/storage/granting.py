@@ -23,7 +23,7 @@ from studies.storage.records import AttemptRecord, DeviceRecord, TrialRecord
 QUEUE = 256
 """Trials at the head of the queue that one sync looks at: a device with no room for some class finds another there."""
 
-_KINDS = {"builtin", "function"}
+_KINDS = {"builtin", "function", "command"}
 _ROUNDING = 1e-9
 
 

@@ -27,6 +27,7 @@ from studies.contract.views import (
 )
 from studies.contract.worker_protocol import (
     AttemptReport,
+    CheckpointInfo,
     Lease,
     RegisterWorker,
     StopOrder,
@@ -36,14 +37,17 @@ from studies.contract.worker_protocol import (
 from studies.core.actions import Action
 from studies.core.lifecycle import is_active
 from studies.core.snapshot import Curve, Snapshot, Trial
-from studies.errors import IdempotencyConflict, NameTaken, NotFound
+from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
 from studies.storage import clearing, granting, leasing, presenting, reporting
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
+from studies.storage.checkpoints import is_wanted, with_checkpoints
 from studies.storage.commanding import apply_command
 from studies.storage.copies import copy_of, storable
+from studies.storage.credentials import Credentials
 from studies.storage.documents import document_hash
 from studies.storage.granting import Enqueued, Queued, assign, classes_by_device, seats_of, shares
+from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
 from studies.storage.port import Created, Known, SettledTrial
@@ -68,6 +72,11 @@ class MemoryStore:
         self._lease_seconds = lease_seconds
         self._lock = threading.RLock()
         self._tables = Tables()
+        self._credentials = MemoryCredentials(clock)
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._credentials
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -233,6 +242,7 @@ class MemoryStore:
             again = self._unheard(worker, {report.attempt_id for report in request.attempts}, now)
             self._store_profiles(worker, request, now)
             leases = [*again, *self._grant(worker, again, now)]
+            profiled = leasing.with_profiles(leases, worker, self._profiles())
             return SyncAnswer(
                 acknowledged=acknowledged,
                 lost=lost,
@@ -241,9 +251,28 @@ class MemoryStore:
                     for attempt in self._tables.live_attempts(worker.id)
                     if attempt.stop
                 ),
-                leases=tuple(leasing.with_profiles(leases, worker, self._profiles())),
+                leases=tuple(with_checkpoints(profiled, self._tables.checkpoints)),
                 server_time=now,
             )
+
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        with self._lock:
+            trial_id = self._fenced(attempt_id, token)
+            before = self._tables.checkpoints.get(trial_id)
+            self._tables.checkpoints[trial_id] = info
+            return before
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        with self._lock:
+            return self._tables.checkpoints.get(self._fenced(attempt_id, token))
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        with self._lock:
+            for trial_id in list(self._tables.checkpoints):
+                trial = self._trial(trial_id)
+                if not is_wanted(trial.state, self._study(trial.study_id).state):
+                    del self._tables.checkpoints[trial_id]
+            return dict(self._tables.checkpoints)
 
     def list_workers(self) -> Sequence[WorkerView]:
         with self._lock:
@@ -287,6 +316,13 @@ class MemoryStore:
 
     def _trial(self, trial_id: str) -> TrialRecord:
         return _found(self._tables.trials, trial_id, "trial")
+
+    def _fenced(self, attempt_id: str, token: str) -> str:
+        """Return the trial of a running attempt."""
+        attempt = self._tables.attempts.get(attempt_id)
+        if attempt is None or attempt.token != token or attempt.state is not AttemptState.RUNNING:
+            raise LeaseLost
+        return attempt.trial_id
 
     def _stages(self, study_id: str) -> list[StageRecord]:
         stages = self._tables.stages[study_id].values()

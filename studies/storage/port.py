@@ -27,9 +27,10 @@ from studies.contract.views import (
     TrialPage,
     WorkerView,
 )
-from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest
+from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
+from studies.storage.credentials import Credentials
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ class SettledTrial:
 
 class StudyStore(Protocol):
     """Everything that the service and the engine know about studies."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """Tokens and browser sessions, kept beside the studies."""
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -163,6 +168,19 @@ class StudyStore(Protocol):
         running studies that the worker can run (objective registered or allowed) go out by `studies.storage.granting`.
         What was measured of classes of runs is stored, the latest word counts, and comes with leases as it is known.
         """
+
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        """Remember the checkpoint of a running attempt's trial instead of an earlier one, which is returned.
+
+        Raises:
+            LeaseLost: no attempt of this id and token is running.
+        """
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        """Return what is kept of a running attempt's trial, whichever attempt it is from; raises likewise."""
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        """Forget the checkpoints that no attempt will resume from; return the others, by trial id."""
 
     def list_workers(self) -> Sequence[WorkerView]:
         """Return workers, last seen first."""

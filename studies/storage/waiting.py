@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from studies.contract.permission import how_to_allow, in_words
 from studies.contract.states import StudyState
-from studies.contract.study_file import FunctionObjective
+from studies.contract.study_file import BuiltinObjective
 from studies.storage.granting import Queued, Seats, seats_of
 from studies.storage.leasing import can_run
 from studies.storage.records import AttemptRecord, StudyRecord, WorkerRecord
@@ -73,9 +74,9 @@ def _of(worker: WorkerRecord, live: Iterable[AttemptRecord]) -> list[AttemptReco
 
 def _nobody_able(study: StudyRecord) -> str:
     objective = study.spec.objective
-    if isinstance(objective, FunctionObjective):
-        return (
-            f"No worker allows {objective.target}: start one with "
-            f"`stagetune-worker --server URL --allow '{objective.target}'`."
-        )
-    return f"No worker runs the objective {objective.name}: install stagetune[worker] on one and start it again."
+    if isinstance(objective, BuiltinObjective):
+        return f"No worker runs the objective {objective.name}: install stagetune[worker] on one and start it again."
+    return (
+        f"No worker allows {in_words(objective)}: start one with "
+        f"`stagetune-worker --server URL {how_to_allow(objective)}`."
+    )

@@ -33,6 +33,7 @@ from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncReq
 from studies.core.actions import Action
 from studies.core.snapshot import Curve
 from studies.storage import StudyStore
+from studies.storage.credentials import Credentials
 from studies.storage.port import Created, Known, SettledTrial
 from tests.asgi import client_of
 
@@ -113,7 +114,11 @@ class HttpStore:
     def check(self) -> None:
         self._call("GET", "/readyz")
 
-    # --- the engine's side, which is not exposed -----------------------------------------------------------------
+    # --- what is not exposed: credentials, the engine's side ------------------------------------------------------
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._behind.credentials
 
     def active_studies(self) -> Sequence[str]:
         return self._behind.active_studies()

@@ -24,6 +24,29 @@ def upgrade() -> None:
 
 def _access() -> None:
     """Tokens with scopes, and browser sessions."""
+    op.create_table(
+        "stagetune_token",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=True),
+        sa.Column("revoked_at", sa.Double(), nullable=True),
+        sa.Column("last_used_at", sa.Double(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_stagetune_token"),
+        sa.UniqueConstraint("secret_hash", name="uq_stagetune_token_secret_hash"),
+    )
+    op.create_table(
+        "stagetune_session",
+        sa.Column("key_hash", sa.Text(), nullable=False),
+        sa.Column("token_id", sa.Text(), nullable=True),
+        sa.Column("binding", sa.Text(), nullable=False),
+        sa.Column("opened_at", sa.Double(), nullable=False),
+        sa.Column("seen_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["token_id"], ["stagetune_token.id"], name="fk_stagetune_session_token_id"),
+        sa.PrimaryKeyConstraint("key_hash", name="pk_stagetune_session"),
+    )
 
 
 def _nodes() -> None:
@@ -32,6 +55,19 @@ def _nodes() -> None:
 
 def _checkpoints() -> None:
     """What the server keeps of runs, so that another node can resume them."""
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "stagetune_checkpoint",
+        sa.Column("trial_id", sa.Text(), nullable=False),
+        sa.Column("attempt_id", sa.Text(), nullable=False),
+        sa.Column("step", count, nullable=False),
+        sa.Column("bytes", count, nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["trial_id"], ["stagetune_trial.id"], name="fk_stagetune_checkpoint_trial_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("trial_id", name="pk_stagetune_checkpoint"),
+    )
 
 
 def _points() -> None:

@@ -20,13 +20,27 @@ from studies.contract.views import (
     TrialPage,
     WorkerView,
 )
-from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest
+from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
 from studies.storage import presenting
+from studies.storage.credentials import Credentials
 from studies.storage.port import Created, Known, SettledTrial
 from studies.storage.records import StudyRecord
-from studies.storage.sql import changes, decisions, events, leases, logs, metrics, profiles, studies, trials, workers
+from studies.storage.sql import (
+    changes,
+    checkpoints,
+    decisions,
+    events,
+    leases,
+    logs,
+    metrics,
+    profiles,
+    studies,
+    trials,
+    workers,
+)
+from studies.storage.sql.credentials import SqlCredentials
 from studies.storage.sql.engine import make_engine, now, reading, writing
 from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
@@ -46,6 +60,11 @@ class SqlStore:
         self._engine = make_engine(url)
         self._lease_seconds = lease_seconds
         self._cache = StudyCache()
+        self._credentials = SqlCredentials(self._engine)
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._credentials
 
     # --- studies -------------------------------------------------------------------------------------------------
 
@@ -180,6 +199,18 @@ class SqlStore:
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
         with writing(self._engine) as connection:
             return sync(connection, worker_id, request, self._lease_seconds)
+
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        with writing(self._engine) as connection:
+            return checkpoints.keep(connection, attempt_id, token, info)
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        with reading(self._engine) as connection:
+            return checkpoints.kept(connection, attempt_id, token)
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        with writing(self._engine) as connection:
+            return checkpoints.retire(connection)
 
     def list_workers(self) -> Sequence[WorkerView]:
         with reading(self._engine) as connection:

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, or_, select, update
 from studies.contract.states import AttemptState
 from studies.contract.worker_protocol import AttemptReport, Lease, StopOrder, SyncAnswer, SyncRequest
 from studies.storage import granting, leasing, reporting
+from studies.storage.checkpoints import with_checkpoints
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.reporting import Standing
-from studies.storage.sql import events, leases, logs, metrics, profiles, tables, workers
+from studies.storage.sql import checkpoints, events, leases, logs, metrics, profiles, tables, workers
 from studies.storage.sql.rows import records, update_all
 from studies.storage.summaries import extended
 
@@ -35,7 +36,8 @@ def sync(connection: Connection, worker_id: str, request: SyncRequest, lease_sec
     fresh, news = leases.grant(connection, worker, held, desk.time, lease_seconds)
     known = profiles.of(connection, leasing.profile_keys([*again, *fresh], worker))
     events.publish(connection, [*desk.news, *news], desk.time)
-    return desk.answer(leasing.with_profiles([*again, *fresh], worker, known))
+    granted = leasing.with_profiles([*again, *fresh], worker, known)
+    return desk.answer(with_checkpoints(granted, checkpoints.of(connection, [each.run.trial_id for each in granted])))
 
 
 class Desk:

@@ -245,6 +245,16 @@ log_chunk = Table(
     Column("text", Text, nullable=False),
 )
 
+checkpoint = Table(
+    f"{PREFIX}checkpoint",
+    metadata,
+    Column("trial_id", Text, ForeignKey(trial.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("attempt_id", Text, nullable=False),
+    Column("step", Count, nullable=False),
+    Column("bytes", Count, nullable=False),
+    Column("sha256", Text, nullable=False),
+)
+
 event = Table(
     f"{PREFIX}event",
     metadata,
@@ -256,4 +266,27 @@ event = Table(
     Column("at", Double, nullable=False),
     Index("ix_stagetune_event_study_id_id", "study_id", "id"),
     sqlite_autoincrement=True,
+)
+
+token = Table(
+    f"{PREFIX}token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", Names, nullable=False),
+    Column("secret_hash", Text, nullable=False, unique=True),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+    Column("last_used_at", Double),
+)
+
+session = Table(
+    f"{PREFIX}session",
+    metadata,
+    Column("key_hash", Text, primary_key=True),
+    Column("token_id", Text, ForeignKey(token.c.id)),
+    Column("binding", Text, nullable=False),
+    Column("opened_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
 )

@@ -144,7 +144,7 @@ def test_a_share_is_of_the_whole_queue_not_of_its_head() -> None:
         pytest.param(_device(), True, id="nothing is said of room"),
         pytest.param(_device(room={A: 0, "builtin": 0}), True, id="functions have all of the capacity"),
         pytest.param(_device(room={A: 1, "builtin": 0, "function": 0}), True, id="one class"),
-        pytest.param(_device(room={A: 0, "builtin": 0, "function": 0}), False, id="no room at all"),
+        pytest.param(_device(room={A: 0, "builtin": 0, "function": 0, "command": 0}), False, id="no room at all"),
         pytest.param(_device(capacity=0), False, id="no capacity"),
     ],
 )

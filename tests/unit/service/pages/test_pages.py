@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -21,6 +22,7 @@ from studies.contract.worker_protocol import DeviceReport, SyncRequest
 from studies.core.actions import AddTrials, OpenStage
 from studies.errors import StorageUnavailable
 from studies.storage.memory import MemoryStore
+from studies.storage.memory_credentials import MemoryCredentials
 from tests import builders as build
 from tests import histories
 from tests.builders import add_trials, proposal
@@ -233,6 +235,8 @@ def test_an_unknown_figure_is_a_problem(store: MemoryStore, client: Client) -> N
 
 def test_when_the_database_is_away_the_page_says_so() -> None:
     class Away:
+        credentials = MemoryCredentials(time.time)
+
         def list_studies(self) -> None:
             raise StorageUnavailable
 

@@ -43,9 +43,11 @@ def record(kind: type[Record], row: RowMapping) -> Record:
     return kind(*_READERS[kind](row))
 
 
-def records(connection: Connection, kind: type[Record], query: Select[Any]) -> list[Record]:
-    """Return the rows of `query` (all columns of one table) as records."""
-    return [record(kind, row) for row in connection.execute(query).mappings()]
+def records(
+    connection: Connection, kind: type[Record], query: Select[Any], given: Mapping[str, Any] | None = None
+) -> list[Record]:
+    """Return the rows of `query` (all columns of one table) as records; ``given`` are its parameters."""
+    return [record(kind, row) for row in connection.execute(query, given or {}).mappings()]
 
 
 def columns(value: Record) -> dict[str, Any]:

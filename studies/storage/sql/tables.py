@@ -99,6 +99,9 @@ decision = Table(
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
 )
 
+_WAITING = text("state = 'waiting'")
+_UNRECORDED = text("optuna_number IS NULL")
+
 trial = Table(
     f"{PREFIX}trial",
     metadata,
@@ -132,6 +135,22 @@ trial = Table(
     _one_of("state", TrialState),
     Index("ix_stagetune_trial_study_id_state", "study_id", "state"),
     Index("ix_stagetune_trial_study_id_touched", "study_id", "touched"),
+    Index(
+        "ix_stagetune_trial_unrecorded",
+        "study_id",
+        "stage",
+        "number",
+        sqlite_where=_UNRECORDED,
+        postgresql_where=_UNRECORDED,
+    ),
+    Index(
+        "ix_stagetune_trial_waiting",
+        "study_id",
+        "alone",
+        "number",
+        sqlite_where=_WAITING,
+        postgresql_where=_WAITING,
+    ),
 )
 
 worker = Table(

@@ -10,7 +10,7 @@ from studies.contract.states import AttemptState, StudyState
 from studies.contract.worker_protocol import CheckpointInfo
 from studies.errors import LeaseLost
 from studies.storage import checkpoints
-from studies.storage.sql import bulk, tables
+from studies.storage.sql import arrays, tables
 
 _c = tables.checkpoint.c
 _COLUMNS = (_c.trial_id, _c.attempt_id, _c.step, _c.bytes, _c.sha256)
@@ -26,7 +26,7 @@ def keep(connection: Connection, attempt_id: str, token: str, info: CheckpointIn
     trial_id = _fenced(connection, attempt_id, token, lock=True)
     before = of(connection, [trial_id]).get(trial_id)
     row = {"trial_id": trial_id, **info.model_dump()}
-    bulk.upsert(connection, tables.checkpoint, {name: [value] for name, value in row.items()})
+    arrays.upsert(connection, tables.checkpoint, {name: [value] for name, value in row.items()})
     return before
 
 
@@ -67,7 +67,7 @@ def _fenced(connection: Connection, attempt_id: str, token: str, *, lock: bool) 
     found = connection.execute(query.with_for_update(of=tables.trial, key_share=True) if lock else query).first()
     if found is None:
         raise LeaseLost
-    if lock:  # It was read before the lock was had: an expiry may have been faster.
-        if connection.execute(select(attempt.id).where(live)).first() is None:
-            raise LeaseLost
+    # What was read before the lock was had may not hold any more: an expiry may have been faster.
+    if lock and connection.execute(select(attempt.id).where(live)).first() is None:
+        raise LeaseLost
     return str(found.id)

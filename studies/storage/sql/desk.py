@@ -15,7 +15,7 @@ from studies.contract.worker_protocol import AttemptReport, Lease, StopOrder, Sy
 from studies.storage import granting, leasing, quarantine, reporting
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.reporting import Standing
-from studies.storage.sql import bulk, events, logs, metrics, tables
+from studies.storage.sql import arrays, events, logs, metrics, tables
 from studies.storage.sql import quarantine as verdicts
 from studies.storage.sql.rows import records, update_all
 from studies.storage.summaries import scored
@@ -64,7 +64,7 @@ class Desk:
 
     def _load(self) -> dict[str, AttemptRecord]:
         """Lock the trials that will change, and load the attempts of these workers that run or are reported."""
-        attempt, among = tables.attempt.c, bulk.among
+        attempt, among = tables.attempt.c, arrays.among
         reports = [report for call in self._calls for report in call.request.attempts]
         listed = among(self._connection, attempt.id, [report.attempt_id for report in reports])
         telling = among(self._connection, attempt.id, [report.attempt_id for report in reports if _tells(report)])
@@ -149,13 +149,13 @@ class Desk:
             rows = zip(fresh.keys, last, fresh.curves.lengths.tolist(), fresh.sizes, strict=True)
             for (attempt_id, _), last_step, points, size in rows:
                 grown[self._attempts[attempt_id].trial_id].add(last_step, points, size)
-        columns: bulk.Columns = {
+        columns: arrays.Columns = {
             "id": [*grown],
             "last_step": [growth.last_step for growth in grown.values()],
             "points": [growth.points for growth in grown.values()],
             "bytes": [growth.bytes for growth in grown.values()],
         }
-        bulk.update_rows(self._connection, tables.trial, columns, _grown)
+        arrays.update_rows(self._connection, tables.trial, columns, _grown)
         self._done.points += sum(growth.points for growth in grown.values())
         self._done.log_bytes += printed.total()
 
@@ -186,7 +186,7 @@ class Desk:
         trials = {attempt.trial_id for attempt in attempts} - self._trials.keys()
         studies = {attempt.study_id for attempt in attempts} - self._studies.keys()
         if trials:
-            query = select(tables.trial).where(bulk.among(self._connection, tables.trial.c.id, trials))
+            query = select(tables.trial).where(arrays.among(self._connection, tables.trial.c.id, trials))
             found = {item.id: item for item in records(self._connection, TrialRecord, query)}
             self._trials |= found
             self._trials_stored |= found
@@ -258,7 +258,7 @@ class Desk:
         changed = [new for new in self._attempts.values() if new != self._stored[new.id]]
         running = [attempt for attempt in changed if attempt.state is AttemptState.RUNNING]
         columns = {name: [getattr(attempt, name) for attempt in running] for name in ("id", *_PROGRESS)}
-        bulk.update_rows(self._connection, tables.attempt, columns)
+        arrays.update_rows(self._connection, tables.attempt, columns)
         update_all(
             self._connection, tables.attempt, [item for item in changed if item.state is not AttemptState.RUNNING]
         )
@@ -307,9 +307,9 @@ class _Growth:
         self.bytes += size
 
 
-def _grown(stored: bulk.Row, given: bulk.Row) -> dict[str, ColumnElement[int]]:
+def _grown(stored: arrays.Row, given: arrays.Row) -> dict[str, ColumnElement[int]]:
     return {
-        "last_step": bulk.larger(stored["last_step"], given["last_step"]),
+        "last_step": arrays.larger(stored["last_step"], given["last_step"]),
         "points": stored["points"] + given["points"],
         "bytes": stored["bytes"] + given["bytes"],
     }

@@ -11,20 +11,20 @@ from sqlalchemy import Connection, select, tuple_
 from studies.contract.views import LogPage
 from studies.contract.worker_protocol import AttemptReport
 from studies.storage.copies import storable
-from studies.storage.sql import bulk, tables
+from studies.storage.sql import arrays, tables
 
 
 def store(connection: Connection, reports: Iterable[AttemptReport]) -> Counter[str]:
     """Store the pieces of `reports` that are not stored yet; return their bytes as UTF-8 by attempt."""
     pieces = {(report.attempt_id, chunk.sequence): storable(chunk.text) for report in reports for chunk in report.logs}
-    columns: bulk.Columns = {
+    columns: arrays.Columns = {
         "attempt_id": [attempt_id for attempt_id, _ in pieces],
         "sequence": [sequence for _, sequence in pieces],
         "length": [len(text) for text in pieces.values()],
         "text": [*pieces.values()],
     }
     stored: Counter[str] = Counter()
-    for attempt_id, sequence in bulk.insert_new(connection, tables.log_chunk, columns, ("attempt_id", "sequence")):
+    for attempt_id, sequence in arrays.insert_new(connection, tables.log_chunk, columns, ("attempt_id", "sequence")):
         stored[attempt_id] += len(pieces[attempt_id, sequence].encode())
     return stored
 

@@ -16,7 +16,7 @@ from studies.core.curves import Ragged
 from studies.core.snapshot import Curve
 from studies.storage.assembly import Part, in_order, joined, merged, points
 from studies.storage.codec import Encoded, decode, encode
-from studies.storage.sql import bulk, tables
+from studies.storage.sql import arrays, tables
 from studies.storage.sql.rows import grouped
 from studies.storage.summaries import continued, together
 from studies.storage.summaries import summaries as summaries_of
@@ -53,7 +53,7 @@ def store(connection: Connection, reports: Iterable[AttemptReport]) -> Fresh:
         return Fresh()
     curves = points(list(chunks.values()))
     encoded = encode(curves)
-    stored = bulk.insert_new(connection, tables.metric_chunk, _chunk_columns([*chunks], encoded), _CHUNK_KEY)
+    stored = arrays.insert_new(connection, tables.metric_chunk, _chunk_columns([*chunks], encoded), _CHUNK_KEY)
     new = [key in stored for key in chunks]
     if not any(new):
         return Fresh()
@@ -61,7 +61,7 @@ def store(connection: Connection, reports: Iterable[AttemptReport]) -> Fresh:
     return Fresh(keys, curves.take(np.array(new)), [item.size for item in compress(encoded, new)])
 
 
-def _chunk_columns(keys: Sequence[tuple[str, str, int]], encoded: Sequence[Encoded]) -> bulk.Columns:
+def _chunk_columns(keys: Sequence[tuple[str, str, int]], encoded: Sequence[Encoded]) -> arrays.Columns:
     columns: dict[str, list[Any]] = {name: [key[place] for key in keys] for place, name in enumerate(_CHUNK_KEY)}
     return columns | {field.name: [getattr(item, field.name) for item in encoded] for field in fields(Encoded)}
 
@@ -76,7 +76,7 @@ def summaries(connection: Connection, trial_ids: Collection[str]) -> dict[str, d
     if not trial_ids:
         return {}
     c = tables.metric_summary.c
-    own = bulk.among(connection, c.trial_id, trial_ids)
+    own = arrays.among(connection, c.trial_id, trial_ids)
     found = grouped(connection, select(*_AT_A_GLANCE).where(own).order_by(c.trial_id, c.name), "trial_id")
     return {trial_id: {row["name"]: _summary(row) for row in rows} for trial_id, rows in found.items()}
 
@@ -103,23 +103,23 @@ def add_to_summaries(connection: Connection, keys: Sequence[tuple[str, str]], cu
         "thinned": thinned,
     }
     columns |= {name: [getattr(item, name) for item in news.values()] for name in MetricSummary.model_fields}
-    bulk.upsert(connection, tables.metric_summary, columns, _extended)
+    arrays.upsert(connection, tables.metric_summary, columns, _extended)
 
 
 def _thinned(connection: Connection, trial_ids: Collection[str]) -> dict[tuple[str, str], bytes | None]:
     c = tables.metric_summary.c
     rows = connection.execute(
-        select(c.trial_id, c.name, c.thinned).where(bulk.among(connection, c.trial_id, trial_ids))
+        select(c.trial_id, c.name, c.thinned).where(arrays.among(connection, c.trial_id, trial_ids))
     )
     return {(row.trial_id, row.name): row.thinned for row in rows}
 
 
-def _extended(stored: bulk.Row, news: bulk.Row) -> dict[str, ColumnElement[Any]]:
+def _extended(stored: arrays.Row, news: arrays.Row) -> dict[str, ColumnElement[Any]]:
     return {
-        "last_step": bulk.larger(stored["last_step"], news["last_step"]),
+        "last_step": arrays.larger(stored["last_step"], news["last_step"]),
         "last": case((stored["last_step"] > news["last_step"], stored["last"]), else_=news["last"]),
-        "minimum": bulk.smaller(stored["minimum"], news["minimum"]),
-        "maximum": bulk.larger(stored["maximum"], news["maximum"]),
+        "minimum": arrays.smaller(stored["minimum"], news["minimum"]),
+        "maximum": arrays.larger(stored["maximum"], news["maximum"]),
         "count": stored["count"] + news["count"],
         "thinned": news["thinned"],
     }
@@ -130,7 +130,7 @@ def renew_summaries(connection: Connection, trial_ids: Collection[str]) -> None:
     if not trial_ids:
         return
     c = tables.metric_summary.c
-    connection.execute(delete(tables.metric_summary).where(bulk.among(connection, c.trial_id, trial_ids)))
+    connection.execute(delete(tables.metric_summary).where(arrays.among(connection, c.trial_id, trial_ids)))
     whole = curves(connection, list(trial_ids))
     anew = {(trial_id, name): curve for trial_id, by_name in whole.items() for name, curve in by_name.items()}
     if anew:

@@ -14,7 +14,7 @@ from studies.contract.packing import RunProfile
 from studies.contract.views import ProfileView
 from studies.storage import presenting
 from studies.storage.leasing import ProfileKey
-from studies.storage.sql import bulk, tables
+from studies.storage.sql import arrays, tables
 
 
 def store(connection: Connection, profiles: Sequence[RunProfile], labels: Mapping[str, str], time: float) -> None:
@@ -23,17 +23,17 @@ def store(connection: Connection, profiles: Sequence[RunProfile], labels: Mappin
         return
     latest = {(item.run_class, item.device_model): item for item in profiles}
     keys = sorted(latest)
-    columns: bulk.Columns = {
+    columns: arrays.Columns = {
         "run_class": [name for name, _ in keys],
         "device_model": [model for _, model in keys],
         "label": [labels.get(name, "") for name, _ in keys],
         "profile": [latest[key] for key in keys],
         "measured_at": [time] * len(keys),
     }
-    bulk.upsert(connection, tables.run_profile, columns, _renewed)
+    arrays.upsert(connection, tables.run_profile, columns, _renewed)
 
 
-def _renewed(stored: bulk.Row, news: bulk.Row) -> dict[str, ColumnElement[Any]]:
+def _renewed(stored: arrays.Row, news: arrays.Row) -> dict[str, ColumnElement[Any]]:
     label = func.coalesce(func.nullif(news["label"], ""), stored["label"])
     return {"profile": news["profile"], "measured_at": news["measured_at"], "label": label}
 

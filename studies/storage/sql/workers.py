@@ -16,7 +16,7 @@ from studies.storage.leasing import Idle, updated_devices
 from studies.storage.records import AttemptRecord, DeviceRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.sql import tables
-from studies.storage.sql.bulk import among, update_rows
+from studies.storage.sql.arrays import among, update_rows
 from studies.storage.sql.engine import clock, now
 from studies.storage.sql.rows import grouped, records
 

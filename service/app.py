@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from service import errors
 from service.artifacts import Artifacts
 from service.auth.gate import Gate
+from service.gathering import Gathering
 from service.metrics.database import StoreCollector
 from service.metrics.instruments import Instruments
 from service.middleware.authentication import Authentication
@@ -88,6 +89,7 @@ async def _running(
     await asyncio.to_thread(require_safe_bind, settings, store.credentials)
     engine = build_engine(settings, store)
     app.state.store = store
+    app.state.gathering = Gathering(store)
     app.state.gate = Gate(settings, store.credentials)
     app.state.artifacts = _artifacts(settings)
     app.state.stopping = asyncio.Event()

@@ -1,4 +1,7 @@
-"""What routes and pages ask FastAPI for: the store, the settings, the raw body, ids in their known form."""
+"""What routes and pages ask FastAPI for: the store, the settings, the raw body, ids in their known form.
+
+All of them are coroutines: FastAPI calls plain functions in a thread each, which costs more than they do.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.gathering import Gathering
 from service.settings import Settings
 from studies.errors import NotFound
 from studies.storage.port import StudyStore
@@ -14,14 +18,19 @@ from studies.storage.port import StudyStore
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def get_store(request: Request) -> StudyStore:
+async def get_store(request: Request) -> StudyStore:
     store: StudyStore = request.app.state.store
     return store
 
 
-def get_settings(request: Request) -> Settings:
+async def get_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
+
+
+async def get_gathering(request: Request) -> Gathering:
+    gathering: Gathering = request.app.state.gathering
+    return gathering
 
 
 async def get_raw_body(request: Request) -> bytes:
@@ -35,24 +44,25 @@ def _known_form(given: str, kind: str, listing: str) -> str:
     return given
 
 
-def get_study_id(study_id: str) -> str:
+async def get_study_id(study_id: str) -> str:
     return _known_form(study_id, "study", "/api/v1/studies")
 
 
-def get_trial_id(trial_id: str) -> str:
+async def get_trial_id(trial_id: str) -> str:
     return _known_form(trial_id, "trial", "/api/v1/studies/{id}/trials")
 
 
-def get_worker_id(worker_id: str) -> str:
+async def get_worker_id(worker_id: str) -> str:
     return _known_form(worker_id, "worker", "/api/v1/workers")
 
 
-def get_attempt_id(attempt_id: str) -> str:
+async def get_attempt_id(attempt_id: str) -> str:
     return _known_form(attempt_id, "attempt", "/api/v1/trials/{id}")
 
 
 StoreDep = Annotated[StudyStore, Depends(get_store)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
+GatheringDep = Annotated[Gathering, Depends(get_gathering)]
 RawBody = Annotated[bytes, Depends(get_raw_body)]
 StudyId = Annotated[str, Depends(get_study_id)]
 TrialId = Annotated[str, Depends(get_trial_id)]

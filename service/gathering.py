@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from studies.contract.worker_protocol import SyncAnswer, SyncRequest
-from studies.errors import StorageUnavailable
+from studies.errors import StagetuneError
 from studies.storage.port import StudyStore
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Gathering:
         news = [(item.worker_id, item.request) for item in items]
         try:
             answers: Sequence[SyncAnswer | Exception] = await asyncio.to_thread(self._store.sync_all, news)
-        except StorageUnavailable as error:
+        except StagetuneError as error:
             answers = [error] * len(items)
         except Exception as error:  # told to whom it concerns: below, or by the request that it belongs to
             if len(items) > 1:

@@ -12,14 +12,10 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from studies.contract.worker_protocol import (
-    MAX_ATTEMPTS_PER_SYNC,
-    AttemptReport,
     Device,
     Lease,
     Outcome,
@@ -37,6 +33,7 @@ from workers.dispatcher import Dispatcher
 from workers.gauges import Gauges
 from workers.objectives.permission import refusal
 from workers.packing.mode import Packing
+from workers.request import any_postponed, reports
 from workers.supervisor import Supervisor
 from workers.verdict import StopRequest
 
@@ -44,9 +41,6 @@ logger = logging.getLogger(__name__)
 
 SHORTEST_PAUSE = 0.1
 """Seconds between two syncs when the end of a run asks for one at once: its place on the device is free."""
-
-MAX_BYTES_PER_SYNC = 4 * 2**20
-"""Half of what a server takes by default; what exceeds it waits for the next request."""
 
 LAST_WORDS_SECONDS = 4.0
 """A worker that drains gives back what it has by then, whether its checkpoints are handed in or not."""
@@ -196,14 +190,19 @@ class Agent:
         answer = await self._client.sync(self._registered.worker_id, request)
         self._dispatcher.acknowledge_profiles(request.profiles)
         self._take(answer, {report.attempt_id for report in request.attempts})
-        return self._registered.sync_seconds
+        return SHORTEST_PAUSE if any_postponed(self._dispatcher.attempts.values()) else self._registered.sync_seconds
+
+    @property
+    def _max_bytes(self) -> int:
+        """Half of what the server takes: a request is measured by a bound, and carries more than reports."""
+        return self._registered.max_body_bytes // 2 if self._registered else 0
 
     def _request(self) -> SyncRequest:
         """Return all news. Nothing is asked for while draining, nor before a run could start at once."""
         attempts = self._dispatcher.attempts.values()
         open_to_more = self._drain_until is None and self._supervisor.warm
         return SyncRequest(
-            attempts=tuple(_bounded(attempt for attempt in attempts if not attempt.lost)),
+            attempts=reports([attempt for attempt in attempts if not attempt.lost], self._max_bytes),
             devices=self._dispatcher.device_reports(open_to_more=open_to_more),
             profiles=self._dispatcher.profiles(),
         )
@@ -278,16 +277,3 @@ class Agent:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
-
-
-def _bounded(attempts: Iterable[Attempt]) -> Iterator[AttemptReport]:
-    """Yield reports up to the bounds of one request. Every attempt must be heard of, so its news give way first."""
-    room = MAX_BYTES_PER_SYNC
-    for attempt in islice(attempts, MAX_ATTEMPTS_PER_SYNC):
-        report = attempt.report()
-        size = len(report.model_dump_json())
-        if size > room:
-            report = attempt.heartbeat()
-        else:
-            room -= size
-        yield report

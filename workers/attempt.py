@@ -151,6 +151,11 @@ class Attempt:
         self._take_log()
         return self._outbox.report(hold_outcome=self.held_back)
 
+    @property
+    def postponed(self) -> bool:
+        """Whether its news had no room in the last request."""
+        return self._outbox.postponed
+
     def heartbeat(self) -> AttemptReport:
         return self._outbox.heartbeat()
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, TypeVar
 import httpx
 from pydantic import ValidationError
 
+from studies.contract import wire
 from studies.contract.base import Message
 from studies.contract.digest import content_digest
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
@@ -31,6 +32,9 @@ TRANSFER_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 """For checkpoints: a server flushes a large one to disk before it answers."""
 
 PIECE_BYTES = 1024 * 1024
+DENSE = 64
+"""Points a chunk from which on CBOR costs both ends less than JSON: below, reading digits is quicker than its tags."""
+
 LONGEST_PAUSE = 15.0
 RETRIED = frozenset({408, 409, 425, 429, 507})
 """Client errors that time may mend; 5xx are retried as well."""
@@ -77,12 +81,16 @@ class Client:
         self._http = httpx.AsyncClient(
             base_url=f"{self.server}/api/v1", headers=headers, timeout=TIMEOUT, transport=transport
         )
+        self._takes_binary = False
 
     async def register(self, worker: RegisterWorker) -> WorkerRegistered:
-        return await self._post("/workers", worker, WorkerRegistered)
+        registered = await self._post("/workers", worker, WorkerRegistered)
+        self._takes_binary = wire.CBOR in registered.accepts
+        return registered
 
     async def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
-        return await self._post(f"/workers/{worker_id}/sync", request, SyncAnswer)
+        form = wire.CBOR if self._takes_binary and is_dense(request) else wire.JSON
+        return await self._post(f"/workers/{worker_id}/sync", request, SyncAnswer, form)
 
     async def send_checkpoint(self, attempt_id: str, token: str, archive: Archive, step: int) -> None:
         """Hand in a checkpoint, streamed from its file.
@@ -133,11 +141,9 @@ class Client:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def _post(self, path: str, message: Message, answer: type[AnswerT]) -> AnswerT:
+    async def _post(self, path: str, message: Message, answer: type[AnswerT], form: str = wire.JSON) -> AnswerT:
         try:
-            response = await self._http.post(
-                path, content=message.model_dump_json(), headers={"Content-Type": "application/json"}
-            )
+            response = await self._http.post(path, content=wire.encode(message, form), headers={"Content-Type": form})
         except httpx.UnsupportedProtocol as fault:
             raise Refused(f"'{self.server}' is no server's address: write it as http://HOST:PORT") from fault
         except httpx.TransportError as fault:
@@ -149,6 +155,12 @@ class Client:
             raise Refused(
                 f"{self.server} answers in another protocol: is it a Stagetune server of this age?"
             ) from fault
+
+
+def is_dense(request: SyncRequest) -> bool:
+    """Return whether a sync carries enough points a chunk to go as CBOR."""
+    chunks = sum(len(report.metrics) for report in request.attempts)
+    return chunks > 0 and request.points >= DENSE * chunks
 
 
 def backoff(failures: int, retry_after: float | None = None, draw: float | None = None) -> float:

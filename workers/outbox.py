@@ -6,10 +6,9 @@ the server acknowledges them; then the next batch is frozen. So a chunk's number
 
 from __future__ import annotations
 
-from array import array
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from studies.contract.columns import MAX_COUNT, MAX_POINTS_PER_CHUNK
 from studies.contract.worker_protocol import (
@@ -21,6 +20,9 @@ from studies.contract.worker_protocol import (
     Outcome,
 )
 from workers.runtime.reporter import METRIC_NAME
+from workers.series import Series
+
+logger = logging.getLogger(__name__)
 
 MAX_METRICS = 1000
 """Names of metrics of one run: as many curves as anybody looks at, and many runs fit into one request."""
@@ -29,25 +31,10 @@ MAX_POINTS_PER_REPORT = 8 * MAX_POINTS_PER_CHUNK
 MAX_LOG_CHARS_PER_ATTEMPT = 2**20
 TRUNCATED = "\n[the log goes on in run.log on the worker]\n"
 
+MAX_POINTS_WAITING = 2**18
+"""Points of one attempt that wait while the server is away: 3 MiB. Beyond that the longest curve is thinned out."""
 
-@dataclass
-class _Series:
-    """Points of one metric that no chunk holds yet."""
-
-    steps: array[int]
-    values: array[float]
-    sequence: int = 0
-
-    @classmethod
-    def empty(cls) -> _Series:
-        return cls(array("i"), array("d"))
-
-    def take(self, name: str, count: int) -> MetricChunk:
-        """Freeze the oldest `count` points into the next chunk."""
-        chunk = MetricChunk(name=name, sequence=self.sequence, steps=self.steps[:count], values=self.values[:count])
-        del self.steps[:count], self.values[:count]
-        self.sequence += 1
-        return chunk
+THINNED = "\n[the server was away for long: {} points of {} were left out, its lows, highs and last points are kept]\n"
 
 
 class Outbox:
@@ -56,7 +43,7 @@ class Outbox:
     def __init__(self, attempt_id: str, token: str) -> None:
         self.attempt_id = attempt_id
         self._token = token
-        self._series: defaultdict[str, _Series] = defaultdict(_Series.empty)
+        self._series: defaultdict[str, Series] = defaultdict(Series)
         self._log = ""
         self._log_sequence = 0
         self._log_taken = 0
@@ -79,9 +66,25 @@ class Outbox:
             raise ValueError(f"{name!r}: steps have to lie in 0..{MAX_COUNT}")
         if name not in self._series and len(self._series) >= MAX_METRICS:
             raise ValueError(f"{name!r} would be metric number {MAX_METRICS + 1} of this run: report fewer names")
-        series = self._series[name]
-        series.steps.extend(steps)
-        series.values.extend(values)
+        self._series[name].extend(steps, values)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Thin out the longest curve where too much waits; the run's log will say so, see `_confess`."""
+        while sum(map(len, self._series.values())) > MAX_POINTS_WAITING:
+            name, longest = max(self._series.items(), key=lambda item: len(item[1]))
+            if not longest.dropped:
+                logger.warning(
+                    "attempt %s: the server is away for long, points of %s are thinned out", self.attempt_id, name
+                )
+            longest.thin_out()
+
+    def _confess(self) -> None:
+        """Say in the run's log what was left out, whether there is room in it or not."""
+        for name, series in self._series.items():
+            if series.dropped:
+                self._log += THINNED.format(f"{series.dropped:,}", name)
+                series.dropped = 0
 
     def add_log(self, text: str) -> None:
         """Take a piece of output; what exceeds the bound per attempt stays on the worker's disk."""
@@ -105,6 +108,7 @@ class Outbox:
             hold_outcome: leave out how the attempt ended, for now.
         """
         if self._in_flight is None:
+            self._confess()
             self._in_flight = AttemptReport(
                 attempt_id=self.attempt_id,
                 token=self._token,
@@ -115,6 +119,11 @@ class Outbox:
             )
         self._sent = True
         return self._in_flight
+
+    @property
+    def postponed(self) -> bool:
+        """Whether there was no room for its batch in the last request."""
+        return self._in_flight is not None and not self._sent
 
     def heartbeat(self) -> AttemptReport:
         """Return a report without news, where a request has no room for them."""
@@ -131,7 +140,7 @@ class Outbox:
 
     @property
     def _empty(self) -> bool:
-        return not self._log and not any(series.steps for series in self._series.values())
+        return not self._log and not any(map(len, self._series.values()))
 
     def _take_points(self) -> tuple[MetricChunk, ...]:
         chunks: list[MetricChunk] = []
@@ -152,7 +161,7 @@ class Outbox:
         return (LogChunk(sequence=self._log_sequence - 1, text=text),)
 
 
-def _last_complete_step(sent: Sequence[MetricChunk], waiting: Mapping[str, _Series]) -> int:
+def _last_complete_step(sent: Sequence[MetricChunk], waiting: Mapping[str, Series]) -> int:
     """Return the last step of which the server has everything, given what it acknowledged and what is yet to go."""
     last = max((chunk.steps[-1] for chunk in sent), default=0)
     return min((last, *(series.steps[0] - 1 for series in waiting.values() if series.steps)))

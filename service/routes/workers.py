@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from service.auth.requires import requires
-from service.dependencies import RawBody, SettingsDep, StoreDep, WorkerId
+from service.dependencies import GatheringDep, RawBody, SettingsDep, StoreDep, WorkerId
 from service.errors import refuse_invalid
 from service.openapi import body_of
 from service.routes import PROBLEMS
+from studies.contract import wire
 from studies.contract.base import Message
 from studies.contract.scopes import Scope
 from studies.contract.views import ProfileView, WorkerView
@@ -24,6 +26,9 @@ _READ = [requires(Scope.READ)]
 _WORKER = [requires(Scope.WORKER)]
 _ADMIN = [requires(Scope.ADMIN)]
 
+AT_ONCE_BYTES = 32_768
+"""Longest sync that is parsed on the event loop, in well under a millisecond; longer ones are parsed in a thread."""
+
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
@@ -33,21 +38,38 @@ def list_workers(store: StoreDep) -> list[WorkerView]:
     return list(store.list_workers())
 
 
-@router.post("", status_code=201, openapi_extra=body_of(RegisterWorker, "application/json"), dependencies=_WORKER)
+@router.post("", status_code=201, openapi_extra=body_of(RegisterWorker, wire.JSON), dependencies=_WORKER)
 def register_worker(store: StoreDep, settings: SettingsDep, body: RawBody) -> WorkerRegistered:
     """Introduce a worker; it gets a fresh id at every start."""
     return WorkerRegistered(
-        worker_id=store.register_worker(_read(RegisterWorker, body)),
+        worker_id=store.register_worker(_read(RegisterWorker, body, wire.JSON)),
         sync_seconds=settings.sync_seconds,
         lease_seconds=settings.lease_seconds,
         max_checkpoint_bytes=settings.max_checkpoint_bytes,
+        max_body_bytes=settings.max_body_bytes,
+        accepts=(wire.CBOR, wire.JSON),
     )
 
 
-@router.post("/{worker_id}/sync", openapi_extra=body_of(SyncRequest, "application/json"), dependencies=_WORKER)
-def sync_worker(store: StoreDep, worker_id: WorkerId, body: RawBody) -> SyncAnswer:
-    """Take a worker's news; answer with renewals, stop orders and leases. Sent twice is as good as once."""
-    return store.sync(worker_id, _read(SyncRequest, body))
+@router.post(
+    "/{worker_id}/sync",
+    openapi_extra=body_of(SyncRequest, wire.JSON, wire.CBOR),
+    response_model=SyncAnswer,
+    dependencies=_WORKER,
+)
+async def sync_worker(request: Request, gathering: GatheringDep, worker_id: WorkerId, body: RawBody) -> Response:
+    """Take a worker's news; answer with renewals, stop orders and leases. Sent twice is as good as once.
+
+    The body is JSON or, with ``Content-Type: application/cbor``, CBOR (RFC 8949) in which steps and values may be
+    typed arrays (RFC 8746); the answer is JSON.
+    """
+    form = wire.media_type(request.headers.get("content-type", ""))
+    if len(body) > AT_ONCE_BYTES:
+        news = await run_in_threadpool(_read, SyncRequest, body, form)
+    else:
+        news = _read(SyncRequest, body, form)
+    answer = await gathering.sync(worker_id, news)
+    return Response(answer.model_dump_json(), media_type=wire.JSON)
 
 
 @router.post("/{worker_id}/drain", dependencies=_ADMIN)
@@ -68,9 +90,8 @@ def list_profiles(store: StoreDep) -> list[ProfileView]:
     return list(store.list_profiles())
 
 
-def _read(message: type[AnyMessage], body: bytes) -> AnyMessage:
-    """Parse here, in the thread pool: a node's sync can hold a million points, and the event loop must not wait."""
+def _read(message: type[AnyMessage], body: bytes, form: str) -> AnyMessage:
     try:
-        return message.model_validate_json(body)
+        return wire.decode(message, body, form)
     except ValidationError as error:
         raise refuse_invalid(error) from error

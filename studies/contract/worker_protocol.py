@@ -64,12 +64,16 @@ class WorkerRegistered(Message):
 
     Attributes:
         max_checkpoint_bytes: largest checkpoint that the server keeps of a run; 0 for none at all.
+        max_body_bytes: longest request that it takes.
+        accepts: media types in which it takes a sync, the ones that it likes best first.
     """
 
     worker_id: str
     sync_seconds: float
     lease_seconds: float
     max_checkpoint_bytes: Bytes = 0
+    max_body_bytes: Bytes = 8 * 2**20
+    accepts: tuple[str, ...] = ("application/json",)
 
 
 class CheckpointInfo(Message):

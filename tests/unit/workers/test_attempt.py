@@ -6,13 +6,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from studies.contract.columns import MAX_POINTS_PER_CHUNK
-from studies.contract.worker_protocol import MAX_LOG_CHARS, AttemptReport, Outcome, SyncRequest
+from studies.contract import wire
+from studies.contract.columns import MAX_COUNT, MAX_POINTS_PER_CHUNK
+from studies.contract.worker_protocol import MAX_LOG_CHARS, AttemptReport, MetricChunk, Outcome, SyncRequest
+from tests import builders as build
 from tests.integration.worker_harness import lease
-from workers.agent import MAX_BYTES_PER_SYNC, _bounded
 from workers.attempt import Attempt
 from workers.channel import BrokenFrame, Frame
+from workers.request import any_postponed, most_bytes, reports
 from workers.verdict import StopRequest
 
 DONE = Outcome(state="completed")
@@ -83,12 +87,43 @@ def test_the_first_stop_request_counts(tmp_path: Path) -> None:
     assert attempt.stop == StopRequest("stopped", "paused")
 
 
-def test_a_request_stays_within_its_bound_and_everyone_is_heard_of(tmp_path: Path) -> None:
-    attempts = [prepared(tmp_path, f"at_{number}") for number in range(10)]
+def test_a_request_is_bounded_and_those_that_had_no_room_go_first_in_the_next(tmp_path: Path) -> None:
+    most = 4 * 2**20
+    attempts = [prepared(tmp_path, f"at_{number}") for number in range(6)]
     for attempt in attempts:
         attempt.add_log("\a" * MAX_LOG_CHARS)
         attempt.hear(points(8 * MAX_POINTS_PER_CHUNK))
-    reports = tuple(_bounded(attempts))
-    assert [report.attempt_id for report in reports] == [attempt.id for attempt in attempts]
-    assert 0 < sum(bool(report.metrics) for report in reports) < len(reports)
-    assert len(SyncRequest(attempts=reports).model_dump_json()) < MAX_BYTES_PER_SYNC + 10_000
+    heard: set[str] = set()
+    for _ in range(3):
+        sent = reports(attempts, most)
+        assert {report.attempt_id for report in sent} == {attempt.id for attempt in attempts}
+        assert len(SyncRequest(attempts=sent).model_dump_json()) < most
+        fresh = {report.attempt_id for report in sent if report.metrics} - heard
+        assert any_postponed(attempts) or heard | fresh == {attempt.id for attempt in attempts}
+        heard |= fresh
+        for attempt in attempts:
+            attempt.acknowledge()
+    assert heard == {attempt.id for attempt in attempts}
+
+
+def test_what_no_request_has_room_for_goes_with_heartbeats_alone(tmp_path: Path) -> None:
+    attempts = [prepared(tmp_path, f"at_{number}") for number in range(3)]
+    for attempt in attempts:
+        attempt.hear(points(MAX_POINTS_PER_CHUNK))
+    assert [len(report.metrics) for report in reports(attempts, 1000)] == [1, 0, 0]
+
+
+@given(
+    names=st.lists(st.sampled_from(["loss", "dev_accuracy"]), max_size=3),
+    values=st.lists(st.floats(), min_size=1, max_size=30),
+    text=st.text(max_size=200),
+    state=st.sampled_from([None, "failed"]),
+)
+def test_a_report_never_takes_up_more_than_it_is_taken_for(
+    names: list[str], values: list[float], text: str, state: str | None
+) -> None:
+    steps = range(MAX_COUNT - len(values), MAX_COUNT)
+    chunks = [MetricChunk(name=name, sequence=MAX_COUNT, steps=steps, values=values) for name in names]
+    report = build.report(lease("a" * 32), *chunks, outcome=state, reason=text, log=text, started_from=MAX_COUNT)
+    for form in (wire.JSON, wire.CBOR):
+        assert len(wire.encode(report, form)) <= most_bytes(report)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studies.contract.worker_protocol import MAX_LOG_CHARS, AttemptReport, Outcome
-from workers.outbox import MAX_LOG_CHARS_PER_ATTEMPT, MAX_POINTS_PER_REPORT, TRUNCATED, Outbox
+from workers.outbox import MAX_LOG_CHARS_PER_ATTEMPT, MAX_POINTS_PER_REPORT, MAX_POINTS_WAITING, TRUNCATED, Outbox
 
 DONE = Outcome(state="completed")
 
@@ -121,3 +121,25 @@ def test_a_log_without_end_is_cut_with_a_word_about_where_it_goes_on() -> None:
 def test_what_no_chunk_could_carry_is_refused_at_once(name: str, steps: list[int], values: list[float]) -> None:
     with pytest.raises((ValueError, TypeError)):
         Outbox("at", "token").add_points(name, steps, values)
+
+
+def test_points_that_wait_for_long_are_thinned_out_and_the_log_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    outbox, server = Outbox("at", "token"), Server()
+    count = 3 * MAX_POINTS_WAITING
+    values = [float(step % 1000) for step in range(count)]
+    values[count // 2], values[count // 3], values[count // 5] = -7.0, 5000.0, float("nan")
+    for start in range(0, count, 10_000):
+        steps = range(start, min(start + 10_000, count))
+        outbox.add_points("loss", steps, values[start : steps.stop])
+    outbox.add_points("dev_accuracy", [count], [0.5])
+    outbox.close(DONE)
+    while not outbox.finished:
+        server.hear(outbox.report())
+        outbox.acknowledge()
+    kept = server.steps("loss")
+    assert len(kept) <= MAX_POINTS_WAITING
+    assert kept == sorted(set(kept))
+    assert {count // 2, count // 3, count // 5, count - 1} <= set(kept)
+    assert server.steps("dev_accuracy") == [count]
+    assert f"{count - len(kept):,} points of loss were left out" in server.log()
+    assert caplog.messages

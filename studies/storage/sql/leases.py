@@ -54,7 +54,7 @@ def grant(
         return [], []
     specs = _runnable(connection, worker)
     queue, waiting = _queue(connection, worker, specs, time - lease_seconds)
-    overdue = _overdue(connection, specs, clearing.overdue_before(time, lease_seconds)) if waiting else []
+    overdue = overdue_runs(connection, specs, clearing.overdue_before(time, lease_seconds)) if waiting else []
     if overdue:
         queue = clearing.first(overdue, queue)
         held = replace(held, cleared=_cleared(connection, worker, overdue, time - lease_seconds))
@@ -65,8 +65,9 @@ def grant(
     trials = {trial.id: trial for trial in _claim(connection, chosen, _like(queue, chosen))}
     running = _still_running(connection, {trial.study_id for trial in trials.values()})
     claimed = [item for item in queue if item.trial_id in trials and item.study_id in running]
+    begins = now(connection)  # `time` may be earlier than the end of a trial's last attempt, written meanwhile
     given = [
-        leasing.grant(trials[trial_id], worker, device, time, lease_seconds)
+        leasing.grant(trials[trial_id], worker, device, begins, lease_seconds)
         for trial_id, device in assign(claimed, held.seats(worker), allowed)
     ]
     update_all(connection, tables.trial, [item.trial for item in given])
@@ -105,7 +106,7 @@ def _in_turn(which: ColumnElement[bool]) -> Select[tuple[str, str, Params, bool,
     )
 
 
-def _overdue(connection: Connection, specs: Mapping[str, StudySpec], before: float) -> list[clearing.Overdue]:
+def overdue_runs(connection: Connection, specs: Mapping[str, StudySpec], before: float) -> list[clearing.Overdue]:
     """Return the trials that must run alone and have waited since `before`, in order; there are few."""
     trial, attempt = tables.trial.c, tables.attempt.c
     counts = (attempt.trial_id == trial.id) & attempt.state.not_in(clearing.UNCOUNTED)

@@ -85,8 +85,8 @@ def test_the_server_is_given_settings_that_it_reads() -> None:
 def test_no_secret_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     variables = re.findall(r"\$\{(\w+)(.*?)\}", text)
-    assert {name for name, _ in variables} == {"POSTGRES_PASSWORD", "STAGETUNE_TOKEN"}
-    assert all(rest.startswith(":?") for _, rest in variables)
+    assert {name for name, _ in variables} == {"POSTGRES_PASSWORD", "STAGETUNE_TOKEN", "STAGETUNE_WORKER_TOKEN"}
+    assert all(rest.startswith((":?", ":-${STAGETUNE_TOKEN:?")) for _, rest in variables)
 
 
 def test_the_server_is_published_on_loopback_at_the_port_that_it_listens_on() -> None:

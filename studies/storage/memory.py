@@ -174,6 +174,7 @@ class MemoryStore:
                 if trial.id not in self._tables.mirrored
                 and presenting.is_settled(trial.state, stages[trial.stage].state, study.state)
             ]
+            trials.sort(key=lambda trial: (stages[trial.stage].position, trial.number))
             metric = study.spec.metric
             return [
                 presenting.settled_trial(trial, self._summaries(trial.id), self.curve(trial.id, metric.name), metric)

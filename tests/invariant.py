@@ -18,7 +18,7 @@ import psutil
 
 from studies.contract.states import AttemptState, TrialState
 from studies.contract.views import StudyView, TrialDetail
-from studies.core.lifecycle import MAX_ATTEMPTS, MAX_EXPIRIES
+from studies.core.lifecycle import MAX_EXPIRIES
 from studies.storage.port import StudyStore
 from tests.faults.ledger import Ledger, Points
 
@@ -113,7 +113,7 @@ def _of_trial(study: Study, trial: TrialDetail) -> Iterator[str]:
         yield f"{name} completed more than once: {told}"
     if len(ends) - ends.count("completed") > 1:
         yield f"{name} ended more than once: {told}"
-    if trial.state is TrialState.FAILED and not _failed_by_rule(trial):
+    if trial.state is TrialState.FAILED and not _failed_by_rule(trial, study.view.spec.max_attempts):
         yield f"{name} failed before its time: {trial.ended_because}"
     yield from (f"{name}: {line}" for line in _of_attempts(trial))
 
@@ -129,10 +129,10 @@ def _told(study: Study, trial: TrialDetail) -> Iterator[str]:
                 yield words.split(" ", 1)[0].rstrip(":,")
 
 
-def _failed_by_rule(trial: TrialDetail) -> bool:
+def _failed_by_rule(trial: TrialDetail, max_attempts: int) -> bool:
     """Whether a trial had all the attempts that it may have: run after run was killed, or worker after worker."""
     ends = [attempt.state for attempt in trial.attempts]
-    return ends.count(AttemptState.FAILED) >= MAX_ATTEMPTS or ends.count(AttemptState.EXPIRED) >= MAX_EXPIRIES
+    return ends.count(AttemptState.FAILED) >= max_attempts or ends.count(AttemptState.EXPIRED) >= MAX_EXPIRIES
 
 
 def _of_attempts(trial: TrialDetail) -> Iterator[str]:

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from studies.contract.views import (
     StudyView,
     TrialDetail,
     TrialPage,
+    TrialView,
     WorkerView,
 )
 from studies.contract.worker_protocol import (
@@ -40,6 +41,7 @@ from studies.core.lifecycle import is_active, is_failure
 from studies.core.snapshot import Curve, Snapshot, Trial
 from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
 from studies.storage import clearing, granting, leasing, presenting, quarantine, reporting
+from studies.storage import memory_overview as overview
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
 from studies.storage.census import Census
@@ -62,7 +64,7 @@ from studies.storage.granting import (
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
-from studies.storage.port import Created, Known, SettledTrial
+from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.summaries import extended, scored
@@ -120,8 +122,7 @@ class MemoryStore:
     def get_study(self, study_id: str) -> StudyView:
         with self._lock:
             study = self._study(study_id)
-            waiting = self._waiting(study)
-            because = waiting_because(study, waiting, self._alive_workers(), self._tables.live_attempts())
+            because = self._waiting_because(study, self._waiting(study))
             return presenting.study_view(self._study_picture(study), because)
 
     def find_study(self, name: str) -> str | None:
@@ -173,6 +174,7 @@ class MemoryStore:
                 if trial.id not in self._tables.mirrored
                 and presenting.is_settled(trial.state, stages[trial.stage].state, study.state)
             ]
+            trials.sort(key=lambda trial: (stages[trial.stage].position, trial.number))
             metric = study.spec.metric
             return [
                 presenting.settled_trial(trial, self._summaries(trial.id), self.curve(trial.id, metric.name), metric)
@@ -205,14 +207,17 @@ class MemoryStore:
             self._study(study_id)
             first = -1 if after is None else after
             later = [trial for trial in self._tables.trials_of(study_id) if trial.number > first]
-            views = tuple(presenting.trial_view(trial, self._summaries(trial.id)) for trial in later[:limit])
-            return TrialPage(trials=views, next_after=views[-1].number if len(later) > limit else None)
+            views = self._views(later[:limit])
+            return TrialPage(trials=tuple(views), next_after=views[-1].number if len(later) > limit else None)
 
     def get_trial(self, trial_id: str) -> TrialDetail:
         with self._lock:
             names = {worker.id: worker.name for worker in self._tables.workers.values()}
             trial = self._trial(trial_id)
-            return presenting.trial_detail(trial, self._summaries(trial_id), self._tables.attempts_of(trial_id), names)
+            study = self._study(trial.study_id)
+            because = self._waiting_because(study, [item for item in self._waiting(study) if item.trial_id == trial_id])
+            attempts = self._tables.attempts_of(trial_id)
+            return presenting.trial_detail(trial, self._summaries(trial_id), attempts, names, because)
 
     def curve(self, trial_id: str, name: str) -> Curve:
         with self._lock:
@@ -220,10 +225,11 @@ class MemoryStore:
             reporters = [attempt for attempt in self._tables.attempts_of(trial_id) if attempt.chunks]
             return merged([Part(attempt.started_from, self._piece(attempt.id, name)) for attempt in reporters])
 
-    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
+    def curves(self, study_id: str, name: str, only: Collection[str] | None = None) -> Mapping[str, Curve]:
         with self._lock:
             self._study(study_id)
-            found = {trial.id: self.curve(trial.id, name) for trial in self._tables.trials_of(study_id)}
+            ids = [trial.id for trial in self._tables.trials_of(study_id) if only is None or trial.id in only]
+            found = {trial_id: self.curve(trial_id, name) for trial_id in ids}
             return {trial_id: curve for trial_id, curve in found.items() if len(curve)}
 
     def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
@@ -238,6 +244,41 @@ class MemoryStore:
         with self._lock:
             self._study(study_id)
             return [copy_of(record) for record in self._tables.decisions if record.study_id == study_id]
+
+    # --- what a page shows of a study of any size ----------------------------------------------------------------
+
+    def trial_numbers(self, trial_ids: Collection[str]) -> Mapping[str, int]:
+        with self._lock:
+            return overview.numbers(self._tables, trial_ids)
+
+    def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
+        with self._lock:
+            own = self._tables.trials_of(self._study(study_id).id)
+            return self._views(trial for trial in own if trial.number in numbers)
+
+    def metric_names(self, study_id: str) -> Sequence[str]:
+        with self._lock:
+            return overview.metric_names(self._tables, self._study(study_id).id)
+
+    def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.best(self._tables, self._study(study_id), limit))
+
+    def running_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.running(self._tables, self._study(study_id).id, limit))
+
+    def sample_trials(self, study_id: str, stage: StageKind, most: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.sample(self._tables, self._study(study_id).id, stage, most))
+
+    def scores(self, study_id: str, stage: StageKind) -> Scores:
+        with self._lock:
+            return overview.scores(self._tables, self._study(study_id).id, stage)
+
+    def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
+        with self._lock:
+            return overview.thinned(self._tables, self._study(study_id).id, name, most)
 
     # --- workers -------------------------------------------------------------------------------------------------
 
@@ -377,6 +418,9 @@ class MemoryStore:
         stages = self._tables.stages[study_id].values()
         return [replace(stage, decision=stage.decision and copy_of(stage.decision)) for stage in stages]
 
+    def _views(self, trials: Iterable[TrialRecord]) -> list[TrialView]:
+        return [presenting.trial_view(trial, self._summaries(trial.id)) for trial in trials]
+
     def _summaries(self, trial_id: str) -> presenting.Summaries:
         return {name: known.summary for name, known in self._tables.summaries.get(trial_id, {}).items()}
 
@@ -400,6 +444,13 @@ class MemoryStore:
         if best is None:
             return None
         return presenting.best_trial(self._trial(best), self._summaries(best), study.spec.metric)
+
+    def _waiting_because(self, study: StudyRecord, waiting: Sequence[Queued]) -> str:
+        if not waiting:
+            return waiting_because(study, (), (), ())
+        alive, live = self._alive_workers(), self._tables.live_attempts()
+        cleared = clearing.cleared(self._overdue(self._clock()), self._open_workers(), live)
+        return waiting_because(study, waiting, alive, live, cleared)
 
     def _alive_workers(self) -> list[WorkerRecord]:
         now = self._clock()
@@ -597,7 +648,7 @@ class MemoryStore:
     def _grant(self, worker: WorkerRecord, unheard: Sequence[Lease], now: float) -> list[Lease]:
         if worker.hold is not None:
             return []
-        overdue = self._overdue(worker, now)
+        overdue = self._overdue(now, worker)
         queue = clearing.first(overdue, self._queue(worker))
         cleared = clearing.cleared(overdue, self._open_workers(), self._tables.live_attempts())
         own = [device for worker_id, device in cleared if worker_id == worker.id]
@@ -611,11 +662,14 @@ class MemoryStore:
             leases.append(self._lease(given.attempt))
         return leases
 
-    def _overdue(self, worker: WorkerRecord, now: float) -> list[clearing.Overdue]:
+    def _overdue(self, now: float, worker: WorkerRecord | None = None) -> list[clearing.Overdue]:
+        """Return the trials that must run alone and have waited long, of those that the worker could run if named."""
         before = clearing.overdue_before(now, self._lease_seconds)
         return [
-            clearing.Overdue(trial, self._study(trial.study_id).spec.objective)
-            for trial in self._queue(worker)
+            clearing.Overdue(trial, study.spec.objective)
+            for study in sorted(self._tables.studies.values(), key=_age)
+            if study.state is StudyState.RUNNING and (worker is None or leasing.can_run(worker, study.spec.objective))
+            for trial in self._waiting(study)
             if trial.alone and self._waits_since(trial.trial_id) < before
         ]
 

@@ -100,7 +100,10 @@ decision = Table(
 )
 
 _SCORED = text("score IS NOT NULL")
+_UNFINISHED = text("ended_at IS NULL")
 _ENDED = text("ended_at IS NOT NULL")
+_WAITING = text("state = 'waiting'")
+_UNRECORDED = text("optuna_number IS NULL")
 
 trial = Table(
     f"{PREFIX}trial",
@@ -139,12 +142,21 @@ trial = Table(
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
     _one_of("state", TrialState),
     Index("ix_stagetune_trial_study_id_state", "study_id", "state"),
+    Index("ix_stagetune_trial_study_id_stage_number", "study_id", "stage", "number"),
+    Index(
+        "ix_stagetune_trial_unfinished",
+        "study_id",
+        "number",
+        sqlite_where=_UNFINISHED,
+        postgresql_where=_UNFINISHED,
+    ),
     Index("ix_stagetune_trial_study_id_touched", "study_id", "touched"),
     Index(
         "ix_stagetune_trial_scored",
         "study_id",
         "score",
         "number",
+        "stage",
         sqlite_where=_SCORED,
         postgresql_where=_SCORED,
     ),
@@ -157,6 +169,22 @@ trial = Table(
         "bytes",
         sqlite_where=_ENDED,
         postgresql_where=_ENDED,
+    ),
+    Index(
+        "ix_stagetune_trial_unrecorded",
+        "study_id",
+        "stage",
+        "number",
+        sqlite_where=_UNRECORDED,
+        postgresql_where=_UNRECORDED,
+    ),
+    Index(
+        "ix_stagetune_trial_waiting",
+        "study_id",
+        "alone",
+        "number",
+        sqlite_where=_WAITING,
+        postgresql_where=_WAITING,
     ),
 )
 

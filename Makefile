@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format browser screenshots bench-digits bench-packing bench-quality clean
+.PHONY: help demo test lint format browser screenshots bench-digits bench-packing bench-quality bench-service soak clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,6 +40,10 @@ demo: $(VENV)/.worker ## watch a real study go through its three stages (DEMO=--
 test: $(VENV)/.dev browser ## run every test; the core must be covered completely
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
 
+SECONDS ?= 300
+soak: $(VENV)/.dev ## kill servers, workers, runs and databases at random for SECONDS=300, then check that nothing is lost
+	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(ARGS)
+
 lint: $(VENV)/.dev ## check style, types and the import directions of the design
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -61,6 +65,9 @@ bench-packing: $(VENV)/.worker ## what packing brings on this machine: serial, p
 
 bench-quality: $(VENV)/.bench ## how good the settings are that a search finds, against Optuna's samplers at equal budget
 	$(BIN)/python -m tests.bench.quality $(ARGS)
+
+bench-service: $(VENV)/.dev ## what the service carries on SQLite and PostgreSQL, beside Optuna's storage (ARGS=--quick for a taste)
+	$(BIN)/python -m tests.bench.service $(ARGS)
 
 clean: ## remove the environment and what studies left behind
 	rm -rf $(VENV) stagetune-data build *.egg-info

@@ -13,19 +13,23 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from service import errors
-from service.auth import TokenGate
+from service.artifacts import Artifacts
+from service.auth.gate import Gate
 from service.metrics.database import StoreCollector
 from service.metrics.instruments import Instruments
+from service.middleware.authentication import Authentication
 from service.middleware.body import BodyGuard
 from service.middleware.headers import SecurityHeaders
 from service.middleware.observing import Observer
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
 from service.pages import router as pages_router
-from service.routes import events, export, health, metrics, studies, trials, workers
+from service.routes import checkpoints, document, events, export, health, metrics, studies, trials, workers
 from service.schema_watch import SchemaWatch
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
+from service.streams import StreamPlaces
+from service.sweeping import sweep_for_ever
 from service.ticker import Ticker
 from studies.engine import Engine
 from studies.storage.port import StudyStore
@@ -44,10 +48,8 @@ def create_app(settings: Settings, store: StudyStore | None = None, tick: Callab
         store: use this store (it stays open at the end) instead of opening the database of the settings.
         tick: call this again and again instead of the engine's own; it moves the studies.
 
-    Raises:
-        UnsafeSettings: the settings would put an open service on a network.
+    Its lifespan raises `UnsafeSettings` where the settings would put an open service on a network.
     """
-    require_safe_bind(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -57,6 +59,7 @@ def create_app(settings: Settings, store: StudyStore | None = None, tick: Callab
     app = FastAPI(
         title="Stagetune",
         version=installed_version(),
+        openapi_url=None,  # a route of our own serves the document: it declares its scope like every other
         docs_url=None,  # FastAPI's pages load their scripts from a CDN
         redoc_url=None,
         lifespan=lifespan,
@@ -82,24 +85,34 @@ async def _running(
     app: FastAPI, settings: Settings, given: StudyStore | None, tick: Callable[[], None] | None
 ) -> AsyncIterator[None]:
     store = given if given is not None else await asyncio.to_thread(open_database, settings)
+    await asyncio.to_thread(require_safe_bind, settings, store.credentials)
     engine = build_engine(settings, store)
     app.state.store = store
+    app.state.gate = Gate(settings, store.credentials)
+    app.state.artifacts = _artifacts(settings)
     app.state.stopping = asyncio.Event()
+    app.state.streams = StreamPlaces(settings.max_streams)
     instruments: Instruments = app.state.instruments
     watched = SchemaWatch(engine.tick, store.check) if tick is None else tick
     app.state.ticker = Ticker(instruments.timed(watched), settings.tick_seconds, partial(_record_the_last, engine))
     app.state.ticker.start()
     collector = StoreCollector(store)
     instruments.registry.register(collector)
+    sweeping = asyncio.create_task(sweep_for_ever(app.state.artifacts, store), name="artifacts")
     try:
         yield
     finally:
+        sweeping.cancel()
         app.state.stopping.set()
         instruments.registry.unregister(collector)
         await asyncio.to_thread(app.state.ticker.stop)
         engine.close()
         if given is None:
             store.close()
+
+
+def _artifacts(settings: Settings) -> Artifacts:
+    return Artifacts(settings.artifacts, settings.max_checkpoint_bytes, settings.max_artifact_bytes)
 
 
 def _record_the_last(engine: Engine) -> None:
@@ -110,7 +123,7 @@ def _record_the_last(engine: Engine) -> None:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for module in (studies, trials, export, events, workers, health, metrics):
+    for module in (studies, trials, export, events, workers, checkpoints, health, metrics, document):
         app.include_router(module.router)
     app.include_router(workers.profiles)
     app.include_router(pages_router)
@@ -119,8 +132,7 @@ def _add_routes(app: FastAPI) -> None:
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add innermost first: a request passes the observer, headers, host and origin, token, body."""
     app.add_middleware(BodyGuard, max_bytes=settings.max_body_bytes, read_seconds=settings.read_seconds)
-    if settings.token is not None:
-        app.add_middleware(TokenGate, token=settings.token)
+    app.add_middleware(Authentication)
     app.add_middleware(HostAndOrigin, hosts=settings.hosts)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observer, instruments=app.state.instruments, log=settings.access_log)

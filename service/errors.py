@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service import problems
+from service.auth.principal import Forbidden
 from service.middleware.headers import SECURITY_HEADERS
 from service.middleware.observing import REQUEST_ID, ids_of
-from service.pages.missing import missing_page, wants_page
+from service.pages.missing import forbidden_page, missing_page, wants_page
 from service.problems import ProblemKind, respond
 from studies import errors
 from studies.log_lines import fields
@@ -48,8 +49,9 @@ class RequestRefused(Exception):
 
 def install(app: FastAPI) -> None:
     """Let `app` answer every failure as a problem."""
-    app.add_exception_handler(errors.StagetuneError, _on_stagetune_error)
+    app.add_exception_handler(errors.StagetuneError, answer_to)
     app.add_exception_handler(OSError, _on_os_error)
+    app.add_exception_handler(Forbidden, _on_forbidden)
     app.add_exception_handler(RequestRefused, _on_refused)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -72,14 +74,20 @@ def _path(location: tuple[str | int, ...]) -> str:
     return path.lstrip(".") or "body"
 
 
-def _on_stagetune_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.StagetuneError)  # registered for this type alone
+def answer_to(request: Request, error: Exception) -> Response:
+    """Return the answer to a request that ended in an error of the studies package."""
     kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), problems.INTERNAL)
     if kind.status >= 500:  # noqa: PLR2004 (a server's own fault belongs in its log)
         logger.warning("%s %s: %s", request.method, request.url.path, error, extra=fields(**ids_of(request.scope)))
         request.app.state.instruments.failure(error)
     faults = error.faults if isinstance(error, errors.InvalidStudy) else None
     return respond(kind, str(error), instance=request.url.path, faults=faults)
+
+
+def _on_forbidden(request: Request, error: Exception) -> Response:
+    if wants_page(request):
+        return forbidden_page(request, str(error))
+    return respond(problems.FORBIDDEN, str(error), instance=request.url.path)
 
 
 def _on_os_error(request: Request, error: Exception) -> Response:

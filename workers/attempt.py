@@ -32,6 +32,11 @@ class Attempt:
         ended: whether it has its outcome, so that no process works on it any more.
         starts: processes that ended before they had begun with it.
         waiting_since: when it last began to wait for a process (monotonic seconds).
+        arriving: its checkpoint is on its way here: it does not start before.
+        held_back: its outcome waits until its last checkpoint is where another node finds it.
+        outcome: how it ended, None while it has not.
+        home: its run directory, None before it was prepared.
+        heard_at: when it last said something: a metric, a line of its log (monotonic seconds).
     """
 
     def __init__(self, lease: Lease, workdir: Path) -> None:
@@ -40,12 +45,16 @@ class Attempt:
         self.lost = False
         self.stop: StopRequest | None = None
         self.ended = False
+        self.arriving = False
+        self.held_back = False
+        self.outcome: Outcome | None = None
+        self.home: RunDirectory | None = None
         self.starts = 0
-        self.waiting_since = time.monotonic()
+        self.waiting_since = self.heard_at = time.monotonic()
         self._workdir = workdir
         self._outbox = Outbox(lease.attempt_id, lease.token)
         self._log = About(logger, study=lease.run.study_id, trial=lease.run.trial_id, attempt=lease.attempt_id)
-        self._home: RunDirectory | None = None
+        self._last_step = 0
         self._tail: LogTail | None = None
 
     @property
@@ -72,14 +81,37 @@ class Attempt:
         home = RunDirectory.of(self._workdir, self.lease.run)
         home.prepare(self.lease.run)
         self._tail = self._tail or LogTail(home.log)
-        self._home = home
+        self.home = home
+        self.heard_at = time.monotonic()
         return home.path
+
+    def checkpoint_step(self, *, last: bool) -> int:
+        """Return the step that its checkpoint stands at, 0 where that is not known.
+
+        Args:
+            last: the run is over, so that a user's own files stand at the last step that it said.
+        """
+        step = self.home.checkpoint_step() if self.home else 0
+        own = self.home is not None and not (self.home.path / "checkpoint.pt").exists()
+        return max(0, step, self._last_step if last and own else 0)
 
     def request_stop(self, request: StopRequest) -> bool:
         """Remember the first request; return whether it was the first."""
         first = self.stop is None
         self.stop = self.stop or request
         return first
+
+    def silence(self, now: float) -> str:
+        """Return that it has said nothing for so long that it must hang, in words; "" while it has not.
+
+        Args:
+            now: monotonic seconds.
+        """
+        limit = self.lease.run.stall_timeout
+        if not limit or now - self.heard_at <= limit:
+            return ""
+        self._take_log()  # The log is read with each report: the latest may be a while ago.
+        return f"said nothing for {limit:g} s (stall_timeout)" if now - self.heard_at > limit else ""
 
     def hear(self, frame: Frame) -> None:
         """Take what the run says while it runs.
@@ -88,10 +120,12 @@ class Attempt:
             BrokenFrame: not of this protocol.
             ValueError, TypeError, OverflowError: points that no metric chunk could carry.
         """
+        self.heard_at = time.monotonic()
         match frame:
             case {"kind": "points", "points": points}:
                 for name, (steps, values) in points.items():
                     self._outbox.add_points(name, steps, values)
+                    self._last_step = max(self._last_step, *steps)
             case {"kind": "started", "step": int(step), "note": str(note)}:
                 self._on_started(step, note)
             case {"kind": "evaluated", "step": step, "metrics": metrics}:
@@ -108,13 +142,14 @@ class Attempt:
         while self._take_log():
             pass
         self.ended = True
+        self.outcome = outcome
         self._outbox.close(outcome)
         self._log.info("%s: %s%s", self.label, outcome.state, f" ({outcome.reason})" if outcome.reason else "")
 
     def report(self) -> AttemptReport:
         """Return heartbeat and news in one."""
         self._take_log()
-        return self._outbox.report()
+        return self._outbox.report(hold_outcome=self.held_back)
 
     def heartbeat(self) -> AttemptReport:
         return self._outbox.heartbeat()
@@ -123,10 +158,10 @@ class Attempt:
         """The server has what was last reported; note down how far that goes, for a later attempt."""
         before = self._outbox.delivered
         self._outbox.acknowledge()
-        if self._home is None or self._outbox.delivered == before:
+        if self.home is None or self._outbox.delivered == before:
             return
         try:
-            self._home.write_delivered(self._outbox.delivered)
+            self.home.write_delivered(self._outbox.delivered)
         except OSError as fault:  # A later attempt repeats a little more then, that is all.
             self._log.warning("%s: cannot note what was delivered: %s", self.label, fault)
 
@@ -139,13 +174,15 @@ class Attempt:
         except OSError as fault:
             self._log.warning("%s: its log cannot be read: %s", self.label, fault)
             return False
+        if piece:
+            self.heard_at = time.monotonic()
         self._outbox.add_log(piece)
         return bool(piece) and not self._outbox.log_is_full
 
     def _on_started(self, step: int, note: str) -> None:
         self._outbox.started_from = max(0, step)
-        if self._home is not None:  # What was delivered beyond this step is superseded from now on.
-            self._home.write_delivered(min(self._home.delivered, step))
+        if self.home is not None:  # What was delivered beyond this step is superseded from now on.
+            self.home.write_delivered(min(self.home.delivered, step))
         self._log.info("%s: %s", self.label, note or f"started on {self.lease.device}")
 
 

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from studies.contract.command import CommandObjective
 from studies.contract.study_file import BuiltinObjective, FunctionObjective
 from workers.channel import FrameInbox, FrameWriter
 from workers.objectives import BUILTIN
@@ -16,7 +17,7 @@ from workers.pack_folder import PackFolder
 from workers.pack_protocol import PackOrder
 from workers.processes import die_with_parent
 from workers.run_directory import RunDirectory
-from workers.runtime.run_context import RunContext
+from workers.runtime.run_context import Ending, RunContext
 from workers.surroundings import ChannelSurroundings, error_record
 
 if TYPE_CHECKING:
@@ -62,19 +63,17 @@ def _execute(order: PackOrder, inbox: FrameInbox, send: FrameWriter) -> int:
         _measure(surroundings.context(attempt, RunDirectory(Path(directory))), order, send)
         return 0
     match RunDirectory(Path(directory)).read_spec().objective:
-        case FunctionObjective() as objective:
-            return _call(surroundings, objective)
+        case FunctionObjective() | CommandObjective() as objective:
+            return _run_users_own(surroundings, objective)
         case BuiltinObjective():
             return _train(surroundings, order)
 
 
-def _call(surroundings: ChannelSurroundings, objective: FunctionObjective) -> int:
-    """Run a user's function, which always has a process of its own."""
-    from workers.objectives.function import run_function
-
+def _run_users_own(surroundings: ChannelSurroundings, objective: FunctionObjective | CommandObjective) -> int:
+    """Run a user's function or command, which always has a process of its own."""
     for context in surroundings.arrivals():
         try:
-            ending = run_function(context, objective, Path.cwd())
+            ending = _run(context, objective)
         except SystemExit:
             raise
         except BaseException as fault:
@@ -82,6 +81,15 @@ def _call(surroundings: ChannelSurroundings, objective: FunctionObjective) -> in
             return 1
         surroundings.ended(context, ending)
     return 0
+
+
+def _run(context: RunContext, objective: FunctionObjective | CommandObjective) -> Ending:
+    from workers.objectives.command import run_command
+    from workers.objectives.function import run_function
+
+    if isinstance(objective, CommandObjective):
+        return run_command(context, objective, Path.cwd())
+    return run_function(context, objective, Path.cwd())
 
 
 def _train(surroundings: ChannelSurroundings, order: PackOrder) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import os
 import socket
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +16,9 @@ import typer
 from studies.log_lines import LogFormat, configure
 from workers.agent import Agent, AgentSettings
 from workers.client import Client, Refused
+from workers.courier import HAND_IN_SECONDS, Keeping
 from workers.devices import UnknownDevice, find_devices
+from workers.environment import of_runs
 from workers.objectives import BUILTIN, WARM_MODULES
 from workers.packing.mode import Packing
 from workers.supervisor import NurseryDied, Supervisor
@@ -38,12 +41,20 @@ def work(
     ] = "auto",
     allow: Annotated[
         list[str] | None,
-        typer.Option(help="Function targets that may run here, as a pattern: 'train.py:*'. May be given repeatedly."),
+        typer.Option(
+            help="Code that may run here, as a pattern: 'train.py:*' for functions, 'command:python train.py *' for "
+            "commands. May be given repeatedly."
+        ),
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A variable that runs may see, by name or pattern: 'WANDB_*'. They get PATH, HOME, CUDA_* and the "
+            "like, none of the others, and never STAGETUNE_TOKEN. May be given repeatedly."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="How people know this worker. Default: the host's name.")] = None,
-    workdir: Annotated[
-        Path, typer.Option(help="Where runs keep logs and checkpoints; share it to resume on another worker.")
-    ] = Path("stagetune-data/runs"),
+    workdir: Annotated[Path, typer.Option(help="Where runs keep logs and checkpoints.")] = Path("stagetune-data/runs"),
     packing: Annotated[
         Packing,
         typer.Option(
@@ -52,6 +63,17 @@ def work(
             envvar="STAGETUNE_PACKING",
         ),
     ] = Packing.AUTO,
+    checkpoints: Annotated[
+        Keeping,
+        typer.Option(
+            help="server: the server keeps the checkpoints of runs, so that any worker goes on from them. local: they "
+            "stay in --workdir, for one machine or a folder that all workers share.",
+            envvar="STAGETUNE_CHECKPOINTS",
+        ),
+    ] = Keeping.SERVER,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0.0, help="How often a run that goes on hands its checkpoint to the server, at most.")
+    ] = HAND_IN_SECONDS,
     max_runs_per_device: Annotated[
         int | None,
         typer.Option(
@@ -89,8 +111,12 @@ def work(
         workdir=workdir,
         version=_version(),
         packing=packing,
+        checkpoints=checkpoints,
+        checkpoint_seconds=checkpoint_seconds,
     )
-    agent = Agent(settings, Client(server, token), Supervisor(WARM_MODULES if settings.objectives else ()))
+    modules = WARM_MODULES if settings.objectives else ()
+    supervisor = Supervisor(modules, of_runs(os.environ, env or ()))
+    agent = Agent(settings, Client(server, token), supervisor)
     try:
         code = asyncio.run(agent.run())
     except (Refused, NurseryDied) as fault:

@@ -93,6 +93,8 @@ class Dispatcher:
     def _look(self, now: float) -> None:
         for floor in self._floors.values():
             floor.look(now)
+        for pack in self._packs():
+            pack.end_the_silent(now)
 
     # --- leases ----------------------------------------------------------------------------------------------------
 
@@ -115,6 +117,11 @@ class Dispatcher:
         else:
             attempt.end(judge(Remains(stop=attempt.stop, began=False)))
         self._changed.set()
+
+    def poke(self) -> None:
+        """Something outside has changed what may start or be told: look at it at once."""
+        self._changed.set()
+        self._news()
 
     def stop_all(self, request: StopRequest) -> None:
         for attempt in list(self.attempts.values()):
@@ -166,7 +173,7 @@ class Dispatcher:
         placed = {attempt.id for pack in floor.packs.values() for attempt in pack.attempts}
         waiting, trials = [], set()
         for attempt in self.attempts.values():
-            if attempt.ended:
+            if attempt.ended or attempt.arriving:
                 continue
             trial_id = attempt.lease.run.trial_id
             if attempt.lease.device == floor.device.name and attempt.id not in placed and trial_id not in trials:

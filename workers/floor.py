@@ -19,7 +19,7 @@ from workers.packing import estimates
 from workers.packing.device_state import DeviceState, Launch, LivePack, Probe, Want
 from workers.packing.mode import Packing, plain, seen, unfused, within
 from workers.packing.plan import MEASURING, room
-from workers.packing.sizes import best_serial, fused_from, is_function, is_serial
+from workers.packing.sizes import best_serial, fused_from, is_serial, is_users_own
 from workers.profile_book import ProfileBook
 
 STAGGER_SECONDS = 5.0
@@ -202,7 +202,7 @@ class Floor:
         """Nobody measures a function beforehand: its first run shows what memory its class takes."""
         terms, peak = pack.terms, pack.peak.held_bytes
         known = self._book.get(terms.run_class, self.device.model)
-        if known is None and peak and is_function(terms.run_class) and self._mode is not Packing.OFF:
+        if known is None and peak and is_users_own(terms.run_class) and self._mode is not Packing.OFF:
             shown = plain(terms.run_class, self.device.model, "one process a run; memory as the first run showed")
             self._book.note(shown.model_copy(update={"base_bytes": peak}))
 
@@ -232,7 +232,7 @@ class Floor:
         """A core's part of the memory is set aside for what nobody knows yet, and that part changes as memory does."""
         terms = pack.terms
         known = self._book.get(terms.run_class, self.device.model)
-        if terms.alone or self._is_card or (known and not is_function(terms.run_class)):
+        if terms.alone or self._is_card or (known and not is_users_own(terms.run_class)):
             return terms.reserved_bytes
         return estimates.reservation(known, 1) if known else (self._budget() or 0) // max(1, self._max_processes)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from studies.contract.packing import RunProfile
 from workers.pack import Pack
 from workers.packing.climb import Climb
-from workers.packing.sizes import is_function
+from workers.packing.sizes import is_users_own
 
 SETTLED_SECONDS = 3.0
 """A process that is younger still loads its data, or has just made its first steps."""
@@ -26,7 +26,7 @@ class ThroughputGuard:
 
     def bounded(self, profile: RunProfile) -> RunProfile:
         """Return the profile with the number of processes that may run now."""
-        if is_function(profile.run_class):
+        if is_users_own(profile.run_class):
             return profile
         return profile.model_copy(update={"processes": self._climb(profile).allowed})
 

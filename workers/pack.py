@@ -18,7 +18,16 @@ from workers.objectives import modules_of
 from workers.pack_folder import PackFolder
 from workers.pack_terms import Pace, PackTerms, Peak
 from workers.supervisor import PackHandle, Supervisor
-from workers.verdict import MAX_REASON, Remains, describe_error, describe_status, judge, last_words, ran_out_of_memory
+from workers.verdict import (
+    MAX_REASON,
+    Remains,
+    StopRequest,
+    describe_error,
+    describe_status,
+    judge,
+    last_words,
+    ran_out_of_memory,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -150,6 +159,29 @@ class Pack:
         else:
             self._handle.send({"kind": "stop", "attempt": attempt.id})
             asyncio.get_running_loop().call_later(max(MEMBER_PATIENCE, self._grace), self._overdue, attempt.id)
+
+    def end_the_silent(self, now: float) -> None:
+        """Stop members that have said nothing for so long that they must hang.
+
+        Where all of several are silent it is the process that hangs, and nobody knows whose fault that is: it is
+        ended, and each of them runs alone next, where it answers for itself.
+
+        Args:
+            now: monotonic seconds.
+        """
+        silences = {attempt_id: member.attempt.silence(now) for attempt_id, member in self._members.items()}
+        silent = {attempt_id: words for attempt_id, words in silences.items() if words}
+        if not silent or self._ending or self.terms.probe:
+            return
+        hangs = len(silent) == len(self._members) and (len(silent) > 1 or not self._members[next(iter(silent))].taken)
+        if hangs:
+            self.trouble = self.trouble or f"the process {next(iter(silent.values()))}"
+            self.kill()
+            return
+        for attempt_id, words in silent.items():
+            attempt = self._members[attempt_id].attempt
+            if attempt.request_stop(StopRequest("failed", words)):
+                self.stop(attempt)
 
     def kill(self) -> None:
         """End the process with its whole tree now."""

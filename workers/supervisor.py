@@ -17,9 +17,6 @@ from workers.channel import BrokenFrame, Frame, encode, frames
 
 logger = logging.getLogger(__name__)
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Packs share the cores: each computes on one (and a process must have no threads when it is forked)."""
-
 OnFrame = Callable[[Frame], None]
 
 
@@ -83,10 +80,12 @@ class Supervisor:
 
     Args:
         modules: what the nursery imports before it calls itself warm.
+        environ: the environment of the nursery and of all runs (`workers.environment`).
     """
 
-    def __init__(self, modules: Sequence[str]) -> None:
+    def __init__(self, modules: Sequence[str], environ: Mapping[str, str]) -> None:
         self._modules = tuple(modules)
+        self._environ = dict(environ)
         self._nursery: _Nursery | None = None
         self._warm = asyncio.Event()
 
@@ -102,7 +101,7 @@ class Supervisor:
             NurseryDied: it died while it warmed up, so that another would too.
         """
         while True:
-            nursery = self._nursery = await _start_nursery(self._modules)
+            nursery = self._nursery = await _start_nursery(self._modules, self._environ)
             reader, writer = await asyncio.open_connection(sock=nursery.socket.dup())
             async for _ready in frames(reader):
                 self._warm.set()
@@ -148,7 +147,7 @@ class Supervisor:
             await self._nursery.process.wait()
 
 
-async def _start_nursery(modules: Sequence[str]) -> _Nursery:
+async def _start_nursery(modules: Sequence[str], environ: Mapping[str, str]) -> _Nursery:
     ours, theirs = socket.socketpair()
     with theirs:
         process = await asyncio.create_subprocess_exec(
@@ -160,15 +159,9 @@ async def _start_nursery(modules: Sequence[str]) -> _Nursery:
             pass_fds=[theirs.fileno()],
             stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,  # A Ctrl-C in the terminal is the agent's to handle.
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": _import_path()},
+            env=environ,
         )
     return _Nursery(process, ours)
-
-
-def _import_path() -> str:
-    """Let the nursery find these packages where this process found them."""
-    here = str(Path(__file__).resolve().parent.parent)
-    return os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))
 
 
 def _send(nursery: socket.socket, message: Mapping[str, Any], descriptors: list[int]) -> None:

@@ -20,11 +20,15 @@ OUT_OF_MEMORY = frozenset({"OutOfMemoryError", "MemoryError"})
 """Types of exceptions: torch's and Python's own."""
 
 
+IN_THEIR_OWN_WORDS = {"NoMetric": "no-metric: ", "CommandFailed": ""}
+"""Types of exceptions whose message needs no name of a class before it, and what stands there instead."""
+
+
 @dataclass(frozen=True)
 class StopRequest:
     """That the worker told the run to stop, as what this ends, and why."""
 
-    state: Literal["stopped", "preempted"]
+    state: Literal["stopped", "preempted", "failed"]
     reason: str
 
 
@@ -135,7 +139,10 @@ def _with_output(reason: str, remains: Remains) -> str:
 
 def describe_error(error: Mapping[str, Scalar] | None) -> str:
     """Say in a line what an error record holds, nothing where there is none."""
-    return f"{error.get('type')}: {error.get('message')}"[:MAX_REASON] if error else ""
+    if not error:
+        return ""
+    kind = str(error.get("type"))
+    return f"{IN_THEIR_OWN_WORDS.get(kind, f'{kind}: ')}{error.get('message')}"[:MAX_REASON]
 
 
 def describe_status(status: int | None) -> str:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from pydantic import SecretStr
 from rich.console import Console
 
 from service.app import create_app
+from service.auth.secrets import new_secret
 from service.cli.adoption import adopt
 from service.cli.console import show as show_panel
 from service.cli.render import report_panel
@@ -25,8 +27,9 @@ from service.format import count
 from service.server import BackgroundServer, listen, url_of
 from service.settings import DEFAULT_DATABASE, Settings, read_settings
 from service.storage import open_database
+from studies.contract.permission import pattern_for
 from studies.contract.states import StudyCommand
-from studies.contract.study_file import FunctionObjective, StudySpec
+from studies.contract.study_file import BuiltinObjective, StudySpec
 from studies.contract.views import StudyView
 
 LOOPBACK = "127.0.0.1"
@@ -62,12 +65,15 @@ def run_here(plan: LocalRun, console: Console) -> int:
         stack.enter_context(_alone_in(plan.data_dir))
         stack.enter_context(_terminate_like_ctrl_c())
         listening = stack.enter_context(_listening(plan.port))
-        worker = _start_worker(plan, url_of(listening))
+        secret = new_secret()
+        worker = _start_worker(plan, url_of(listening), secret)
         stack.callback(worker.stop)
         settings = _settings(plan)
         store = stack.enter_context(closing(open_database(settings)))
+        if store.credentials.any_token():  # closed to others; this run's own worker and questions get in with a token
+            settings = settings.model_copy(update={"token": SecretStr(secret)})
         server = stack.enter_context(BackgroundServer(create_app(settings, store), listening))
-        client = stack.enter_context(ApiClient(server.url))
+        client = stack.enter_context(ApiClient(server.url, secret))
         stack.callback(worker.stop)  # while the server is still there to take its last words
         return _follow(plan, client, worker, console)
 
@@ -111,17 +117,17 @@ def _require_alive(worker: WorkerProcess) -> None:
         raise ApiError(f"the worker has ended with exit code {worker.exit_code}: {worker.log} says why")
 
 
-def _start_worker(plan: LocalRun, server: str) -> WorkerProcess:
-    """Start the worker. A function that the user runs from their own study file is thereby allowed, no other.
+def _start_worker(plan: LocalRun, server: str, token: str) -> WorkerProcess:
+    """Start the worker. Code that the user runs from their own study file is thereby allowed, no other.
 
-    For a function no builtin objective is offered: loading torch for it would cost seconds and serve nobody.
+    For it no builtin objective is offered: loading torch for it would cost seconds and serve nobody.
     """
     objective = plan.spec.objective
-    allow = (objective.target,) if isinstance(objective, FunctionObjective) else ()
+    allow = () if isinstance(objective, BuiltinObjective) else (pattern_for(objective),)
     command = worker_command(
         server, plan.devices, plan.data_dir / "runs", allow, builtin=not allow, packing=plan.packing
     )
-    return WorkerProcess(command, plan.data_dir / "worker.log")
+    return WorkerProcess(command, plan.data_dir / "worker.log", {"STAGETUNE_TOKEN": token})
 
 
 def _settings(plan: LocalRun) -> Settings:
@@ -132,6 +138,7 @@ def _settings(plan: LocalRun) -> Settings:
         lease_seconds=LEASE_SECONDS,
         sync_seconds=0.5,
         allowed_hosts=(),
+        artifacts=plan.data_dir / "artifacts",
         root_path="",
     )
 

@@ -20,7 +20,7 @@ def serve(
         str | None,
         typer.Option(
             envvar="STAGETUNE_HOST",
-            help="Address to listen on. Default: 127.0.0.1; beyond loopback a token is required.",
+            help="Address to listen on. Default: 127.0.0.1; beyond loopback a token is required (`stagetune token`).",
         ),
     ] = None,
     port: Annotated[
@@ -36,7 +36,10 @@ def serve(
     ] = None,
     token: Annotated[
         str | None,
-        typer.Option(envvar="STAGETUNE_TOKEN", help="Ask every client for it; better set in the environment."),
+        typer.Option(
+            envvar="STAGETUNE_TOKEN",
+            help="A token that may do everything, 16 characters or more; better set in the environment.",
+        ),
     ] = None,
     allowed_host: Annotated[list[str] | None, typer.Option(help="A name to answer to; may be repeated.")] = None,
     root_path: Annotated[str | None, typer.Option(help="Path prefix that a reverse proxy strips.")] = None,
@@ -65,9 +68,9 @@ def serve(
         log_format=log_format,
         access_log=access_log,
     )
-    require_safe_bind(settings)
     configure_logs(settings)
     with listen_or_explain(settings.host, settings.port) as listening, closing(open_database(settings)) as store:
+        require_safe_bind(settings, store.credentials)
         url = url_of(listening)
         server = Server(create_app(settings, store))
         _announce(settings, url)

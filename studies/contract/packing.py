@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
+import textwrap
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from studies.contract.base import Message, NonNegative, Params
-from studies.contract.study_file import Objective, OptimizerName, Precision
+from studies.contract.command import CommandObjective
+from studies.contract.study_file import BuiltinObjective, FunctionObjective, Objective, OptimizerName, Precision
 
 STACKABLE = frozenset({"lr", "momentum", "weight_decay", "label_smoothing", "clip_norm"})
 """Hyperparameters in which the members of a fused pack may differ (with schedule, seed and number of steps)."""
@@ -21,12 +24,15 @@ STACKABLE = frozenset({"lr", "momentum", "weight_decay", "label_smoothing", "cli
 Engine = Literal["serial", "serial_channels_last", "batched", "vmap", "batched_compiled", "vmap_compiled"]
 """How a process trains: one run after its own program, or several members as one stacked model."""
 
-ClassName = Annotated[str, Field(pattern=r"^(builtin|function)/[0-9a-f]{16}$")]
+ClassName = Annotated[str, Field(pattern=r"^(builtin|function|command)/[0-9a-f]{16}$")]
 MAX_BYTES = 2**62
 """More than any device has, and still a number that every language and database holds."""
 
 Bytes = Annotated[int, Field(ge=0, le=MAX_BYTES)]
 Width = Annotated[int, Field(ge=1, le=1024)]
+
+LONGEST_SUBJECT = 120
+"""Characters of a command in a label."""
 
 MAX_CLASSES_PER_SYNC = 256
 MAX_PACKS_PER_DEVICE = 256
@@ -45,9 +51,18 @@ def run_class(objective: Objective, optimizer: OptimizerName, precision: Precisi
 
 def class_label(objective: Objective, optimizer: OptimizerName, precision: Precision, params: Params) -> str:
     """Return a class in words: ``small_cnn on digits, batch size 64, sgd``. Arguments of functions are left out."""
-    subject = f"{objective.args.model} on {objective.args.dataset}" if objective.kind == "builtin" else objective.target
     fixed = [f"{name.replace('_', ' ')} {value}" for name, value in sorted(params.items()) if name not in STACKABLE]
-    return ", ".join((subject, *fixed, optimizer, *([] if precision == "float32" else [precision])))
+    return ", ".join((_subject(objective), *fixed, optimizer, *([] if precision == "float32" else [precision])))
+
+
+def _subject(objective: Objective) -> str:
+    match objective:
+        case BuiltinObjective(args=args):
+            return f"{args.model} on {args.dataset}"
+        case FunctionObjective(target=target):
+            return target
+        case CommandObjective(command=command):
+            return textwrap.shorten(shlex.join(command), LONGEST_SUBJECT, placeholder=" ...")
 
 
 class EngineTiming(Message):

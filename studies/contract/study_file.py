@@ -23,7 +23,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from studies.contract.base import Fraction, Message, NonNegative, Positive, Scalar, Steps
-from studies.contract.search_space import SearchRanges
+from studies.contract.command import CommandObjective, unknown_placeholder
+from studies.contract.search_space import STANDARD, SearchRanges
 
 OptimizerName = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop"]
 Precision = Literal["float32", "float64", "bfloat16", "float16"]
@@ -52,6 +53,9 @@ MAX_GRID = 1_000
 
 MAX_CELLS = 10_000
 """Most points of one stage's grid, all axes multiplied."""
+
+MOMENTUM_OPTIMIZERS: tuple[OptimizerName, ...] = ("sgd", "nesterov")
+"""With an all-round optimiser (Adam, RMSProp) momentum is left alone (guide, stage 2)."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -145,7 +149,12 @@ class FunctionObjective(Message):
         return target
 
 
-Objective = Annotated[BuiltinObjective | FunctionObjective, Field(discriminator="kind")]
+Objective = Annotated[BuiltinObjective | FunctionObjective | CommandObjective, Field(discriminator="kind")]
+
+
+STALL_TIMEOUT = 1800.0
+"""Seconds of silence after which a run is taken to hang: half an hour, longer than loading data or an epoch between
+two reports should take, and short enough that a night is not lost to one collective operation that never returns."""
 
 
 class Metric(Message):
@@ -371,6 +380,10 @@ def _default_evaluate_every(fields: dict[str, Any]) -> int:
     return min(50, fields["budget"].steps) if "budget" in fields else 50
 
 
+MAX_ATTEMPTS = 2
+"""How often a trial may fail by its own fault, unless the study file says otherwise."""
+
+
 class StudySpec(Message):
     """A study as submitted, with every default filled in.
 
@@ -382,6 +395,12 @@ class StudySpec(Message):
     ``evaluate_every`` left out is 50 steps, or the budget's steps where those are fewer. ``precision`` is that of
     builtin objectives: ``bfloat16`` and ``float16`` are mixed precision, weights and loss staying float32, the latter
     with dynamic loss scaling (guide, section 5); ``float64`` is for comparing runs to the last digit.
+
+    A run that says nothing for ``stall_timeout`` seconds (no metric, no line of output) is taken to hang: it is
+    stopped, and the attempt counts as failed. 0 waits for ever.
+    ``max_attempts`` is how many attempts of a trial may fail by their own fault (the run raised, was killed, ran out
+    of memory alone) before the trial has failed and the study goes on without it. An attempt that ended with its
+    worker, was given back or had to leave its pack does not count.
     """
 
     model_config = ConfigDict(
@@ -422,6 +441,8 @@ class StudySpec(Message):
     hold: Literal["epochs", "steps"] = "epochs"
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = Field(default_factory=_stages_of)
     gates: Literal["auto", "approve"] = "auto"
+    stall_timeout: NonNegative = STALL_TIMEOUT
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = MAX_ATTEMPTS
 
     @model_validator(mode="before")
     @classmethod
@@ -431,6 +452,15 @@ class StudySpec(Message):
         stages = data.get("stages")
         kinds = [_kind_of(stage) for stage in stages] if isinstance(stages, list | tuple) else []
         return {**data, "strategy": strategy_of(kinds)}
+
+    @model_validator(mode="after")
+    def _asks_for_what_there_is(self) -> StudySpec:
+        if isinstance(self.objective, CommandObjective):
+            standard = [name for name in STANDARD if name != "momentum" or self.optimizer in MOMENTUM_OPTIMIZERS]
+            parameters = dict.fromkeys((*standard, *self.space))
+            if fault := unknown_placeholder(self.objective.command, parameters):
+                raise _fault(f"objective.command {fault}")
+        return self
 
     @field_validator("stages")
     @classmethod

@@ -17,17 +17,17 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from studies.contract.base import Message, NonNegative, Params, Scalar, Timestamp
+from studies.contract.columns import MAX_COUNT, StepColumn, ValueColumn
 from studies.contract.packing import MAX_CLASSES_PER_SYNC, MAX_PACKS_PER_DEVICE, Bytes, PackReport, RunProfile
 from studies.contract.packing import run_class as class_of
 from studies.contract.schedule import Schedule
 from studies.contract.study_file import Metric, Objective, OptimizerName, Precision
 
-MAX_POINTS_PER_CHUNK = 4096
 MAX_CHUNKS_PER_SYNC = 4096
 MAX_LOG_CHARS = 65_536
 MAX_ATTEMPTS_PER_SYNC = 1024
-MAX_COUNT = 2**31 - 1
-"""Largest step and sequence number: what every database's integer holds."""
+MAX_POINTS_PER_SYNC = 2**20
+"""A quarter of the bytes of a worker's largest request: no worker of ours ever holds more in one."""
 
 Step = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 MetricName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
@@ -47,7 +47,7 @@ class RegisterWorker(Message):
 
     Attributes:
         objectives: names of the registered objectives that it runs, e.g. ``("image_classification",)``.
-        allow: its allow-list of ``file.py:function`` patterns for function objectives (fnmatch).
+        allow: its allow-list of users' code (`studies.contract.permission`).
     """
 
     name: str = Field(min_length=1, max_length=200)
@@ -60,11 +60,32 @@ class RegisterWorker(Message):
 
 
 class WorkerRegistered(Message):
-    """The answer: who the worker is, how often it should sync, and for how long a lease holds without a sync."""
+    """The answer: who the worker is, how often it should sync, and for how long a lease holds without a sync.
+
+    Attributes:
+        max_checkpoint_bytes: largest checkpoint that the server keeps of a run; 0 for none at all.
+    """
 
     worker_id: str
     sync_seconds: float
     lease_seconds: float
+    max_checkpoint_bytes: Bytes = 0
+
+
+class CheckpointInfo(Message):
+    """What the server keeps of a trial's checkpoint, an archive (``PUT`` and ``GET /attempts/{id}/checkpoint``).
+
+    Attributes:
+        attempt_id: whose it is.
+        step: completed updates that it stands at.
+        bytes: size of the archive.
+        sha256: its digest, in hexadecimal.
+    """
+
+    attempt_id: str
+    step: Step
+    bytes: Bytes
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class RunSpec(Message):
@@ -74,6 +95,7 @@ class RunSpec(Message):
         params: hyperparameters by name; ``lr`` is the peak learning rate, to be multiplied by the schedule.
         num_steps: the run ends after this many optimiser updates, counted from the trial's first attempt.
         evaluate_every: steps between dev evaluations; the last step is evaluated too.
+        stall_timeout: seconds of silence after which it is taken to hang; 0 for never.
     """
 
     trial_id: str
@@ -90,6 +112,7 @@ class RunSpec(Message):
     seed: int
     evaluate_every: int
     precision: Precision = "float32"
+    stall_timeout: NonNegative = 0.0
 
     @property
     def run_class(self) -> str:
@@ -103,6 +126,7 @@ class Lease(Message):
     Attributes:
         alone: the trial was evicted from a pack before: nothing else may run on the device meanwhile.
         profile: what the server knows of this class of runs on this model of device, from any worker.
+        checkpoint: what the server keeps of the trial; a worker that has a later one of its own goes on from that.
     """
 
     attempt_id: str
@@ -111,6 +135,7 @@ class Lease(Message):
     run: RunSpec
     alone: bool = False
     profile: RunProfile | None = None
+    checkpoint: CheckpointInfo | None = None
 
 
 class MetricChunk(Message):
@@ -121,8 +146,8 @@ class MetricChunk(Message):
 
     name: MetricName
     sequence: int = Field(ge=0, le=MAX_COUNT)
-    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MAX_POINTS_PER_CHUNK)]
-    values: Annotated[tuple[float, ...], Field(min_length=1, max_length=MAX_POINTS_PER_CHUNK)]
+    steps: StepColumn
+    values: ValueColumn
 
     @model_validator(mode="after")
     def _a_value_for_every_step(self) -> MetricChunk:
@@ -176,7 +201,8 @@ class DeviceStatus(Message):
 
     Attributes:
         room: how many more attempts the device would start now, by class of runs. A class not named has the room
-            of its kind (the key ``builtin`` or ``function``), and where that is not named either all of the capacity.
+            of its kind (``builtin``, ``function`` or ``command``), and where that is not named either all of the
+            capacity.
         packs: what runs on it, one entry a process.
         mps: whether NVIDIA's multi-process service runs there; None where there is none to run (a CPU).
         utilization: share of the time that it computes, 0 to 1; None where that cannot be told.
@@ -207,6 +233,13 @@ class SyncRequest(Message):
     attempts: Annotated[tuple[AttemptReport, ...], Field(max_length=MAX_ATTEMPTS_PER_SYNC)] = ()
     devices: Annotated[tuple[DeviceReport, ...], Field(max_length=64)] = ()
     profiles: Annotated[tuple[RunProfile, ...], Field(max_length=MAX_CLASSES_PER_SYNC)] = ()
+
+    @model_validator(mode="after")
+    def _within_bounds(self) -> SyncRequest:
+        points = sum(len(chunk.values) for report in self.attempts for chunk in report.metrics)
+        if points > MAX_POINTS_PER_SYNC:
+            raise ValueError(f"holds {points:,} points: send at most {MAX_POINTS_PER_SYNC:,} in one request")
+        return self
 
     @model_validator(mode="after")
     def _each_once(self) -> SyncRequest:

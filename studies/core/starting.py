@@ -8,16 +8,13 @@ from studies.contract.base import Params
 from studies.contract.decision import Candidate
 from studies.contract.schedule import Schedule
 from studies.contract.states import TrialState
-from studies.contract.study_file import StudySpec
+from studies.contract.study_file import MOMENTUM_OPTIMIZERS, StudySpec
 from studies.core.context import Context, StageT
 from studies.core.judging import configuration
 from studies.core.snapshot import Trial
 
 DEFAULT_LR = 0.01
 """The rate that suits most nets (M)."""
-
-MOMENTUM_OPTIMIZERS = ("sgd", "nesterov")
-"""With an all-round optimiser (Adam, RMSProp) momentum is left alone (guide, stage 2)."""
 
 
 def has_momentum(spec: StudySpec) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from studies.contract.base import Timestamp
 from studies.contract.states import AttemptState
-from studies.contract.study_file import BuiltinObjective, FunctionObjective
+from studies.contract.study_file import Objective
 from studies.storage.granting import Queued, Seats, seats_of
 from studies.storage.leasing import can_run
 from studies.storage.records import AttemptRecord, WorkerRecord
@@ -30,7 +30,7 @@ class Overdue:
     """A trial that must run alone and has waited longer than `PATIENCE_LEASES`."""
 
     trial: Queued
-    objective: BuiltinObjective | FunctionObjective
+    objective: Objective
 
 
 def overdue_before(now: Timestamp, lease_seconds: float) -> Timestamp:

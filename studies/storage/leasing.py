@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Protocol
 
 from studies.contract.base import Timestamp
 from studies.contract.ids import new_id, new_token
 from studies.contract.packing import PackReport, RunProfile
+from studies.contract.permission import permits
 from studies.contract.states import TrialState
-from studies.contract.study_file import BuiltinObjective, FunctionObjective, StudySpec
+from studies.contract.study_file import Objective, StudySpec
 from studies.contract.worker_protocol import DeviceReport, DeviceStatus, Lease, RunSpec
 from studies.storage.records import AttemptRecord, DeviceRecord, News, TrialRecord, WorkerRecord
 
@@ -34,16 +34,14 @@ class Idle:
     devices: int
 
 
-def rivals(idle: Iterable[Idle], objective: BuiltinObjective | FunctionObjective) -> int:
+def rivals(idle: Iterable[Idle], objective: Objective) -> int:
     """Return how many idle devices could run an objective."""
     return sum(item.devices for item in idle if can_run(item, objective))
 
 
-def can_run(worker: Able, objective: BuiltinObjective | FunctionObjective) -> bool:
-    """Return whether the worker has registered the builtin, or allows the function by one of its patterns."""
-    if isinstance(objective, BuiltinObjective):
-        return objective.name in worker.objectives
-    return any(fnmatchcase(objective.target, pattern) for pattern in worker.allow)
+def can_run(worker: Able, objective: Objective) -> bool:
+    """Return whether the worker has registered the builtin, or allows the function or command by its patterns."""
+    return permits(objective, worker.objectives, worker.allow)
 
 
 def updated_devices(devices: Iterable[DeviceRecord], reports: Sequence[DeviceReport]) -> tuple[DeviceRecord, ...]:
@@ -123,6 +121,7 @@ def lease(attempt: AttemptRecord, trial: TrialRecord, spec: StudySpec) -> Lease:
         seed=trial.seed,
         evaluate_every=spec.evaluate_every,
         precision=spec.precision,
+        stall_timeout=spec.stall_timeout,
     )
     return Lease(attempt_id=attempt.id, token=attempt.token, device=attempt.device, run=run, alone=attempt.alone)
 

@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from studies.contract.worker_protocol import MAX_COUNT, MetricChunk
+from studies.contract.columns import MAX_COUNT
+from studies.contract.worker_protocol import MetricChunk
 from studies.storage import StudyStore
 from tests import builders as build
 from tests.contract.scenes import running_study, take, trials

@@ -1,4 +1,4 @@
-"""Real servers and workers as processes that a test may kill, and what has to be true whatever it did to them."""
+"""Real servers and workers as processes that a test may kill."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import httpx
-import optuna
 import psutil
 
+from service.app import create_app
 from service.client import ApiClient, ApiError
-from studies.contract.states import AttemptState, TrialState
-from studies.contract.views import StudyView, TrialDetail
-from studies.storage.port import StudyStore
+from service.server import BackgroundServer, listen
+from service.settings import Settings
+from studies.contract.views import StudyView
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 90.0
 LEASE_SECONDS = 2.0
+SYNC_SECONDS = 0.2
+TICK_SECONDS = 0.1
+
+STOP_SECONDS = 10.0
+"""Streams end at once, requests have 5 s, Optuna's record 5 s more."""
 
 TRAIN = """
 import time
@@ -41,6 +45,13 @@ def train(trial):
             return
 """
 
+
+def loss(params: Mapping[str, object], step: int) -> float:
+    """Return what `TRAIN` reports at a step."""
+    rate = float(str(params["lr"]))
+    return 1.0 / (1.0 + min(rate, 0.004 / rate) * step)
+
+
 STUDY: dict[str, Any] = {
     "name": "shaken",
     "objective": {"kind": "function", "target": "train.py:train"},
@@ -53,9 +64,27 @@ STUDY: dict[str, Any] = {
 }
 
 
+SHORT: dict[str, Any] = STUDY | {
+    "name": "short",
+    "budget": {"steps": 60, "trials": 8},
+    "stages": [{"kind": "lr_sweep", "grid": [0.3, 0.06, 0.01], "refine": 0}],
+}
+"""A study of one stage for a test of a few seconds."""
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
+
+
+@contextmanager
+def background(database_url: str) -> Iterator[int]:
+    """Run a server in this process, for tests that let it live; yield its port."""
+    settings = Settings(
+        database_url=database_url, lease_seconds=LEASE_SECONDS, sync_seconds=SYNC_SECONDS, tick_seconds=TICK_SECONDS
+    )
+    with BackgroundServer(create_app(settings), listen("127.0.0.1", 0)) as server:
+        yield int(server.url.rpartition(":")[2])
 
 
 class Cluster:
@@ -65,18 +94,34 @@ class Cluster:
         self.folder = folder
         self._database_url = database_url
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._workers: list[subprocess.Popen[bytes]] = []
         (folder / "train.py").write_text(TRAIN)
 
     def serve(self, port: int) -> subprocess.Popen[bytes]:
-        settings = {"LEASE_SECONDS": f"{LEASE_SECONDS}", "SYNC_SECONDS": "0.2", "TICK_SECONDS": "0.1"}
-        environment = {f"STAGETUNE_{name}": value for name, value in settings.items()}
+        settings = {"LEASE_SECONDS": LEASE_SECONDS, "SYNC_SECONDS": SYNC_SECONDS, "TICK_SECONDS": TICK_SECONDS}
+        environment = {f"STAGETUNE_{name}": str(value) for name, value in settings.items()}
         arguments = ["serve", "--port", str(port), "--database-url", self._database_url]
         return self._start(f"server-{port}", ["service.cli", *arguments], environment)
 
-    def work(self, name: str, port: int) -> subprocess.Popen[bytes]:
+    def work(self, name: str, port: int, **environment: str) -> subprocess.Popen[bytes]:
         arguments = ["--server", f"http://127.0.0.1:{port}", "--name", name, "--devices", "cpu", "--no-builtin"]
         arguments += ["--allow", "train.py:*", "--max-runs-per-device", "2", "--workdir", str(self.folder / "runs")]
-        return self._start(name, ["workers.cli", *arguments], {})
+        self._workers.append(self._start(name, ["workers.cli", *arguments], environment))
+        return self._workers[-1]
+
+    def stop(self, server: subprocess.Popen[bytes]) -> None:
+        """Ask a server to stop, and have it do so promptly."""
+        asked = time.monotonic()
+        server.terminate()
+        assert server.wait(30) in (0, -signal.SIGTERM), "the server did not end well"  # uvicorn passes the signal on
+        assert time.monotonic() - asked < STOP_SECONDS, "the server was slow to stop"
+
+    def stop_workers(self) -> None:
+        """Drain the workers that live, and have them give everything back in time."""
+        living = [worker for worker in self._workers if worker.poll() is None]
+        for worker in living:
+            worker.terminate()
+        assert [worker.wait(DEADLINE) for worker in living] == [0] * len(living), "a worker could not give runs back"
 
     def output(self, name: str) -> str:
         return (self.folder / f"{name}.out").read_text()
@@ -120,12 +165,12 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def submit(port: int) -> str:
-    """Submit the study as soon as the server answers; return its id."""
+def submit(port: int, study: Mapping[str, Any] = STUDY) -> str:
+    """Submit a study as soon as the server answers; return its id."""
     deadline = time.monotonic() + DEADLINE
     while True:
         with suppress(httpx.TransportError):
-            answer = httpx.post(f"http://127.0.0.1:{port}/api/v1/studies", json=STUDY, timeout=30)
+            answer = httpx.post(f"http://127.0.0.1:{port}/api/v1/studies", json=study, timeout=30)
             if answer.is_success:
                 return str(answer.json()["id"])
         assert time.monotonic() < deadline, "the server did not come up"
@@ -151,47 +196,3 @@ def ended_at_least(count: int) -> Any:
 
 def has_ended(study: StudyView) -> bool:
     return study.state.ended
-
-
-# --- the invariant -----------------------------------------------------------------------------------------------
-
-
-def assert_whole(store: StudyStore, study_id: str, database_url: str) -> list[TrialDetail]:
-    """Hold a completed study against what was promised, whatever happened to its processes; return its trials."""
-    view = store.get_study(study_id)
-    assert view.state == "completed", view.reason
-    trials = [store.get_trial(trial.id) for trial in store.list_trials(study_id, limit=1_000).trials]
-    for trial in trials:
-        assert trial.state is TrialState.COMPLETED, f"trial {trial.number}: {trial.ended_because}"
-        assert_one_at_a_time(trial)
-        assert_curve(store, trial)
-    assert [record.stage for record in store.decisions(study_id)] == [stage.kind for stage in view.stages]
-    told = recorded(database_url, view)
-    assert sorted(told) == sorted(trial.id for trial in trials), "Optuna's record is not ours"
-    return trials
-
-
-def assert_one_at_a_time(trial: TrialDetail) -> None:
-    assert AttemptState.RUNNING not in {attempt.state for attempt in trial.attempts}
-    ends = [(before.ended_at, after.started_at) for before, after in pairwise(trial.attempts)]
-    assert all(ended is not None and ended <= started for ended, started in ends), f"{trial.number}: two at once"
-
-
-def assert_curve(store: StudyStore, trial: TrialDetail) -> None:
-    """Every step is there, once, with the value that an undisturbed run gives it."""
-    curve = store.curve(trial.id, "loss")
-    assert list(curve.steps) == list(range(1, trial.num_steps + 1)), f"trial {trial.number}: {list(curve.steps)}"
-    rate = float(trial.params["lr"])
-    undisturbed = [1.0 / (1.0 + min(rate, 0.004 / rate) * step) for step in range(1, trial.num_steps + 1)]
-    assert list(curve.values) == undisturbed
-
-
-def recorded(database_url: str, study: StudyView) -> list[str]:
-    """Return our ids of the trials that Optuna has of all stages of the study, through Optuna's own API."""
-    storage = optuna.storages.RDBStorage(database_url.replace("postgresql://", "postgresql+psycopg://"))
-    try:
-        stages = [optuna.load_study(study_name=stage.optuna_study, storage=storage) for stage in study.stages]
-        return [trial.user_attrs["stagetune_trial_id"] for stage in stages for trial in stage.trials]
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()

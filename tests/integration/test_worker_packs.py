@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from studies.contract.packing import PackReport, RunProfile
 from studies.contract.worker_protocol import Lease
 from tests.integration.worker_harness import FakeServer, Worker, digits, gone, lease, pack_processes, serving, wait_for
-from workers.devices import cpu_device
+from workers.devices import cpu_device, software
 
 FOR_EVER = 1_000_000
 LONG = {"num_steps": FOR_EVER, "evaluate_every": FOR_EVER}
@@ -38,9 +39,9 @@ def start(server: FakeServer, tmp_path: Path) -> Iterator[Callable[[], Worker]]:
         yield start_worker
         for worker in workers:
             worker.end()
-            print(worker.output.read_text())  # pytest shows it with a failure
+            sys.stdout.write(worker.output.read_text())  # pytest shows it with a failure
     for request in server.requests[-3:]:
-        print(request.model_dump_json(exclude={"attempts": {"__all__": {"metrics"}}}))
+        sys.stdout.write(request.model_dump_json(exclude={"attempts": {"__all__": {"metrics"}}}) + "\n")
 
 
 def digits_lease(number: int, *, known: bool = True, **run: Any) -> Lease:
@@ -48,7 +49,12 @@ def digits_lease(number: int, *, known: bool = True, **run: Any) -> Lease:
     params = {"lr": 0.01 * (number + 1), "batch_size": 64, "momentum": 0.9}
     spec = digits(**{"trial_id": f"tr_{number}", "trial_number": number, "params": params, "evaluate_every": 20} | run)
     profile = RunProfile(
-        run_class=spec.run_class, device_model=cpu_device().model, engine="batched", width=8, note="as the test says"
+        run_class=spec.run_class,
+        device_model=cpu_device().model,
+        software=software(),  # what other software has measured, the worker measures again
+        engine="batched",
+        width=8,
+        note="as the test says",
     )
     return lease(f"at_{number}").model_copy(update={"run": spec, "profile": profile if known else None})
 

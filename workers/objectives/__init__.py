@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from studies.contract.command import CommandObjective
 from studies.contract.study_file import BuiltinObjective, FunctionObjective, Objective
 
 BUILTIN: dict[str, str] = {"image_classification": "workers.objectives.image_classification.task:ImageClassification"}
@@ -14,7 +15,7 @@ WARM_MODULES = ("torch", "torch._dynamo", "sklearn.datasets")
 def modules_of(objective: Objective) -> tuple[str, ...]:
     """Return the heavy modules that a run of this objective will want, to be imported before it is forked."""
     match objective:
-        case FunctionObjective():
+        case FunctionObjective() | CommandObjective():
             return ()
         case BuiltinObjective(args=args):
             plain = args.dataset == "digits" and args.model in {"small_cnn", "mlp"}

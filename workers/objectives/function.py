@@ -13,13 +13,11 @@ from types import ModuleType
 from studies.contract.base import Params, Scalar
 from studies.contract.study_file import FunctionObjective
 from studies.core import schedules
+from workers.objectives.no_metric import NoMetric
+from workers.runtime.own_checkpoints import OwnCheckpoints
 from workers.runtime.run_context import Ending, RunContext
 
 Train = Callable[["FunctionTrial"], object]
-
-
-class NoMetric(Exception):
-    """The function returned without reporting the study's metric."""
 
 
 class Diverged(BaseException):
@@ -48,9 +46,8 @@ class FunctionTrial:
         self.num_steps = context.run.num_steps
         self.seed = context.run.seed
         self.device = context.device
-        self.checkpoint_dir = context.directory / "checkpoint"
-        self.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-        self.resume_step = context.delivered if any(self.checkpoint_dir.iterdir()) else 0
+        own = OwnCheckpoints.of(context)
+        self.checkpoint_dir, self.resume_step = own.folder, own.resume_step
         self._started = False
 
     def lr(self, step: int) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from fnmatch import fnmatchcase
 
-from studies.contract.study_file import BuiltinObjective, FunctionObjective, Objective
+from studies.contract.permission import how_to_allow, in_words, permits
+from studies.contract.study_file import BuiltinObjective, Objective
 
 
 def refusal(objective: Objective, builtin: Collection[str], allow: Collection[str]) -> str | None:
@@ -14,11 +14,10 @@ def refusal(objective: Objective, builtin: Collection[str], allow: Collection[st
     Args:
         objective: what a lease asks for.
         builtin: names of the task classes that this worker offers.
-        allow: patterns of function targets (fnmatch), such as ``train.py:*``.
+        allow: patterns of users' code (`studies.contract.permission`).
     """
-    match objective:
-        case BuiltinObjective(name=name) if name not in builtin:
-            return f"this worker does not offer {name}: install stagetune[worker] there"
-        case FunctionObjective(target=target) if not any(fnmatchcase(target, pattern) for pattern in allow):
-            return f"this worker does not allow {target}: start it with --allow '{target}'"
-    return None
+    if permits(objective, builtin, allow):
+        return None
+    if isinstance(objective, BuiltinObjective):
+        return f"this worker does not offer {objective.name}: install stagetune[worker] there"
+    return f"this worker does not allow {in_words(objective)}: start it with {how_to_allow(objective)}"

@@ -20,7 +20,7 @@ from studies.contract.packing import RunProfile
 from workers.packing.device_state import DeviceState, Join, Launch, LivePack, Placement, Probe, Wait, Want
 from workers.packing.estimates import believed
 from workers.packing.seating import Claim, Free, seat, share_of_unknown
-from workers.packing.sizes import best_serial, exceeds, is_function
+from workers.packing.sizes import best_serial, exceeds, is_users_own
 
 TOGETHER = 8
 """Runs of a class that may come while it is measured: what starts together is divided evenly among the processes."""
@@ -59,12 +59,12 @@ def room(device: DeviceState, profiles: Mapping[str, RunProfile], waiting: Seque
 
     Returns:
         by class: all of `profiles`, the class that is being measured, and those of `waiting`, since one specimen at a
-        time is enough to measure; and by kind of objective, ``builtin`` and ``function``, for a class not known here.
+        time is enough to measure; and by kind of objective for a class not known here.
     """
     closed = any(pack.alone for pack in device.packs) or any(_must_be_alone(want, device) for want in waiting)
     named = dict.fromkeys((*(want.run_class for want in waiting), *_measured_now(device), *profiles), 0)
     if closed or len(waiting) >= Free.of(device).places:
-        return {"builtin": 0, "function": 0, **named}
+        return {"builtin": 0, "function": 0, "command": 0, **named}
     measured = {name: _room_to_come(name, device, waiting) for name in _measured_now(device)}
     counts = {name: _room_of(name, profile, device, waiting) for name, profile in profiles.items()}
     return {**_room_of_kinds(device, waiting), **named, **measured, **counts}
@@ -96,7 +96,7 @@ def _launch_alone(want: Want, device: DeviceState) -> Launch:
 
 def _shared(wants: Sequence[Want], device: DeviceState) -> list[Placement]:
     free = Free.of(device)
-    unmeasured = [want for want in wants if want.profile is None and not is_function(want.run_class)]
+    unmeasured = [want for want in wants if want.profile is None and not is_users_own(want.run_class)]
     placements = _measure(unmeasured, device, free)
     claims, held = _claims([want for want in wants if want not in unmeasured], device)
     seat(claims, free, spread=_spreads(device))
@@ -203,10 +203,10 @@ def _room_of(run_class: str, profile: RunProfile, device: DeviceState, waiting: 
 
 
 def _room_of_kinds(device: DeviceState, waiting: Sequence[Want]) -> dict[str, int]:
-    """One specimen of an unknown class at a time; functions are their own specimens, on a CPU one a core."""
+    """One specimen of an unknown class at a time; users' code is its own specimen, on a CPU one a core."""
     free = Free.of(device)
     unknown = sum(want.profile is None for want in waiting)
     possible = free.refusal_of_unknown(device) is None
     specimen = int(possible and not unknown and not _measured_now(device))
-    functions = max(0, min(free.processes, free.places) - len(waiting)) if _spreads(device) else specimen
-    return {"builtin": specimen, "function": functions if possible else 0}
+    own = max(0, min(free.processes, free.places) - len(waiting)) if _spreads(device) else specimen
+    return {"builtin": specimen, **dict.fromkeys(("function", "command"), own if possible else 0)}

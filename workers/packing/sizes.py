@@ -17,9 +17,9 @@ def is_serial(engine: str) -> bool:
     return engine in SERIAL
 
 
-def is_function(run_class: str) -> bool:
-    """A user's function trains as it likes: it cannot be fused, and only its own run shows what it needs."""
-    return run_class.startswith("function/")
+def is_users_own(run_class: str) -> bool:
+    """A user's function or command trains as it likes: it cannot be fused, and only its own run shows its needs."""
+    return run_class.startswith(("function/", "command/"))
 
 
 def width_of(profile: RunProfile) -> int:

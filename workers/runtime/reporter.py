@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from studies.contract.worker_protocol import MAX_COUNT
+from studies.contract.columns import MAX_COUNT
 
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 FLUSH_SECONDS = 0.25

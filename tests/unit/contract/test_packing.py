@@ -63,7 +63,7 @@ def test_a_class_in_words() -> None:
     "profile",
     [
         {"run_class": "builtin/short", "device_model": "A"},
-        {"run_class": "command/0123456789abcdef", "device_model": "A"},
+        {"run_class": "script/0123456789abcdef", "device_model": "A"},
         {"run_class": "builtin/0123456789abcdef", "device_model": "A", "width": 0},
         {"run_class": "builtin/0123456789abcdef", "device_model": "A", "alone_rate": float("inf")},
         {"run_class": "builtin/0123456789abcdef", "device_model": "A", "base_bytes": -1},

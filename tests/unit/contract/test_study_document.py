@@ -169,7 +169,7 @@ def test_every_fault_is_named_at_once() -> None:
             optimizer=1,
             evaluate_every=10**6,
             extra=0,
-            objective={"kind": "command"},
+            objective={"kind": "script"},
             stages=[{"kind": "batch_momentum", "momenta": [2], "search": "gp"}, {"kind": "lr_sweep", "grid": []}],
         )
     )

@@ -214,26 +214,27 @@ def test_room_of_an_empty_device() -> None:
     assert room(ROOMY, {CLASSES[0]: profile(), CLASSES[1]: profile(CLASSES[1], width=1)}) == {
         "builtin": 1,
         "function": 2,
+        "command": 2,
         CLASSES[0]: 16,
         CLASSES[1]: 2,
     }
 
 
 def test_one_specimen_is_enough() -> None:
-    assert room(ROOMY, {}, wants(1, None)) == {"builtin": 0, "function": 1, CLASSES[0]: 0}
+    assert room(ROOMY, {}, wants(1, None)) == {"builtin": 0, "function": 1, "command": 1, CLASSES[0]: 0}
 
 
 def test_siblings_of_the_specimen_may_come_while_it_is_measured() -> None:
     """So that they start together, evenly among the processes."""
     measuring = DeviceState("cpu", 32, 2, None, (pack(0, probing=True),))
-    assert room(measuring, {}, wants(1, None)) == {"builtin": 0, "function": 0, CLASSES[0]: 7}
+    assert room(measuring, {}, wants(1, None)) == {"builtin": 0, "function": 0, "command": 0, CLASSES[0]: 7}
     assert room(measuring, {}, wants(9, None))[CLASSES[0]] == 0
 
 
 def test_seats_of_a_pack_under_way_are_room() -> None:
     device = DeviceState("cuda:0", 32, 1, None, (pack(3),))
     known = {CLASSES[0]: profile(), CLASSES[1]: profile(CLASSES[1])}
-    assert room(device, known) == {"builtin": 0, "function": 0, CLASSES[0]: 5, CLASSES[1]: 0}
+    assert room(device, known) == {"builtin": 0, "function": 0, "command": 0, CLASSES[0]: 5, CLASSES[1]: 0}
 
 
 # --- properties ------------------------------------------------------------------------------------------------------

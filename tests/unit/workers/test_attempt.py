@@ -7,13 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from studies.contract.worker_protocol import (
-    MAX_LOG_CHARS,
-    MAX_POINTS_PER_CHUNK,
-    AttemptReport,
-    Outcome,
-    SyncRequest,
-)
+from studies.contract.columns import MAX_POINTS_PER_CHUNK
+from studies.contract.worker_protocol import MAX_LOG_CHARS, AttemptReport, Outcome, SyncRequest
 from tests.integration.worker_harness import lease
 from workers.agent import MAX_BYTES_PER_SYNC, _bounded
 from workers.attempt import Attempt

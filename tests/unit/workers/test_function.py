@@ -9,7 +9,8 @@ import pytest
 
 from studies.contract.study_file import BuiltinObjective, FunctionObjective
 from tests.integration.worker_harness import run_spec
-from workers.objectives.function import NoMetric, load_target, run_function
+from workers.objectives.function import load_target, run_function
+from workers.objectives.no_metric import NoMetric
 from workers.objectives.permission import refusal
 from workers.runtime.reporter import Reporter
 from workers.runtime.run_context import Ending, RunContext

@@ -18,7 +18,7 @@ class Server:
     """Stores chunks by number, as the real one does."""
 
     def __init__(self) -> None:
-        self.chunks: dict[tuple[str, int], tuple[tuple[int, ...], tuple[float, ...]]] = {}
+        self.chunks: dict[tuple[str, int], tuple[Sequence[int], Sequence[float]]] = {}
         self.logs: dict[int, str] = {}
         self.outcome: Outcome | None = None
 

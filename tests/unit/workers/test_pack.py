@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -358,3 +359,92 @@ def test_a_probe_that_dies_says_of_what(tmp_path: Path) -> None:
     play(scene, lambda process: process.end(signal.SIGKILL))
     assert scene.pack.profile is None
     assert "SIGKILL" in scene.pack.trouble
+
+
+# --- silence ---------------------------------------------------------------------------------------------------------
+
+
+def silent(scene: Scene, *numbers: int) -> None:
+    """Let these attempts have said nothing for longer than they may, and the pack see it."""
+    now = time.monotonic()
+    for number in numbers:
+        scene.attempts[number].heard_at = now - 61
+    scene.pack.end_the_silent(now)
+
+
+def with_timeout(folder: Path, members: int, **terms: Any) -> Scene:
+    scene = Scene(folder, 0, **terms)
+    spec = lease(stall_timeout=60.0).run
+    scene.attempts = [
+        scene.attempt(number, run=spec.model_copy(update={"trial_id": f"tr_{number}"})) for number in range(members)
+    ]
+    scene.pack = Pack(scene.terms, scene.attempts, folder, 20.0, lambda: None)
+    return scene
+
+
+def test_a_run_that_says_nothing_is_stopped_and_fails_with_the_reason(tmp_path: Path) -> None:
+    scene = with_timeout(tmp_path, 1, engine="serial", width=1)
+
+    def act(process: Process) -> None:
+        process.take("at_0")
+        silent(scene, 0)
+        assert process.orders == [(SIGTERM, 20.0)]
+        process.end(9)
+
+    play(scene, act)
+    assert outcome(scene.attempts[0]).state == "failed"
+    assert outcome(scene.attempts[0]).reason.startswith("said nothing for 60 s (stall_timeout): ended before")
+
+
+def test_a_word_or_a_line_of_its_log_is_a_sign_of_life(tmp_path: Path) -> None:
+    scene = with_timeout(tmp_path, 1, engine="serial", width=1)
+
+    def act(process: Process) -> None:
+        process.take("at_0")
+        (tmp_path / "st_1/tr_0/run.log").write_text("loading\n")
+        silent(scene, 0)
+        process.say("points", "at_0", points={"loss": [[1], [0.5]]})
+        scene.pack.end_the_silent(time.monotonic() + 59)
+        assert process.orders == []
+        scene.pack.end_the_silent(time.monotonic() + 61)
+        assert process.orders == [(SIGTERM, 20.0)]
+
+    play(scene, act)
+
+
+def test_members_of_a_pack_that_is_silent_as_a_whole_each_run_alone_next(tmp_path: Path) -> None:
+    scene = with_timeout(tmp_path, 2)
+
+    def act(process: Process) -> None:
+        process.take("at_0", "at_1")
+        silent(scene, 0, 1)
+        assert process.orders == [(SIGTERM, 0.0)]
+
+    play(scene, act)
+    assert [state(attempt) for attempt in scene.attempts] == ["evicted", "evicted"]
+    assert "said nothing for 60 s (stall_timeout)" in outcome(scene.attempts[0]).reason
+
+
+def test_one_member_that_is_silent_ends_alone(tmp_path: Path) -> None:
+    scene = with_timeout(tmp_path, 2)
+
+    def act(process: Process) -> None:
+        process.take("at_0", "at_1")
+        silent(scene, 1)
+        assert process.orders == [("stop", "at_1")]
+        process.finish("at_1", "stopped", 7)
+        process.finish("at_0")
+
+    play(scene, act)
+    assert [state(attempt) for attempt in scene.attempts] == ["completed", "failed"]
+
+
+def test_without_a_timeout_silence_is_no_fault(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, 1)
+
+    def act(process: Process) -> None:
+        process.take("at_0")
+        silent(scene, 0)
+        assert process.orders == []
+
+    play(scene, act)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from service.cli import database, local, prune, serve, studies, token, workers
+from service.cli import backup, database, local, prune, serve, studies, token, workers
 
 app = typer.Typer(
     name="stagetune",
@@ -30,5 +30,6 @@ app.command("best", epilog="Example: stagetune best digits-cnn --yaml > best.yam
 app.command("export", epilog="Example: stagetune export digits-cnn --format csv > trials.csv")(studies.export)
 app.add_typer(workers.app, name="workers", epilog="Example: stagetune workers")
 app.command("prune", epilog="Example: stagetune prune --older-than 30d --dry-run")(prune.prune)
+app.command("backup", epilog="Example: stagetune backup stagetune-2026-11-22.db")(backup.backup)
 app.add_typer(database.app, name="db")
 app.add_typer(token.app, name="token")

@@ -123,8 +123,7 @@ class MemoryStore:
     def get_study(self, study_id: str) -> StudyView:
         with self._lock:
             study = self._study(study_id)
-            waiting = self._waiting(study)
-            because = waiting_because(study, waiting, self._alive_workers(), self._tables.live_attempts())
+            because = self._waiting_because(study, self._waiting(study))
             return presenting.study_view(self._study_picture(study), because)
 
     def find_study(self, name: str) -> str | None:
@@ -176,6 +175,7 @@ class MemoryStore:
                 if trial.id not in self._tables.mirrored
                 and presenting.is_settled(trial.state, stages[trial.stage].state, study.state)
             ]
+            trials.sort(key=lambda trial: (stages[trial.stage].position, trial.number))
             metric = study.spec.metric
             return [
                 presenting.settled_trial(trial, self._summaries(trial.id), self.curve(trial.id, metric.name), metric)
@@ -215,7 +215,10 @@ class MemoryStore:
         with self._lock:
             names = {worker.id: worker.name for worker in self._tables.workers.values()}
             trial = self._trial(trial_id)
-            return presenting.trial_detail(trial, self._summaries(trial_id), self._tables.attempts_of(trial_id), names)
+            study = self._study(trial.study_id)
+            because = self._waiting_because(study, [item for item in self._waiting(study) if item.trial_id == trial_id])
+            attempts = self._tables.attempts_of(trial_id)
+            return presenting.trial_detail(trial, self._summaries(trial_id), attempts, names, because)
 
     def curve(self, trial_id: str, name: str) -> Curve:
         with self._lock:
@@ -454,6 +457,13 @@ class MemoryStore:
             return None
         return presenting.best_trial(self._trial(best), self._summaries(best), study.spec.metric)
 
+    def _waiting_because(self, study: StudyRecord, waiting: Sequence[Queued]) -> str:
+        if not waiting:
+            return waiting_because(study, (), (), ())
+        alive, live = self._alive_workers(), self._tables.live_attempts()
+        cleared = clearing.cleared(self._overdue(self._clock()), self._open_workers(), live)
+        return waiting_because(study, waiting, alive, live, cleared)
+
     def _alive_workers(self) -> list[WorkerRecord]:
         now = self._clock()
         workers = self._tables.workers.values()
@@ -650,7 +660,7 @@ class MemoryStore:
     def _grant(self, worker: WorkerRecord, unheard: Sequence[Lease], now: float) -> list[Lease]:
         if worker.hold is not None:
             return []
-        overdue = self._overdue(worker, now)
+        overdue = self._overdue(now, worker)
         queue = clearing.first(overdue, self._queue(worker))
         cleared = clearing.cleared(overdue, self._open_workers(), self._tables.live_attempts())
         own = [device for worker_id, device in cleared if worker_id == worker.id]
@@ -664,11 +674,14 @@ class MemoryStore:
             leases.append(self._lease(given.attempt))
         return leases
 
-    def _overdue(self, worker: WorkerRecord, now: float) -> list[clearing.Overdue]:
+    def _overdue(self, now: float, worker: WorkerRecord | None = None) -> list[clearing.Overdue]:
+        """Return the trials that must run alone and have waited long, of those that the worker could run if named."""
         before = clearing.overdue_before(now, self._lease_seconds)
         return [
-            clearing.Overdue(trial, self._study(trial.study_id).spec.objective)
-            for trial in self._queue(worker)
+            clearing.Overdue(trial, study.spec.objective)
+            for study in sorted(self._tables.studies.values(), key=_age)
+            if study.state is StudyState.RUNNING and (worker is None or leasing.can_run(worker, study.spec.objective))
+            for trial in self._waiting(study)
             if trial.alone and self._waits_since(trial.trial_id) < before
         ]
 

@@ -164,9 +164,9 @@ class StudyStore(Protocol):
         """
 
     def settled_trials(self, study_id: str, limit: int | None = None) -> Sequence[SettledTrial]:
-        """Return trials of closed stages (or of an ended study) that Optuna's record lacks, ordered by number.
+        """Return trials of closed stages (or of an ended study) that Optuna's record lacks.
 
-        At most `limit` of them, all where it is None.
+        Stage by stage, by number within each; at most `limit` of them, all where it is None.
         """
 
     def mark_mirrored(self, numbers: Mapping[str, int]) -> None:

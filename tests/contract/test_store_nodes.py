@@ -236,3 +236,70 @@ def test_retries_are_bounded_by_the_study_file(store: StudyStore) -> None:
             assert trial.state is (TrialState.FAILED if turn == attempts else TrialState.WAITING)
         assert "CUDA error: unknown" in trial.ended_because
         assert ("attempts" in trial.ended_because) == (attempts > 1)
+
+
+def test_a_retry_goes_to_another_worker_where_one_could_take_it_at_once(store: StudyStore) -> None:
+    running_study(store, "only")
+    first, second = node(store, "first"), node(store, "second")
+    (lease,) = ask(store, first)
+    store.sync(second, build.sync(capacity=1))
+    fail(store, first, lease)
+    assert ask(store, first) == ()
+    assert [again.run.trial_id for again in ask(store, second)] == [lease.run.trial_id]
+
+
+def test_a_retry_comes_back_where_nobody_else_could_take_it(store: StudyStore, advance: Advance) -> None:
+    running_study(store, "only", spec=build.spec(max_attempts=3))
+    first, second = node(store, "first"), node(store, "second")
+    (lease,) = ask(store, first)
+    fail(store, first, lease)
+    (lease,) = ask(store, first)
+    store.sync(second, build.sync(capacity=1))
+    fail(store, first, lease)
+    assert ask(store, first) == ()
+    advance(LEASE_SECONDS + 1)  # and where the other does not come for it
+    assert len(ask(store, first)) == 1
+
+
+def test_what_fell_silent_goes_elsewhere_too(store: StudyStore, advance: Advance) -> None:
+    running_study(store, "silent", "other")
+    first = node(store, "first")
+    (lease,) = ask(store, first)
+    advance(LEASE_SECONDS + 1)
+    assert store.expire_leases() == 1
+    back = node(store, "first")
+    assert [found.run.trial_number for found in ask(store, back)] == [1 - lease.run.trial_number]
+
+
+def test_a_trial_says_why_it_waits(store: StudyStore) -> None:
+    study_id = running_study(store, "first", "second")
+    ids = [trial.id for trial in trials(store, study_id)]
+    assert {store.get_trial(trial_id).waiting_because for trial_id in ids} == {
+        "No worker is connected: start one with `stagetune-worker --server URL`."
+    }
+    worker_id = node(store, "node", capacity=1)
+    (lease,) = ask(store, worker_id)
+    (other,) = set(ids) - {lease.run.trial_id}
+    assert store.get_trial(lease.run.trial_id).waiting_because == ""
+    assert "All 1 places" in store.get_trial(other).waiting_because
+    store.drain_worker(worker_id)
+    assert "node is draining" in store.get_trial(other).waiting_because
+    assert "node is draining" in store.get_study(study_id).waiting_because
+
+
+def test_what_waits_beside_a_run_that_must_be_alone_is_told_so(store: StudyStore, advance: Advance) -> None:
+    study_id = running_study(store, "alone", "busy", "other")
+    first, second = node(store, "first", capacity=2), node(store, "second", capacity=2)
+    (lease,) = ask(store, first)
+    store.sync(first, build.sync(build.report(lease, outcome="evicted", reason="out of memory"), capacity=0))
+    for worker_id in (first, second):
+        store.sync(worker_id, build.sync(capacity=0))
+    (busy,) = ask(store, first, capacity=1)
+    assert busy.run.trial_id != lease.run.trial_id
+    advance(5 * LEASE_SECONDS)
+    store.extend_leases()
+    store.sync(first, build.sync(build.report(busy), capacity=2))
+    left = next(
+        trial for trial in trials(store, study_id) if trial.state is TrialState.WAITING and trial.key != "alone"
+    )
+    assert "kept free for a run that has to be alone" in store.get_trial(left.id).waiting_because

@@ -89,6 +89,22 @@ def _dispatch() -> None:
     """The queue and the engine's view of a study."""
     op.add_column("stagetune_trial", sa.Column("touched", _COUNT, nullable=False, server_default="0"))
     op.create_index("ix_stagetune_trial_study_id_touched", "stagetune_trial", ["study_id", "touched"])
+    unrecorded = sa.text("optuna_number IS NULL")
+    op.create_index(
+        "ix_stagetune_trial_unrecorded",
+        "stagetune_trial",
+        ["study_id", "stage", "number"],
+        sqlite_where=unrecorded,
+        postgresql_where=unrecorded,
+    )
+    waiting = sa.text("state = 'waiting'")
+    op.create_index(
+        "ix_stagetune_trial_waiting",
+        "stagetune_trial",
+        ["study_id", "alone", "number"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
 
 
 def _reading() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from studies.contract.states import StudyCommand, StudyState
+from studies.contract.states import StudyCommand
 from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.views import (
     DecisionRecord,
@@ -44,14 +44,14 @@ from studies.storage.sql import (
     quarantine,
     studies,
     trials,
+    waiting,
     workers,
 )
 from studies.storage.sql.credentials import SqlCredentials
-from studies.storage.sql.engine import make_engine, now, reading, writing
+from studies.storage.sql.engine import make_engine, reading, writing
 from studies.storage.sql.schema import check_schema
 from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
-from studies.storage.waiting import waiting_because
 from studies.storage.work_done import WorkDone, WorkLog
 
 
@@ -102,14 +102,7 @@ class SqlStore:
 
     def _view(self, connection: Connection, study: StudyRecord) -> StudyView:
         (picture,) = studies.pictures(connection, [study])
-        return presenting.study_view(picture, self._waiting_because(connection, study))
-
-    def _waiting_because(self, connection: Connection, study: StudyRecord) -> str:
-        waiting = trials.waiting(connection, study)
-        if not waiting or study.state is not StudyState.RUNNING:
-            return waiting_because(study, waiting, (), ())
-        alive = workers.last_seen_first(connection, now(connection) - self._lease_seconds)
-        return waiting_because(study, waiting, alive, workers.live_attempts(connection))
+        return presenting.study_view(picture, waiting.of_study(connection, study, self._lease_seconds))
 
     def find_study(self, name: str) -> str | None:
         with reading(self._engine) as connection:
@@ -176,7 +169,8 @@ class SqlStore:
 
     def get_trial(self, trial_id: str) -> TrialDetail:
         with reading(self._engine) as connection:
-            return trials.detail(connection, trial_id)
+            because = waiting.of_trial(connection, trials.get(connection, trial_id), self._lease_seconds)
+            return trials.detail(connection, trial_id, because)
 
     def curve(self, trial_id: str, name: str) -> Curve:
         with reading(self._engine) as connection:

@@ -102,6 +102,8 @@ decision = Table(
 _SCORED = text("score IS NOT NULL")
 _UNFINISHED = text("ended_at IS NULL")
 _ENDED = text("ended_at IS NOT NULL")
+_WAITING = text("state = 'waiting'")
+_UNRECORDED = text("optuna_number IS NULL")
 
 trial = Table(
     f"{PREFIX}trial",
@@ -167,6 +169,22 @@ trial = Table(
         "bytes",
         sqlite_where=_ENDED,
         postgresql_where=_ENDED,
+    ),
+    Index(
+        "ix_stagetune_trial_unrecorded",
+        "study_id",
+        "stage",
+        "number",
+        sqlite_where=_UNRECORDED,
+        postgresql_where=_UNRECORDED,
+    ),
+    Index(
+        "ix_stagetune_trial_waiting",
+        "study_id",
+        "alone",
+        "number",
+        sqlite_where=_WAITING,
+        postgresql_where=_WAITING,
     ),
 )
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format browser screenshots bench-digits bench-packing bench-quality bench-service clean
+.PHONY: help demo test lint format browser screenshots bench-digits bench-packing bench-quality bench-service soak clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,6 +39,10 @@ demo: $(VENV)/.worker ## watch a real study go through its three stages (DEMO=--
 
 test: $(VENV)/.dev browser ## run every test; the core must be covered completely
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
+
+SECONDS ?= 300
+soak: $(VENV)/.dev ## kill servers, workers, runs and databases at random for SECONDS=300, then check that nothing is lost
+	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(ARGS)
 
 lint: $(VENV)/.dev ## check style, types and the import directions of the design
 	$(BIN)/ruff format --check .

@@ -9,6 +9,10 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from studies.contract.scopes import Scope
+from studies.log_lines import LogFormat
+from studies.storage.credentials import Credentials
+
 DEFAULT_DATABASE = "sqlite:///stagetune-data/stagetune.db"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16
@@ -27,18 +31,22 @@ class Settings(BaseSettings):
 
     Attributes:
         database_url: ``sqlite:///path``, ``postgresql://user:password@host/name`` or ``memory://`` (nothing kept).
-        token: when set, every route but the health checks asks for it.
+        token: a token with every scope that no database has to know; with it, or with one in the database, every
+            route but the health checks and the log-in asks for a token.
         tick_seconds: pause between two looks of the engine at the active studies.
         sync_seconds: how often a worker should sync.
         lease_seconds: how long an attempt stays a worker's without a sync.
         max_body_bytes: longest request body, a worker's sync included.
-        read_seconds: how long a client may take to send a whole request body.
+        read_seconds: how long a client may take to send a request's headers, and its body.
+        max_streams: how many event streams may be open at once; a page that gets none looks again every 15 seconds.
         artifacts: folder of the checkpoints that workers hand in; servers of one database should share it.
         max_checkpoint_bytes: largest checkpoint that is kept of a run; 0 keeps none.
         max_artifact_bytes: of all checkpoints together.
         allowed_hosts: names under which the service may be addressed; empty = loopback names when bound to
             loopback, any name otherwise (a token is required there). JSON list in the environment.
         root_path: the path prefix that a reverse proxy strips.
+        log_format: ``text``, or ``json`` for one JSON object a line.
+        access_log: a log line for every request.
     """
 
     model_config = SettingsConfigDict(env_prefix="STAGETUNE_", frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -52,11 +60,14 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=30.0, gt=0)
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     read_seconds: float = Field(default=20.0, gt=0)
+    max_streams: int = Field(default=256, ge=1)
     artifacts: Path = Path("stagetune-data/artifacts")
     max_checkpoint_bytes: int = Field(default=256 * 2**20, ge=0)
     max_artifact_bytes: int = Field(default=10 * 2**30, ge=0)
     allowed_hosts: tuple[str, ...] = ()
     root_path: str = ""
+    log_format: LogFormat = LogFormat.TEXT
+    access_log: bool = False
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -96,15 +107,22 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def require_safe_bind(settings: Settings) -> None:
-    """Refuse to serve a network without a token.
+def require_safe_bind(settings: Settings, credentials: Credentials) -> None:
+    """Refuse to serve a network where nobody could be asked for a token.
 
     Raises:
-        UnsafeSettings: the bind is not loopback and there is no token.
+        UnsafeSettings: the bind is not loopback, and there is neither STAGETUNE_TOKEN nor a live token of an admin.
     """
-    if settings.token is None and not is_loopback(settings.host):
-        raise UnsafeSettings(
-            f"{settings.host} can be reached from the network, so a token is needed. Start it again with one:\n"
-            f"  STAGETUNE_TOKEN=$(openssl rand -hex 24) stagetune serve --host {settings.host}\n"
-            "or leave --host out to serve this machine alone."
-        )
+    if settings.token is not None or is_loopback(settings.host) or _has_admin(credentials):
+        return
+    raise UnsafeSettings(
+        f"{settings.host} can be reached from the network, so a token is needed. Make one and start again:\n"
+        "  stagetune token create me --scope admin\n"
+        "or choose one for everything (16 characters or more):\n"
+        f"  STAGETUNE_TOKEN=$(openssl rand -hex 24) stagetune serve --host {settings.host}\n"
+        "or leave --host out to serve this machine alone."
+    )
+
+
+def _has_admin(credentials: Credentials) -> bool:
+    return any(token.state == "live" and Scope.ADMIN in token.scopes for token in credentials.tokens())

@@ -7,15 +7,18 @@ may do so on one database, since a decision only counts at the version of the st
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
+from studies.contract.study_file import StudySpec
 from studies.core.actions import Action, Fail
 from studies.core.decide import decide
 from studies.core.sampling import Sampler
 from studies.core.snapshot import Snapshot
 from studies.errors import StorageUnavailable
+from studies.log_lines import bound
 from studies.storage.port import SettledTrial, StudyStore
 
 logger = logging.getLogger(__name__)
@@ -33,8 +36,11 @@ REFRESH_TICKS = 20
 """Every so many ticks all active studies are looked at, moved or not. Events can be missed: PostgreSQL may commit an
 event after one with a greater id, and points that are reported close together share one event."""
 
-MIRROR_BATCH = 20
-"""Most trials of one study that one tick hands to Optuna: each costs some 15 to 100 ms, and studies wait meanwhile."""
+MIRROR_BATCH = 50
+"""Most trials of one study that are recorded with Optuna at once; on SQLite all other writers wait meanwhile."""
+
+RECORDING_SECONDS = 0.2
+"""How long a tick goes on to record settled trials with Optuna: studies wait meanwhile, so the rest is for the next."""
 
 _EVENTS_PER_PAGE = 500
 _SETTLING = frozenset({"study", "stage", "trial"})
@@ -62,18 +68,28 @@ class Engine:
         sampler: where stages that search at random get their points from.
         mirror: where settled trials are recorded.
         decision: what to do about a study; another one than the core's is for tests.
+        clock: seconds since any moment, by which the time for recording is measured.
     """
 
-    def __init__(self, store: StudyStore, sampler: Sampler, mirror: Mirror, decision: Decide = decide) -> None:
+    def __init__(
+        self,
+        store: StudyStore,
+        sampler: Sampler,
+        mirror: Mirror,
+        decision: Decide = decide,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._sampler = sampler
         self._mirror = mirror
         self._decide = decision
+        self._clock = clock
         self._ticks = 0
         self._last_event: int | None = None
         self._due: set[str] = set()
         self._unmirrored: set[str] = set()
         self._unrecorded: set[str] = set()
+        self._specs: dict[str, StudySpec] = {}
         self._failures: Counter[str] = Counter()
         self._away = True
 
@@ -90,7 +106,7 @@ class Engine:
         try:
             self._tend_leases()
             self._move_studies()
-            self._record_some()
+            self._record_for_a_while()
         except StorageUnavailable:
             self._away = True
             raise
@@ -100,6 +116,7 @@ class Engine:
             self._store.extend_leases()
             self._away = False
         self._store.expire_leases()
+        self._store.review_quarantine()
 
     def _move_studies(self) -> None:
         self._take_news()
@@ -107,7 +124,8 @@ class Engine:
         self._due.intersection_update(active)
         for study_id in active:
             if study_id in self._due:
-                self._advance(study_id)
+                with bound(study=study_id):
+                    self._advance(study_id)
 
     def step(self, study_id: str) -> bool:
         """Decide once and do it; return whether the study moved, by us or by another, so that asking again is due."""
@@ -126,14 +144,13 @@ class Engine:
         For a program that ends: what is left is recorded when an engine works on this store again.
 
         Args:
-            more: asked before every batch of at most `MIRROR_BATCH` trials a study.
+            more: asked before every round of at most `MIRROR_BATCH` trials a study.
 
         Raises:
             StorageUnavailable: as `tick`.
         """
         self._take_news()
-        while self._unmirrored and more():
-            self._record_some()
+        self._record_while(more)
         return not self._unmirrored
 
     def close(self) -> None:
@@ -201,16 +218,23 @@ class Engine:
 
     # --- Optuna's record -----------------------------------------------------------------------------------------
 
-    def _record_some(self) -> None:
-        for study_id in sorted(self._unmirrored):
-            self._record(study_id)
+    def _record_for_a_while(self) -> None:
+        deadline = self._clock() + RECORDING_SECONDS
+        self._record_while(lambda: self._clock() < deadline)
+
+    def _record_while(self, more: Callable[[], bool]) -> None:
+        """Record batch by batch, study after study, until nothing is left or `more` says that it is enough."""
+        while self._unmirrored and more():
+            for study_id in sorted(self._unmirrored):
+                with bound(study=study_id):
+                    self._record(study_id)
 
     def _record(self, study_id: str) -> None:
         """Record a study's settled trials; what fails is tried again with the next news or refresh."""
         try:
             settled = self._store.settled_trials(study_id, limit=MIRROR_BATCH + 1)
             if settled:
-                spec = self._store.get_study(study_id).spec
+                spec = self._spec(study_id)
                 numbers = self._mirror.write(spec.name, spec.metric.direction, settled[:MIRROR_BATCH])
                 self._store.mark_mirrored(numbers)
         except StorageUnavailable:
@@ -221,3 +245,9 @@ class Engine:
             self._unrecorded.add(study_id)
         if len(settled) <= MIRROR_BATCH:
             self._unmirrored.discard(study_id)
+
+    def _spec(self, study_id: str) -> StudySpec:
+        """Return what the study was submitted as, which never changes."""
+        if study_id not in self._specs:
+            self._specs[study_id] = self._store.get_study(study_id).spec
+        return self._specs[study_id]

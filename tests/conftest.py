@@ -26,7 +26,7 @@ settings.load_profile("unhurried")
 
 
 @contextmanager
-def _postgres() -> Iterator[str]:
+def own_postgres() -> Iterator[str]:
     """Run a PostgreSQL server; yield the address of its maintenance database."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # platformdirs, used by the wheel
@@ -42,7 +42,7 @@ def _postgres() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The address of a PostgreSQL server's maintenance database; the server ends with the session."""
-    with _postgres() as url:
+    with own_postgres() as url:
         with psycopg.connect(url, autocommit=True) as connection:
             for setting in _NO_DURABILITY:
                 connection.execute(f"ALTER SYSTEM SET {setting} = off")
@@ -53,7 +53,7 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_of_its_own() -> Iterator[str]:
     """The address of a durable PostgreSQL server that the test may crash."""
-    with _postgres() as url:
+    with own_postgres() as url:
         yield url
 
 

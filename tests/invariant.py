@@ -17,8 +17,9 @@ import optuna
 import psutil
 
 from studies.contract.states import AttemptState, TrialState
+from studies.contract.study_file import MAX_ATTEMPTS
 from studies.contract.views import StudyView, TrialDetail
-from studies.core.lifecycle import MAX_ATTEMPTS, MAX_EXPIRIES
+from studies.core.lifecycle import MAX_EXPIRIES
 from studies.storage.port import StudyStore
 from tests.faults.ledger import Ledger, Points
 
@@ -195,7 +196,9 @@ def _of_points(study: Study, trial: TrialDetail, ledger: Ledger) -> Iterator[str
             yield f"points of {metric} that nobody sent: steps {_ranges(invented)}"
 
 
-def _curves(trial: TrialDetail, ledger: Ledger, keys: Iterable[tuple[str, str, int]]) -> dict[str, dict[int, set[float]]]:
+def _curves(
+    trial: TrialDetail, ledger: Ledger, keys: Iterable[tuple[str, str, int]]
+) -> dict[str, dict[int, set[float]]]:
     """Return values by metric and step, of those steps that no later attempt began behind."""
     ordinals = {attempt.id: ordinal for ordinal, attempt in enumerate(trial.attempts)}
     pieces: dict[int, list[tuple[str, Points]]] = defaultdict(list)
@@ -221,7 +224,7 @@ def _among(value: float, candidates: Iterable[float]) -> bool:
 
 
 def alive_in(folder: Path | None) -> list[psutil.Process]:
-    """Return the processes whose working directory lies in `folder`, zombies apart: wherever they ended up in a tree."""
+    """Return the processes whose working directory lies in `folder`, zombies apart, whoever's children they are."""
     return [process for process in psutil.process_iter() if folder is not None and _works_in(process, folder)]
 
 

@@ -28,6 +28,7 @@ from studies.contract.worker_protocol import (
     SyncRequest,
     WorkerRegistered,
 )
+from studies.log_lines import bound, fields
 from workers.attempt import Attempt
 from workers.client import Client, Unavailable, UnknownWorker, backoff
 from workers.courier import HAND_IN_SECONDS, Courier, Keeping
@@ -167,7 +168,8 @@ class Agent:
         failures = 0
         while not self._done:
             try:
-                pause = await self._talk()
+                with bound(**self._named()):
+                    pause = await self._talk()
                 failures = 0
             except UnknownWorker:
                 logger.warning("the server does not know this worker any more: registering again")
@@ -178,11 +180,16 @@ class Agent:
                 pause = self._after_failure(fault, failures)
             await self._pause(pause)
 
+    def _named(self) -> dict[str, str]:
+        """Return the id that the server knows this worker by, once it has one."""
+        return {"worker": self._registered.worker_id} if self._registered else {}
+
     async def _talk(self) -> float:
         """Register or sync once; return the seconds until the next time."""
         if self._registered is None:
             self._registered = await self._client.register(self._settings.introduction())
-            logger.info("registered at %s as %s", self._client.server, self._registered.worker_id)
+            about = fields(worker=self._registered.worker_id)
+            logger.info("registered at %s as %s", self._client.server, self._registered.worker_id, extra=about)
             self._courier.max_bytes = self._registered.max_checkpoint_bytes
         self._courier.look(self._dispatcher.attempts.values())
         request = self._request()

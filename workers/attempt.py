@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studies.contract.worker_protocol import AttemptReport, Lease, Outcome
+from studies.log_lines import About
 from workers.channel import BrokenFrame, Frame
 from workers.log_tail import LogTail
 from workers.outbox import Outbox
@@ -52,6 +53,7 @@ class Attempt:
         self.waiting_since = self.heard_at = time.monotonic()
         self._workdir = workdir
         self._outbox = Outbox(lease.attempt_id, lease.token)
+        self._log = About(logger, study=lease.run.study_id, trial=lease.run.trial_id, attempt=lease.attempt_id)
         self._last_step = 0
         self._tail: LogTail | None = None
 
@@ -127,7 +129,7 @@ class Attempt:
             case {"kind": "started", "step": int(step), "note": str(note)}:
                 self._on_started(step, note)
             case {"kind": "evaluated", "step": step, "metrics": metrics}:
-                logger.info("%s: step %d/%d  %s", self.label, step, self.lease.run.num_steps, _figures(metrics))
+                self._log.info("%s: step %d/%d  %s", self.label, step, self.lease.run.num_steps, _figures(metrics))
             case _:
                 raise BrokenFrame(f"a frame of unknown kind: {frame.get('kind')!r}")
 
@@ -142,7 +144,7 @@ class Attempt:
         self.ended = True
         self.outcome = outcome
         self._outbox.close(outcome)
-        logger.info("%s: %s%s", self.label, outcome.state, f" ({outcome.reason})" if outcome.reason else "")
+        self._log.info("%s: %s%s", self.label, outcome.state, f" ({outcome.reason})" if outcome.reason else "")
 
     def report(self) -> AttemptReport:
         """Return heartbeat and news in one."""
@@ -161,7 +163,7 @@ class Attempt:
         try:
             self.home.write_delivered(self._outbox.delivered)
         except OSError as fault:  # A later attempt repeats a little more then, that is all.
-            logger.warning("%s: cannot note what was delivered: %s", self.label, fault)
+            self._log.warning("%s: cannot note what was delivered: %s", self.label, fault)
 
     def _take_log(self) -> bool:
         """Take the next piece of the log; return whether there was one and there may be more to take."""
@@ -170,7 +172,7 @@ class Attempt:
         try:
             piece = self._tail.read()
         except OSError as fault:
-            logger.warning("%s: its log cannot be read: %s", self.label, fault)
+            self._log.warning("%s: its log cannot be read: %s", self.label, fault)
             return False
         if piece:
             self.heard_at = time.monotonic()
@@ -181,7 +183,7 @@ class Attempt:
         self._outbox.started_from = max(0, step)
         if self.home is not None:  # What was delivered beyond this step is superseded from now on.
             self.home.write_delivered(min(self.home.delivered, step))
-        logger.info("%s: %s", self.label, note or f"started on {self.lease.device}")
+        self._log.info("%s: %s", self.label, note or f"started on {self.lease.device}")
 
 
 def _figures(metrics: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from studies.log_lines import LogFormat, configure
 from workers.agent import Agent, AgentSettings
 from workers.client import Client, Refused
 from workers.courier import HAND_IN_SECONDS, Keeping
@@ -86,6 +87,9 @@ def work(
             envvar="STAGETUNE_BUILTIN",
         ),
     ] = True,
+    log_format: Annotated[
+        LogFormat, typer.Option(envvar="STAGETUNE_LOG_FORMAT", help="text, or json: one object a line.")
+    ] = LogFormat.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
 ) -> None:
     """Run trials of a Stagetune server on this machine's devices.
@@ -94,11 +98,7 @@ def work(
 
     Ctrl-C (or SIGTERM) gives all runs back, with their checkpoints; a second one stops at once.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    configure(log_format, logging.DEBUG if verbose else logging.INFO, secrets=[token] if token else [])
     try:
         offered = find_devices(devices, max_runs_per_device, packed=packing is not Packing.OFF)
     except UnknownDevice as fault:

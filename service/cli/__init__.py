@@ -1,4 +1,4 @@
-"""The command line: ``stagetune``. Every command but ``serve``, ``db``, ``run`` and ``demo`` talks to a server."""
+"""The command line: ``stagetune``. Only ``serve``, ``db``, ``token``, ``run`` and ``demo`` do without a server."""
 
 from __future__ import annotations
 

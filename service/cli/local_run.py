@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from pydantic import SecretStr
 from rich.console import Console
 
 from service.app import create_app
+from service.auth.secrets import new_secret
 from service.cli.adoption import adopt
 from service.cli.console import show as show_panel
 from service.cli.render import report_panel
@@ -63,12 +65,15 @@ def run_here(plan: LocalRun, console: Console) -> int:
         stack.enter_context(_alone_in(plan.data_dir))
         stack.enter_context(_terminate_like_ctrl_c())
         listening = stack.enter_context(_listening(plan.port))
-        worker = _start_worker(plan, url_of(listening))
+        secret = new_secret()
+        worker = _start_worker(plan, url_of(listening), secret)
         stack.callback(worker.stop)
         settings = _settings(plan)
         store = stack.enter_context(closing(open_database(settings)))
+        if store.credentials.any_token():  # closed to others; this run's own worker and questions get in with a token
+            settings = settings.model_copy(update={"token": SecretStr(secret)})
         server = stack.enter_context(BackgroundServer(create_app(settings, store), listening))
-        client = stack.enter_context(ApiClient(server.url))
+        client = stack.enter_context(ApiClient(server.url, secret))
         stack.callback(worker.stop)  # while the server is still there to take its last words
         return _follow(plan, client, worker, console)
 
@@ -112,7 +117,7 @@ def _require_alive(worker: WorkerProcess) -> None:
         raise ApiError(f"the worker has ended with exit code {worker.exit_code}: {worker.log} says why")
 
 
-def _start_worker(plan: LocalRun, server: str) -> WorkerProcess:
+def _start_worker(plan: LocalRun, server: str, token: str) -> WorkerProcess:
     """Start the worker. Code that the user runs from their own study file is thereby allowed, no other.
 
     For it no builtin objective is offered: loading torch for it would cost seconds and serve nobody.
@@ -122,7 +127,7 @@ def _start_worker(plan: LocalRun, server: str) -> WorkerProcess:
     command = worker_command(
         server, plan.devices, plan.data_dir / "runs", allow, builtin=not allow, packing=plan.packing
     )
-    return WorkerProcess(command, plan.data_dir / "worker.log")
+    return WorkerProcess(command, plan.data_dir / "worker.log", {"STAGETUNE_TOKEN": token})
 
 
 def _settings(plan: LocalRun) -> Settings:

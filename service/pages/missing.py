@@ -27,6 +27,10 @@ def missing_page(request: Request, detail: str) -> HTMLResponse:
     return page(request, "missing.html", MissingContext("There is nothing here", detail), status=404)
 
 
+def forbidden_page(request: Request, detail: str) -> HTMLResponse:
+    return page(request, "missing.html", MissingContext("Your token does not go that far", detail), status=403)
+
+
 def unavailable_page(request: Request, detail: str) -> HTMLResponse:
     context = MissingContext("The database does not answer", detail)
     answer = page(request, "missing.html", context, status=503)

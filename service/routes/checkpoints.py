@@ -12,18 +12,22 @@ from starlette.requests import ClientDisconnect
 
 from service import problems
 from service.artifacts import Artifacts, NoSpace, Received, TooLarge
+from service.auth.requires import requires
 from service.dependencies import AttemptId, SettingsDep, StoreDep
 from service.errors import RequestRefused
 from service.routes import PROBLEMS
 from studies.contract.columns import MAX_COUNT
 from studies.contract.digest import content_digest, sha256_of
+from studies.contract.scopes import Scope
 from studies.contract.worker_protocol import CheckpointInfo
 from studies.errors import LeaseLost, NotFound
 
 ARCHIVE = "application/x-tar"
 LEASE, STEP, DIGEST = "Stagetune-Lease", "Stagetune-Step", "Content-Digest"
 
-router = APIRouter(prefix="/api/v1/attempts", tags=["workers"], responses=PROBLEMS)
+router = APIRouter(
+    prefix="/api/v1/attempts", tags=["workers"], responses=PROBLEMS, dependencies=[requires(Scope.WORKER)]
+)
 
 
 def get_artifacts(request: Request) -> Artifacts:

@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from service.auth.requires import requires
 from service.dependencies import StoreDep, StudyId
 from service.export import csv_lines, json_lines
 from service.routes import PROBLEMS
+from studies.contract.scopes import Scope
 
-router = APIRouter(prefix="/api/v1/studies", tags=["studies"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1/studies", tags=["studies"], responses=PROBLEMS, dependencies=[requires(Scope.READ)])
 
 _MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from service import problems
+from service.auth.requires import OPEN
 from service.dependencies import StoreDep
 from service.errors import RequestRefused
 from service.routes import PROBLEMS
 from service.ticker import Ticker
 from studies.contract.base import Message
 
-router = APIRouter(tags=["health"], responses=PROBLEMS)
+router = APIRouter(tags=["health"], responses=PROBLEMS, dependencies=[OPEN])
 
 
 class Health(Message):

@@ -6,16 +6,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from service.auth.requires import requires
 from service.dependencies import RawBody, StoreDep, StudyId
 from service.openapi import body_of
 from service.routes import PROBLEMS
 from service.submission import read_study, require_searchable
+from studies.contract.scopes import Scope
 from studies.contract.states import StudyCommand
 from studies.contract.study_file import StudySpec
 from studies.contract.views import DecisionRecord, StudySummary, StudyView
 from studies.storage.port import StudyStore
 
-router = APIRouter(prefix="/api/v1/studies", tags=["studies"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1/studies", tags=["studies"], responses=PROBLEMS, dependencies=[requires(Scope.READ)])
+
+_SUBMIT = [requires(Scope.SUBMIT)]
 
 IdempotencyKey = Annotated[
     str | None,
@@ -26,7 +30,12 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.post("", status_code=201, openapi_extra=body_of(StudySpec, "application/json", "application/yaml"))
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra=body_of(StudySpec, "application/json", "application/yaml"),
+    dependencies=_SUBMIT,
+)
 def create_study(
     request: Request,
     response: Response,
@@ -63,24 +72,24 @@ def list_decisions(store: StoreDep, study_id: StudyId) -> list[DecisionRecord]:
     return list(store.decisions(study_id))
 
 
-@router.post("/{study_id}/pause")
+@router.post("/{study_id}/pause", dependencies=_SUBMIT)
 def pause_study(store: StoreDep, study_id: StudyId) -> StudyView:
     """Stop granting runs; running trials save a checkpoint and go back to waiting."""
     return _command(store, study_id, StudyCommand.PAUSE)
 
 
-@router.post("/{study_id}/resume")
+@router.post("/{study_id}/resume", dependencies=_SUBMIT)
 def resume_study(store: StoreDep, study_id: StudyId) -> StudyView:
     return _command(store, study_id, StudyCommand.RESUME)
 
 
-@router.post("/{study_id}/cancel")
+@router.post("/{study_id}/cancel", dependencies=_SUBMIT)
 def cancel_study(store: StoreDep, study_id: StudyId) -> StudyView:
     """End the study for good; what it has found stays readable."""
     return _command(store, study_id, StudyCommand.CANCEL)
 
 
-@router.post("/{study_id}/approve")
+@router.post("/{study_id}/approve", dependencies=_SUBMIT)
 def approve_study(store: StoreDep, study_id: StudyId) -> StudyView:
     """Let the stage that waits for a person begin (``gates: approve``)."""
     return _command(store, study_id, StudyCommand.APPROVE)

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from service.auth.requires import requires
 from service.dependencies import StoreDep, StudyId, TrialId
 from service.routes import PROBLEMS
+from studies.contract.scopes import Scope
 from studies.contract.views import CurveView, LogPage, TrialDetail, TrialPage
 from studies.contract.worker_protocol import MAX_LOG_CHARS, MetricName
 from studies.core.curves import minmax_thin
@@ -16,7 +18,7 @@ from studies.core.snapshot import LOSS, Curve
 MAX_OFFSET = 2**53
 MAX_NUMBER = 2**31 - 1
 
-router = APIRouter(prefix="/api/v1", tags=["trials"], responses=PROBLEMS)
+router = APIRouter(prefix="/api/v1", tags=["trials"], responses=PROBLEMS, dependencies=[requires(Scope.READ)])
 
 
 @router.get("/studies/{study_id}/trials")

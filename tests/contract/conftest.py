@@ -38,6 +38,10 @@ def age_database(url: str, seconds: float) -> None:
             ("attempt", "ended_at"),
             ("worker", "last_sync_at"),
             ("trial", "told_at"),
+            ("token", "expires_at"),
+            ("token", "last_used_at"),
+            ("session", "opened_at"),
+            ("session", "seen_at"),
         ):
             connection.execute(
                 text(f"UPDATE stagetune_{table} SET {column} = {column} - :seconds"), {"seconds": seconds}

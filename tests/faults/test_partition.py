@@ -11,7 +11,16 @@ from studies.contract.views import TrialDetail
 from studies.storage import open_store
 from tests.faults.ledger import Ledger
 from tests.faults.proxy import link
-from tests.integration.cluster import children_of, cluster, free_port, has_ended, loss, submit, wait_until
+from tests.integration.cluster import (
+    SHORT,
+    background,
+    children_of,
+    cluster,
+    has_ended,
+    loss,
+    submit,
+    wait_until,
+)
 from tests.integration.worker_harness import gone, wait_for
 from tests.invariant import assert_whole
 
@@ -19,25 +28,24 @@ SECONDS = 60.0
 
 
 def test_a_partitioned_workers_late_word_never_lands(sqlite_url: str, tmp_path: Path) -> None:
-    ledger, port = Ledger(), free_port()
-    with cluster(sqlite_url, tmp_path) as shaken, link(port, ledger) as east, link(port, ledger) as west:
-        server = shaken.serve(port)
-        study_id = submit(port)
-        stale = shaken.work("east", east.port)
-        with ApiClient(f"http://127.0.0.1:{port}") as client:
+    ledger = Ledger()
+    with cluster(sqlite_url, tmp_path) as shaken:
+        with background(sqlite_url) as port, link(port, ledger) as east, link(port, ledger) as west:
+            study_id = submit(port, SHORT)
+            stale = shaken.work("east", east.port)
             wait_for(lambda: ledger.acknowledged, "points", SECONDS)
             east.stall()
             runs = [process.pid for process in children_of(stale)]
             shaken.work("west", west.port)
-            expired = wait_for(lambda: expired_attempts(client, study_id), "leases that ran out", SECONDS)
+            with ApiClient(f"http://127.0.0.1:{port}") as client:
+                expired = wait_for(lambda: expired_attempts(client, study_id), "leases that ran out", SECONDS)
             before = {attempt: points_of(ledger, attempt) for attempt in expired}
             east.heal()
             wait_for(lambda: set(expired) <= ledger.lost, "the word that they are lost", SECONDS)
             assert {attempt: points_of(ledger, attempt) for attempt in expired} == before
-        wait_until(port, study_id, has_ended, "the end")
-        shaken.stop_workers()
-        assert all(gone(pid) for pid in runs)
-        shaken.stop(server)
+            wait_until(port, study_id, has_ended, "the end")
+            shaken.stop_workers()
+            assert all(gone(pid) for pid in runs)
         with closing(open_store(sqlite_url)) as store:
             trials = assert_whole(store, study_id, sqlite_url, ledger=ledger, folder=tmp_path, loss=loss)
     assert all(state_of(trials, attempt) is AttemptState.EXPIRED for attempt in expired)

@@ -16,12 +16,17 @@ from typing import Any
 import httpx
 import psutil
 
+from service.app import create_app
 from service.client import ApiClient, ApiError
+from service.server import BackgroundServer, listen
+from service.settings import Settings
 from studies.contract.views import StudyView
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 90.0
 LEASE_SECONDS = 2.0
+SYNC_SECONDS = 0.2
+TICK_SECONDS = 0.1
 
 STOP_SECONDS = 10.0
 """Streams end at once, requests have 5 s, Optuna's record 5 s more."""
@@ -39,7 +44,6 @@ def train(trial):
         if trial.should_stop():
             return
 """
-
 
 
 def loss(params: Mapping[str, object], step: int) -> float:
@@ -60,9 +64,27 @@ STUDY: dict[str, Any] = {
 }
 
 
+SHORT: dict[str, Any] = STUDY | {
+    "name": "short",
+    "budget": {"steps": 60, "trials": 8},
+    "stages": [{"kind": "lr_sweep", "grid": [0.3, 0.06, 0.01], "refine": 0}],
+}
+"""A study of one stage for a test of a few seconds."""
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
+
+
+@contextmanager
+def background(database_url: str) -> Iterator[int]:
+    """Run a server in this process, for tests that let it live; yield its port."""
+    settings = Settings(
+        database_url=database_url, lease_seconds=LEASE_SECONDS, sync_seconds=SYNC_SECONDS, tick_seconds=TICK_SECONDS
+    )
+    with BackgroundServer(create_app(settings), listen("127.0.0.1", 0)) as server:
+        yield int(server.url.rpartition(":")[2])
 
 
 class Cluster:
@@ -76,8 +98,8 @@ class Cluster:
         (folder / "train.py").write_text(TRAIN)
 
     def serve(self, port: int) -> subprocess.Popen[bytes]:
-        settings = {"LEASE_SECONDS": f"{LEASE_SECONDS}", "SYNC_SECONDS": "0.2", "TICK_SECONDS": "0.1"}
-        environment = {f"STAGETUNE_{name}": value for name, value in settings.items()}
+        settings = {"LEASE_SECONDS": LEASE_SECONDS, "SYNC_SECONDS": SYNC_SECONDS, "TICK_SECONDS": TICK_SECONDS}
+        environment = {f"STAGETUNE_{name}": str(value) for name, value in settings.items()}
         arguments = ["serve", "--port", str(port), "--database-url", self._database_url]
         return self._start(f"server-{port}", ["service.cli", *arguments], environment)
 
@@ -143,12 +165,12 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def submit(port: int) -> str:
-    """Submit the study as soon as the server answers; return its id."""
+def submit(port: int, study: Mapping[str, Any] = STUDY) -> str:
+    """Submit a study as soon as the server answers; return its id."""
     deadline = time.monotonic() + DEADLINE
     while True:
         with suppress(httpx.TransportError):
-            answer = httpx.post(f"http://127.0.0.1:{port}/api/v1/studies", json=STUDY, timeout=30)
+            answer = httpx.post(f"http://127.0.0.1:{port}/api/v1/studies", json=study, timeout=30)
             if answer.is_success:
                 return str(answer.json()["id"])
         assert time.monotonic() < deadline, "the server did not come up"

@@ -1,4 +1,5 @@
 // @ts-check
+import { ask } from "./session.js";
 
 /**
  * Let buttons with `data-command` POST to the API, and say what the server answered if it refused.
@@ -26,7 +27,7 @@ export function startCommands(page, done) {
  */
 async function send(url) {
   try {
-    const answer = await fetch(url, { method: "POST" });
+    const answer = await ask(url, { method: "POST" });
     return answer.ok ? "" : (await answer.json()).detail;
   } catch {
     return "The server did not answer: nothing was changed. Try again when it is back.";

@@ -1,4 +1,5 @@
 // @ts-check
+import { ask } from "./session.js";
 import { loadPlotly } from "./plotly.js";
 import { tableOf } from "./numbers.js";
 
@@ -72,7 +73,7 @@ async function draw(figure) {
   const address = addressOf(figure);
   const turn = (turns.get(figure) ?? 0) + 1;
   turns.set(figure, turn);
-  const answer = await fetch(address);
+  const answer = await ask(address);
   const text = await answer.text();
   const state = address + text;
   if (!answer.ok || drawn.get(figure) === state || turns.get(figure) !== turn) {

@@ -1,4 +1,5 @@
 // @ts-check
+import { ask } from "./session.js";
 
 /** The browser keeps so much of a log; the file on the worker and the API have all of it. */
 const MOST_CHARACTERS = 400_000;
@@ -14,7 +15,7 @@ export function startLog(page) {
 
   async function refresh() {
     while (log) {
-      const answer = await fetch(`${log.dataset.log}?offset=${offset}`);
+      const answer = await ask(`${log.dataset.log}?offset=${offset}`);
       if (!answer.ok) {
         return;
       }

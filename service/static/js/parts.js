@@ -1,5 +1,6 @@
 // @ts-check
 import { morph } from "./morph.js";
+import { ask } from "./session.js";
 import { sortAgain } from "./tables.js";
 
 /** The last HTML of each part, to leave untouched what has not changed. @type {WeakMap<Element, string>} */
@@ -30,7 +31,7 @@ async function refreshPart(part) {
 
 /** @param {string} url */
 async function fetchText(url) {
-  const answer = await fetch(url, { headers: { Accept: "text/html" } });
+  const answer = await ask(url);
   if (!answer.ok) {
     throw new Error(`${url} answered ${answer.status}`);
   }

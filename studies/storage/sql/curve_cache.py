@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, and_, or_, select
@@ -65,6 +65,12 @@ class CurveCache:
             found = {attempt.id: self._entry(attempt.id).joined() for attempt in attempts}
             self._forget()
             return found
+
+    def forget(self, attempt_ids: Iterable[str]) -> None:
+        """Forget attempts that nobody will ask for again."""
+        with self._lock:
+            for attempt_id in attempt_ids:
+                self._entries.pop(attempt_id, None)
 
     @property
     def size(self) -> int:

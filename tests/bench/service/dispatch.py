@@ -29,6 +29,9 @@ FILLING = 250
 ROUNDS, QUICK_ROUNDS = 12, 4
 """Batches of one repeat."""
 
+LEASE_SECONDS = 3_600.0
+"""Longer than any other study takes to be filled meanwhile."""
+
 AIM = 1_000.0
 METRIC = "dev_accuracy"
 
@@ -128,7 +131,8 @@ class Desk:
         ]
         answer = self.sync(self.worker_id, build.sync(*reports, capacity=count))
         if len(answer.acknowledged) != len(reports) or len(answer.leases) != count:
-            raise RuntimeError(f"{len(answer.leases)} of {count} trials were leased: the queue ran dry")
+            kept, leased = len(answer.acknowledged), len(answer.leases)
+            raise RuntimeError(f"{kept} of {len(reports)} runs were finished and {leased} of {count} leased")
         self.leases = answer.leases
 
     def fill(self, size: int) -> None:
@@ -168,7 +172,7 @@ def served(database: Database, size: int) -> Iterator[Desk]:
         made = desk(store, store.sync)
         made.fill(size)
         made.ask()
-        with serving(url) as (http, _):
+        with serving(url, lease_seconds=str(LEASE_SECONDS)) as (http, _):
 
             def sync(worker_id: str, request: SyncRequest) -> SyncAnswer:
                 answer = http.post(f"/api/v1/workers/{worker_id}/sync", content=request.model_dump_json())
@@ -181,7 +185,7 @@ def served(database: Database, size: int) -> Iterator[Desk]:
 @contextmanager
 def _store(url: str) -> Iterator[StudyStore]:
     upgrade_database(url)
-    store = open_store(url)
+    store = open_store(url, LEASE_SECONDS)
     try:
         yield store
     finally:

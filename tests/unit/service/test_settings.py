@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.app import create_app
+from service.auth.secrets import new_token
 from service.settings import (
     LOOPBACK_NAMES,
     Settings,
@@ -13,6 +14,9 @@ from service.settings import (
     read_settings,
     require_safe_bind,
 )
+from studies.contract.scopes import Scope
+from studies.storage.memory import MemoryStore
+from tests.asgi import client_of
 
 TOKEN = "a-token-that-is-long-enough"
 
@@ -35,14 +39,41 @@ def test_only_loopback_addresses_are_loopback(host: str, loopback: bool) -> None
     assert is_loopback(host) is loopback
 
 
-def test_a_public_bind_without_a_token_is_refused_with_the_command_that_mends_it() -> None:
-    with pytest.raises(UnsafeSettings, match=r"STAGETUNE_TOKEN=.* stagetune serve --host 0\.0\.0\.0"):
-        create_app(Settings(host="0.0.0.0"))
+OPEN_TO_ALL = Settings(host="0.0.0.0")
+
+
+def made(store: MemoryStore, *scopes: Scope, lifetime: float | None = None) -> str:
+    _, new = new_token("test", scopes, lifetime)
+    return store.credentials.create_token(new).id
+
+
+def test_a_public_bind_without_a_token_is_refused_with_the_commands_that_mend_it() -> None:
+    with pytest.raises(UnsafeSettings) as caught, client_of(create_app(OPEN_TO_ALL, MemoryStore(), tick=lambda: None)):
+        raise AssertionError("it serves")
+    assert "stagetune token create me --scope admin" in str(caught.value)
+    assert "stagetune serve --host 0.0.0.0" in str(caught.value)
 
 
 @pytest.mark.parametrize("settings", [{"host": "0.0.0.0", "token": TOKEN}, {"host": "127.0.0.1"}])
 def test_a_token_or_loopback_is_safe(settings: dict[str, str]) -> None:
-    require_safe_bind(Settings.model_validate(settings))
+    require_safe_bind(Settings.model_validate(settings), MemoryStore().credentials)
+
+
+def test_an_admins_token_in_the_database_is_safe_while_it_lives() -> None:
+    store = MemoryStore()
+    token_id = made(store, Scope.ADMIN)
+    require_safe_bind(OPEN_TO_ALL, store.credentials)
+    store.credentials.revoke_token(token_id)
+    with pytest.raises(UnsafeSettings):
+        require_safe_bind(OPEN_TO_ALL, store.credentials)
+
+
+@pytest.mark.parametrize("scope", [Scope.READ, Scope.SUBMIT, Scope.WORKER])
+def test_a_lesser_token_is_not_enough_to_look_after_a_server(scope: Scope) -> None:
+    store = MemoryStore()
+    made(store, scope)
+    with pytest.raises(UnsafeSettings):
+        require_safe_bind(OPEN_TO_ALL, store.credentials)
 
 
 def test_a_short_token_is_refused() -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import psutil
-import pytest
 
 from studies.contract.states import AttemptState
 from studies.storage import open_store
+from tests.faults.ledger import Ledger
+from tests.faults.postgres import Postgres
+from tests.faults.proxy import link
 from tests.integration.cluster import (
     children_of,
     cluster,
@@ -30,12 +29,12 @@ from tests.invariant import assert_whole
 
 
 def test_a_server_and_a_worker_are_killed_on_sqlite(sqlite_url: str, tmp_path: Path) -> None:
-    port = free_port()
-    with cluster(sqlite_url, tmp_path) as shaken:
+    ledger, port = Ledger(), free_port()
+    with cluster(sqlite_url, tmp_path) as shaken, link(port, ledger) as way:
         server = shaken.serve(port)
         study_id = submit(port)
-        worker = shaken.work("east", port)
-        shaken.work("west", port)
+        worker = shaken.work("east", way.port)
+        shaken.work("west", way.port)
         wait_until(port, study_id, ended_at_least(1), "a first trial")
         kill(server)
         server = shaken.serve(port)
@@ -44,59 +43,23 @@ def test_a_server_and_a_worker_are_killed_on_sqlite(sqlite_url: str, tmp_path: P
         runs = children_of(worker)
         kill(worker)
         assert not psutil.wait_procs(runs, timeout=10)[1], "a run outlived its worker"
-        shaken.work("east", port)
+        shaken.work("east", way.port)
         wait_until(port, study_id, has_ended, "the end")
-        shaken.stop(server)
         shaken.stop_workers()
+        shaken.stop(server)
         with closing(open_store(sqlite_url)) as store:
-            trials = assert_whole(store, study_id, sqlite_url, folder=tmp_path, loss=loss)
+            trials = assert_whole(store, study_id, sqlite_url, ledger=ledger, folder=tmp_path, loss=loss)
     states = {attempt.state for trial in trials for attempt in trial.attempts}
     assert states <= {AttemptState.COMPLETED, AttemptState.EXPIRED}
 
 
-class Postgres:
-    """A PostgreSQL server that a test may crash."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._folder = Path(parse_qs(urlsplit(url).query)["host"][0])
-
-    def stop(self) -> None:
-        self._control("stop", "-m", "immediate")
-
-    @contextmanager
-    def crashed(self) -> Iterator[None]:
-        """Crash it, and start it again afterwards (restart, since that keeps its options)."""
-        self.stop()
-        try:
-            yield
-        finally:
-            self._control("restart", "-l", str(self._folder / "restarted.log"))
-
-    def _control(self, *command: str) -> None:
-        postgres = Path((self._folder / "postmaster.opts").read_text().split()[0])
-        subprocess.run(
-            [postgres.with_name("pg_ctl"), "-w", "-D", self._folder, *command],
-            user=self._folder.stat().st_uid,  # PostgreSQL does not run as root
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-
-
-@pytest.fixture
-def postgres(postgres_of_its_own: str) -> Iterator[Postgres]:
-    server = Postgres(postgres_of_its_own)
-    yield server
-    server.stop()  # the process that the package's own cleanup knows is gone
-
-
 def test_postgres_and_one_of_two_servers_are_killed_under_two_workers(postgres: Postgres, tmp_path: Path) -> None:
-    east, west = free_port(), free_port()
-    with cluster(postgres.url, tmp_path) as shaken:
+    ledger, east, west = Ledger(), free_port(), free_port()
+    with cluster(postgres.url, tmp_path) as shaken, link(east, ledger) as one, link(west, ledger) as other:
         servers = [shaken.serve(port) for port in (east, west)]
         study_id = submit(east)
-        shaken.work("east", east)
-        shaken.work("west", west)
+        shaken.work("east", one.port)
+        shaken.work("west", other.port)
         wait_until(west, study_id, ended_at_least(1), "a first trial")
         with httpx.stream("GET", f"http://127.0.0.1:{west}/api/v1/events?after=0", timeout=60) as stream:
             lines = stream.iter_lines()
@@ -109,10 +72,10 @@ def test_postgres_and_one_of_two_servers_are_killed_under_two_workers(postgres: 
         kill(servers[0])
         servers[0] = shaken.serve(east)
         wait_until(west, study_id, has_ended, "the end")
+        shaken.stop_workers()
         for server in servers:
             shaken.stop(server)
-        shaken.stop_workers()
         with closing(open_store(postgres.url)) as store:
-            trials = assert_whole(store, study_id, postgres.url, folder=tmp_path, loss=loss)
+            trials = assert_whole(store, study_id, postgres.url, ledger=ledger, folder=tmp_path, loss=loss)
     states = {attempt.state for trial in trials for attempt in trial.attempts}
     assert states <= {AttemptState.COMPLETED, AttemptState.EXPIRED}

@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -111,7 +110,7 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, An
 def _head(study_id: int, number: int, trial: FrozenTrial) -> dict[str, Any]:
     """Return the row of a trial; the times of its attributes are converted as Optuna's model does."""
     model = models.TrialModel(datetime_start=trial.datetime_start, datetime_complete=trial.datetime_complete)
-    times: dict[str, datetime | None] = {
+    times: dict[str, Any] = {
         "datetime_start": model._datetime_start_utc,
         "datetime_complete": model._datetime_complete_utc,
     }

@@ -13,9 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Insert, Table, TableValuedAlias, Update, bindparam, column
-from sqlalchemy.dialects.postgresql import psycopg
 
-_DIALECT = psycopg.dialect()
+_DIALECT = sa.make_url("postgresql+psycopg://").get_dialect()()
 
 Row = Mapping[str, Any]
 

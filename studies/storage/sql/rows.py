@@ -74,8 +74,8 @@ def update_all(connection: Connection, table: Table, values: Sequence[Record]) -
     """Write what may change of `values` over the rows with their primary keys."""
     if not values:
         return
-    keys = tuple(column.name for column in table.primary_key)
-    names = _CHANGING[type(values[0])]
+    keys: tuple[str, ...] = tuple(column.name for column in table.primary_key)
+    names: tuple[str, ...] = _CHANGING[type(values[0])]
     rows = [{name: getattr(value, name) for name in (*keys, *names)} for value in values]
     if connection.dialect.name == "postgresql":
         bulk.update(connection, table, keys, rows)

@@ -7,21 +7,29 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
 from service import errors
+from service.artifacts import Artifacts
 from service.auth.gate import Gate
+from service.metrics.database import StoreCollector
+from service.metrics.instruments import Instruments
 from service.middleware.authentication import Authentication
 from service.middleware.body import BodyGuard
 from service.middleware.headers import SecurityHeaders
+from service.middleware.observing import Observer
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
 from service.pages import router as pages_router
-from service.routes import document, events, export, health, studies, trials, workers
+from service.routes import checkpoints, document, events, export, health, metrics, studies, trials, workers
+from service.schema_watch import SchemaWatch
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
+from service.streams import StreamPlaces
+from service.sweeping import sweep_for_ever
 from service.ticker import Ticker
 from studies.engine import Engine
 from studies.storage.port import StudyStore
@@ -57,6 +65,7 @@ def create_app(settings: Settings, store: StudyStore | None = None, tick: Callab
         lifespan=lifespan,
     )
     app.state.settings = settings
+    app.state.instruments = Instruments()
     errors.install(app)
     _add_routes(app)
     _add_middleware(app, settings)
@@ -80,38 +89,50 @@ async def _running(
     engine = build_engine(settings, store)
     app.state.store = store
     app.state.gate = Gate(settings, store.credentials)
+    app.state.artifacts = _artifacts(settings)
     app.state.stopping = asyncio.Event()
-    app.state.ticker = _ticker(engine, settings) if tick is None else Ticker(tick, settings.tick_seconds)
+    app.state.streams = StreamPlaces(settings.max_streams)
+    instruments: Instruments = app.state.instruments
+    watched = SchemaWatch(engine.tick, store.check) if tick is None else tick
+    app.state.ticker = Ticker(instruments.timed(watched), settings.tick_seconds, partial(_record_the_last, engine))
     app.state.ticker.start()
+    collector = StoreCollector(store)
+    instruments.registry.register(collector)
+    sweeping = asyncio.create_task(sweep_for_ever(app.state.artifacts, store), name="artifacts")
     try:
         yield
     finally:
+        sweeping.cancel()
         app.state.stopping.set()
+        instruments.registry.unregister(collector)
         await asyncio.to_thread(app.state.ticker.stop)
         engine.close()
         if given is None:
             store.close()
 
 
-def _ticker(engine: Engine, settings: Settings) -> Ticker:
-    def record_the_last() -> None:
-        deadline = time.monotonic() + RECORD_SECONDS
-        if not engine.flush(lambda: time.monotonic() < deadline):
-            logger.info("Optuna's record is not complete yet: the next start of the server goes on with it")
+def _artifacts(settings: Settings) -> Artifacts:
+    return Artifacts(settings.artifacts, settings.max_checkpoint_bytes, settings.max_artifact_bytes)
 
-    return Ticker(engine.tick, settings.tick_seconds, record_the_last)
+
+def _record_the_last(engine: Engine) -> None:
+    """Complete Optuna's record as far as `RECORD_SECONDS` allow."""
+    deadline = time.monotonic() + RECORD_SECONDS
+    if not engine.flush(lambda: time.monotonic() < deadline):
+        logger.info("Optuna's record is not complete yet: the next start of the server goes on with it")
 
 
 def _add_routes(app: FastAPI) -> None:
-    for module in (studies, trials, export, events, workers, health, document):
+    for module in (studies, trials, export, events, workers, checkpoints, health, metrics, document):
         app.include_router(module.router)
     app.include_router(workers.profiles)
     app.include_router(pages_router)
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
-    """Add innermost first: a request passes headers, host and origin, token, body."""
+    """Add innermost first: a request passes the observer, headers, host and origin, token, body."""
     app.add_middleware(BodyGuard, max_bytes=settings.max_body_bytes, read_seconds=settings.read_seconds)
     app.add_middleware(Authentication)
     app.add_middleware(HostAndOrigin, hosts=settings.hosts)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observer, instruments=app.state.instruments, log=settings.access_log)

@@ -135,6 +135,12 @@ class ApiClient:
     def workers(self) -> list[WorkerView]:
         return _parse(TypeAdapter(list[WorkerView]), self._request("GET", "/api/v1/workers"))
 
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        return self._one(WorkerView, "POST", f"/api/v1/workers/{worker_id}/drain")
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        return self._one(WorkerView, "POST", f"/api/v1/workers/{worker_id}/release")
+
     # --- plumbing ------------------------------------------------------------------------------------------------
 
     def _one(self, view: type[AnyMessage], method: str, path: str, **options: Any) -> AnyMessage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +14,12 @@ from starlette.exceptions import HTTPException
 
 from service import problems
 from service.auth.principal import Forbidden
+from service.middleware.headers import SECURITY_HEADERS
+from service.middleware.observing import REQUEST_ID, ids_of
 from service.pages.missing import forbidden_page, missing_page, wants_page
 from service.problems import ProblemKind, respond
 from studies import errors
+from studies.log_lines import fields
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +31,11 @@ _KINDS: dict[type[errors.StagetuneError], ProblemKind] = {
     errors.NotAllowedNow: problems.NOT_ALLOWED_NOW,
     errors.LeaseLost: problems.LEASE_LOST,
     errors.StorageUnavailable: problems.STORAGE_UNAVAILABLE,
+    errors.StorageFull: problems.STORAGE_FULL,
     errors.SchemaMismatch: problems.SCHEMA_MISMATCH,
 }
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RequestRefused(Exception):
@@ -43,6 +50,7 @@ class RequestRefused(Exception):
 def install(app: FastAPI) -> None:
     """Let `app` answer every failure as a problem."""
     app.add_exception_handler(errors.StagetuneError, answer_to)
+    app.add_exception_handler(OSError, _on_os_error)
     app.add_exception_handler(Forbidden, _on_forbidden)
     app.add_exception_handler(RequestRefused, _on_refused)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
@@ -70,7 +78,8 @@ def answer_to(request: Request, error: Exception) -> Response:
     """Return the answer to a request that ended in an error of the studies package."""
     kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), problems.INTERNAL)
     if kind.status >= 500:  # noqa: PLR2004 (a server's own fault belongs in its log)
-        logger.warning("%s %s: %s", request.method, request.url.path, error)
+        logger.warning("%s %s: %s", request.method, request.url.path, error, extra=fields(**ids_of(request.scope)))
+        request.app.state.instruments.failure(error)
     faults = error.faults if isinstance(error, errors.InvalidStudy) else None
     return respond(kind, str(error), instance=request.url.path, faults=faults)
 
@@ -79,6 +88,16 @@ def _on_forbidden(request: Request, error: Exception) -> Response:
     if wants_page(request):
         return forbidden_page(request, str(error))
     return respond(problems.FORBIDDEN, str(error), instance=request.url.path)
+
+
+def _on_os_error(request: Request, error: Exception) -> Response:
+    """A file of the service that cannot be written for want of space is like a database that is full."""
+    assert isinstance(error, OSError)  # registered for this type alone
+    if error.errno not in _NO_SPACE:
+        raise error
+    detail = "A disk of the service is full: make room on it, then try again."
+    logger.warning("%s %s: %s", request.method, request.url.path, detail)
+    return respond(problems.STORAGE_FULL, detail, instance=request.url.path)
 
 
 def _on_refused(request: Request, error: Exception) -> Response:
@@ -111,6 +130,13 @@ def _http_problem(request: Request, error: HTTPException) -> tuple[ProblemKind, 
 
 
 def _on_unexpected(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    detail = f"{type(error).__name__}: this is a fault of the service. Its log says more; trying again may help."
-    return respond(problems.INTERNAL, detail, instance=request.url.path)
+    """Answer outside of all middleware, so that what it adds to every other answer is added here."""
+    request_id = str(request.scope.get("state", {}).get("request_id", ""))
+    about = fields(request=request_id, **ids_of(request.scope))
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error, extra=about)
+    detail = (
+        f"{type(error).__name__}: this is a fault of the service. Its log says more about the request {request_id}; "
+        "trying again may help."
+    )
+    headers = SECURITY_HEADERS | {REQUEST_ID: request_id}
+    return respond(problems.INTERNAL, detail, instance=request.url.path, headers=headers)

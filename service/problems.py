@@ -44,9 +44,13 @@ FORBIDDEN = ProblemKind("forbidden", 403, "The token may not do this")
 CSRF = ProblemKind("csrf", 403, "The page is out of date")
 HOST_NOT_ALLOWED = ProblemKind("host-not-allowed", 400, "The service does not answer to this name")
 CROSS_ORIGIN = ProblemKind("cross-origin", 403, "Another site may not write here")
+TOO_MANY_STREAMS = ProblemKind("too-many-streams", 503, "Too many pages follow events here", (("Retry-After", "30"),))
 STORAGE_UNAVAILABLE = ProblemKind("storage-unavailable", 503, "The database does not answer", (("Retry-After", "2"),))
+STORAGE_FULL = ProblemKind("storage-full", 507, "A disk of the service is full", (("Retry-After", "5"),))
 SCHEMA_MISMATCH = ProblemKind("schema-mismatch", 503, "The database has another schema", (("Retry-After", "30"),))
 NOT_READY = ProblemKind("not-ready", 503, "The service is not ready", (("Retry-After", "2"),))
+DIGEST_MISMATCH = ProblemKind("digest-mismatch", 422, "The body is not what was announced")
+ARTIFACTS_FULL = ProblemKind("artifacts-full", 507, "The artifact folder takes no more")
 INTERNAL = ProblemKind("internal-error", 500, "The service failed")
 
 

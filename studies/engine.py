@@ -18,6 +18,7 @@ from studies.core.decide import decide
 from studies.core.sampling import Sampler
 from studies.core.snapshot import Snapshot
 from studies.errors import StorageUnavailable
+from studies.log_lines import bound
 from studies.storage.port import SettledTrial, StudyStore
 
 logger = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ class Engine:
             self._store.extend_leases()
             self._away = False
         self._store.expire_leases()
+        self._store.review_quarantine()
 
     def _move_studies(self) -> None:
         self._take_news()
@@ -122,7 +124,8 @@ class Engine:
         self._due.intersection_update(active)
         for study_id in active:
             if study_id in self._due:
-                self._advance(study_id)
+                with bound(study=study_id):
+                    self._advance(study_id)
 
     def step(self, study_id: str) -> bool:
         """Decide once and do it; return whether the study moved, by us or by another, so that asking again is due."""
@@ -223,7 +226,8 @@ class Engine:
         """Record batch by batch, study after study, until nothing is left or `more` says that it is enough."""
         while self._unmirrored and more():
             for study_id in sorted(self._unmirrored):
-                self._record(study_id)
+                with bound(study=study_id):
+                    self._record(study_id)
 
     def _record(self, study_id: str) -> None:
         """Record a study's settled trials; what fails is tried again with the next news or refresh."""

@@ -7,7 +7,8 @@ StagetuneError
 +-- IdempotencyConflict the key was used for another document
 +-- NotAllowedNow       the command does not fit the state that the study is in
 +-- LeaseLost           the attempt is no longer the caller's
-+-- StorageUnavailable  the database cannot be reached or is full for the moment: try again
++-- StorageUnavailable  the database cannot be reached for the moment: try again
+|   +-- StorageFull     its disk is full: reading works, make room and try again
 +-- SchemaMismatch      the database's schema is older or newer than this program
 """
 
@@ -51,6 +52,10 @@ class LeaseLost(StagetuneError):
 
 class StorageUnavailable(StagetuneError):
     """The database does not answer right now: try again shortly, nothing was lost."""
+
+
+class StorageFull(StorageUnavailable):
+    """The disk of the database is full: make room on it. Nothing that was acknowledged is lost; try again then."""
 
 
 class SchemaMismatch(StagetuneError):

@@ -17,8 +17,9 @@ import optuna
 import psutil
 
 from studies.contract.states import AttemptState, TrialState
+from studies.contract.study_file import MAX_ATTEMPTS
 from studies.contract.views import StudyView, TrialDetail
-from studies.core.lifecycle import MAX_ATTEMPTS, MAX_EXPIRIES
+from studies.core.lifecycle import MAX_EXPIRIES
 from studies.storage.port import StudyStore
 from tests.faults.ledger import Ledger, Points
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from studies.contract.worker_protocol import AttemptReport, Lease, Outcome
+from studies.log_lines import About
 from workers.channel import BrokenFrame, Frame
 from workers.log_tail import LogTail
 from workers.outbox import Outbox
@@ -31,6 +32,10 @@ class Attempt:
         ended: whether it has its outcome, so that no process works on it any more.
         starts: processes that ended before they had begun with it.
         waiting_since: when it last began to wait for a process (monotonic seconds).
+        arriving: its checkpoint is on its way here: it does not start before.
+        held_back: its outcome waits until its last checkpoint is where another node finds it.
+        outcome: how it ended, None while it has not.
+        home: its run directory, None before it was prepared.
         heard_at: when it last said something: a metric, a line of its log (monotonic seconds).
     """
 
@@ -40,11 +45,16 @@ class Attempt:
         self.lost = False
         self.stop: StopRequest | None = None
         self.ended = False
+        self.arriving = False
+        self.held_back = False
+        self.outcome: Outcome | None = None
+        self.home: RunDirectory | None = None
         self.starts = 0
         self.waiting_since = self.heard_at = time.monotonic()
         self._workdir = workdir
         self._outbox = Outbox(lease.attempt_id, lease.token)
-        self._home: RunDirectory | None = None
+        self._log = About(logger, study=lease.run.study_id, trial=lease.run.trial_id, attempt=lease.attempt_id)
+        self._last_step = 0
         self._tail: LogTail | None = None
 
     @property
@@ -71,9 +81,19 @@ class Attempt:
         home = RunDirectory.of(self._workdir, self.lease.run)
         home.prepare(self.lease.run)
         self._tail = self._tail or LogTail(home.log)
-        self._home = home
+        self.home = home
         self.heard_at = time.monotonic()
         return home.path
+
+    def checkpoint_step(self, *, last: bool) -> int:
+        """Return the step that its checkpoint stands at, 0 where that is not known.
+
+        Args:
+            last: the run is over, so that a user's own files stand at the last step that it said.
+        """
+        step = self.home.checkpoint_step() if self.home else 0
+        own = self.home is not None and not (self.home.path / "checkpoint.pt").exists()
+        return max(0, step, self._last_step if last and own else 0)
 
     def request_stop(self, request: StopRequest) -> bool:
         """Remember the first request; return whether it was the first."""
@@ -105,10 +125,11 @@ class Attempt:
             case {"kind": "points", "points": points}:
                 for name, (steps, values) in points.items():
                     self._outbox.add_points(name, steps, values)
+                    self._last_step = max(self._last_step, *steps)
             case {"kind": "started", "step": int(step), "note": str(note)}:
                 self._on_started(step, note)
             case {"kind": "evaluated", "step": step, "metrics": metrics}:
-                logger.info("%s: step %d/%d  %s", self.label, step, self.lease.run.num_steps, _figures(metrics))
+                self._log.info("%s: step %d/%d  %s", self.label, step, self.lease.run.num_steps, _figures(metrics))
             case _:
                 raise BrokenFrame(f"a frame of unknown kind: {frame.get('kind')!r}")
 
@@ -121,13 +142,14 @@ class Attempt:
         while self._take_log():
             pass
         self.ended = True
+        self.outcome = outcome
         self._outbox.close(outcome)
-        logger.info("%s: %s%s", self.label, outcome.state, f" ({outcome.reason})" if outcome.reason else "")
+        self._log.info("%s: %s%s", self.label, outcome.state, f" ({outcome.reason})" if outcome.reason else "")
 
     def report(self) -> AttemptReport:
         """Return heartbeat and news in one."""
         self._take_log()
-        return self._outbox.report()
+        return self._outbox.report(hold_outcome=self.held_back)
 
     def heartbeat(self) -> AttemptReport:
         return self._outbox.heartbeat()
@@ -136,12 +158,12 @@ class Attempt:
         """The server has what was last reported; note down how far that goes, for a later attempt."""
         before = self._outbox.delivered
         self._outbox.acknowledge()
-        if self._home is None or self._outbox.delivered == before:
+        if self.home is None or self._outbox.delivered == before:
             return
         try:
-            self._home.write_delivered(self._outbox.delivered)
+            self.home.write_delivered(self._outbox.delivered)
         except OSError as fault:  # A later attempt repeats a little more then, that is all.
-            logger.warning("%s: cannot note what was delivered: %s", self.label, fault)
+            self._log.warning("%s: cannot note what was delivered: %s", self.label, fault)
 
     def _take_log(self) -> bool:
         """Take the next piece of the log; return whether there was one and there may be more to take."""
@@ -150,7 +172,7 @@ class Attempt:
         try:
             piece = self._tail.read()
         except OSError as fault:
-            logger.warning("%s: its log cannot be read: %s", self.label, fault)
+            self._log.warning("%s: its log cannot be read: %s", self.label, fault)
             return False
         if piece:
             self.heard_at = time.monotonic()
@@ -159,9 +181,9 @@ class Attempt:
 
     def _on_started(self, step: int, note: str) -> None:
         self._outbox.started_from = max(0, step)
-        if self._home is not None:  # What was delivered beyond this step is superseded from now on.
-            self._home.write_delivered(min(self._home.delivered, step))
-        logger.info("%s: %s", self.label, note or f"started on {self.lease.device}")
+        if self.home is not None:  # What was delivered beyond this step is superseded from now on.
+            self.home.write_delivered(min(self.home.delivered, step))
+        self._log.info("%s: %s", self.label, note or f"started on {self.lease.device}")
 
 
 def _figures(metrics: dict[str, Any]) -> str:

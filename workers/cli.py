@@ -13,8 +13,10 @@ from typing import Annotated
 
 import typer
 
+from studies.log_lines import LogFormat, configure
 from workers.agent import Agent, AgentSettings
 from workers.client import Client, Refused
+from workers.courier import HAND_IN_SECONDS, Keeping
 from workers.devices import UnknownDevice, find_devices
 from workers.environment import of_runs
 from workers.objectives import BUILTIN, WARM_MODULES
@@ -52,9 +54,7 @@ def work(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="How people know this worker. Default: the host's name.")] = None,
-    workdir: Annotated[
-        Path, typer.Option(help="Where runs keep logs and checkpoints; share it to resume on another worker.")
-    ] = Path("stagetune-data/runs"),
+    workdir: Annotated[Path, typer.Option(help="Where runs keep logs and checkpoints.")] = Path("stagetune-data/runs"),
     packing: Annotated[
         Packing,
         typer.Option(
@@ -63,6 +63,17 @@ def work(
             envvar="STAGETUNE_PACKING",
         ),
     ] = Packing.AUTO,
+    checkpoints: Annotated[
+        Keeping,
+        typer.Option(
+            help="server: the server keeps the checkpoints of runs, so that any worker goes on from them. local: they "
+            "stay in --workdir, for one machine or a folder that all workers share.",
+            envvar="STAGETUNE_CHECKPOINTS",
+        ),
+    ] = Keeping.SERVER,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0.0, help="How often a run that goes on hands its checkpoint to the server, at most.")
+    ] = HAND_IN_SECONDS,
     max_runs_per_device: Annotated[
         int | None,
         typer.Option(
@@ -76,6 +87,9 @@ def work(
             envvar="STAGETUNE_BUILTIN",
         ),
     ] = True,
+    log_format: Annotated[
+        LogFormat, typer.Option(envvar="STAGETUNE_LOG_FORMAT", help="text, or json: one object a line.")
+    ] = LogFormat.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
 ) -> None:
     """Run trials of a Stagetune server on this machine's devices.
@@ -84,11 +98,7 @@ def work(
 
     Ctrl-C (or SIGTERM) gives all runs back, with their checkpoints; a second one stops at once.
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    configure(log_format, logging.DEBUG if verbose else logging.INFO, secrets=[token] if token else [])
     try:
         offered = find_devices(devices, max_runs_per_device, packed=packing is not Packing.OFF)
     except UnknownDevice as fault:
@@ -101,6 +111,8 @@ def work(
         workdir=workdir,
         version=_version(),
         packing=packing,
+        checkpoints=checkpoints,
+        checkpoint_seconds=checkpoint_seconds,
     )
     modules = WARM_MODULES if settings.objectives else ()
     supervisor = Supervisor(modules, of_runs(os.environ, env or ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -10,6 +11,9 @@ import typer
 from service.cli.console import err
 from service.client import ApiError
 from service.settings import Settings, read_settings, require_safe_bind
+from studies.log_lines import LogFormat
+
+logger = logging.getLogger(__name__)
 
 
 def serve(
@@ -40,9 +44,17 @@ def serve(
     ] = None,
     allowed_host: Annotated[list[str] | None, typer.Option(help="A name to answer to; may be repeated.")] = None,
     root_path: Annotated[str | None, typer.Option(help="Path prefix that a reverse proxy strips.")] = None,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(envvar="STAGETUNE_LOG_FORMAT", help="text (the default), or json: one object a line."),
+    ] = None,
+    access_log: Annotated[
+        bool | None, typer.Option(envvar="STAGETUNE_ACCESS_LOG", help="Write a log line for every request.")
+    ] = None,
 ) -> None:
     """Serve the API and the dashboard. What is left out comes from STAGETUNE_... or the defaults."""
     from service.app import create_app  # the engine's numerics take a while to load: not for `--help`
+    from service.logs import configure_logs
     from service.server import Server, listen, url_of
     from service.storage import open_database
 
@@ -53,7 +65,10 @@ def serve(
         token=token,
         allowed_hosts=tuple(allowed_host) if allowed_host else None,
         root_path=root_path,
+        log_format=log_format,
+        access_log=access_log,
     )
+    configure_logs(settings)
     try:
         listening = listen(settings.host, settings.port)
     except OSError as error:
@@ -63,8 +78,17 @@ def serve(
     with listening, closing(open_database(settings)) as store:
         require_safe_bind(settings, store.credentials)
         url = url_of(listening)
-        err.print(f"Stagetune serves at {url}; add workers with: stagetune-worker --server {url}")
-        Server(create_app(settings, store)).run(sockets=[listening])
+        server = Server(create_app(settings, store))
+        _announce(settings, url)
+        server.run(sockets=[listening])
+
+
+def _announce(settings: Settings, url: str) -> None:
+    """Say where the server is: to a person with the next step, to a machine as a line of its own."""
+    if settings.log_format is LogFormat.TEXT:
+        err.print(f"Stagetune serves at {url}; add workers with: stagetune-worker --server {url}  (Ctrl-C stops it)")
+    else:
+        logger.info("Stagetune serves at %s", url)
 
 
 def _settings(**given: Any) -> Settings:

@@ -23,6 +23,7 @@ from service.pages.packs import (
 )
 from service.pages.page_route import PageRoute
 from service.pages.rendering import page
+from service.standing import held_because, standing
 from studies.contract.views import DeviceView, TrialView, WorkerView
 from studies.errors import NotFound
 from studies.storage.port import StudyStore
@@ -56,9 +57,13 @@ class DeviceRow:
 
 @dataclass(frozen=True)
 class WorkerRow:
+    """A worker. ``standing`` is how it stands, ``held_because`` why it is given no new runs, both in words."""
+
     worker: WorkerView
     runs: str
     devices: tuple[DeviceRow, ...]
+    standing: str
+    held_because: str
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,8 @@ def workers_context(store: StudyStore, base_url: str) -> WorkersContext:
 
 def _worker_row(store: StudyStore, worker: WorkerView, labels: Mapping[str, str]) -> WorkerRow:
     devices = tuple(device_row(device, _running(store, device), labels) for device in worker.devices)
-    return WorkerRow(worker, ", ".join((*worker.objectives, *worker.allow)), devices)
+    runs = ", ".join((*worker.objectives, *worker.allow))
+    return WorkerRow(worker, runs, devices, standing(worker), held_because(worker))
 
 
 def _running(store: StudyStore, device: DeviceView) -> tuple[TrialView, ...]:

@@ -22,6 +22,7 @@ profiles = APIRouter(prefix="/api/v1/profiles", tags=["workers"], responses=PROB
 
 _READ = [requires(Scope.READ)]
 _WORKER = [requires(Scope.WORKER)]
+_ADMIN = [requires(Scope.ADMIN)]
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
@@ -39,6 +40,7 @@ def register_worker(store: StoreDep, settings: SettingsDep, body: RawBody) -> Wo
         worker_id=store.register_worker(_read(RegisterWorker, body)),
         sync_seconds=settings.sync_seconds,
         lease_seconds=settings.lease_seconds,
+        max_checkpoint_bytes=settings.max_checkpoint_bytes,
     )
 
 
@@ -46,6 +48,18 @@ def register_worker(store: StoreDep, settings: SettingsDep, body: RawBody) -> Wo
 def sync_worker(store: StoreDep, worker_id: WorkerId, body: RawBody) -> SyncAnswer:
     """Take a worker's news; answer with renewals, stop orders and leases. Sent twice is as good as once."""
     return store.sync(worker_id, _read(SyncRequest, body))
+
+
+@router.post("/{worker_id}/drain", dependencies=_ADMIN)
+def drain_worker(store: StoreDep, worker_id: WorkerId) -> WorkerView:
+    """Give a worker no new leases: what runs on it goes on to its end, then it is shown as drained."""
+    return store.drain_worker(worker_id)
+
+
+@router.post("/{worker_id}/release", dependencies=_ADMIN)
+def release_worker(store: StoreDep, worker_id: WorkerId) -> WorkerView:
+    """Let a worker that is drained or quarantined be given leases again; its node's record begins anew."""
+    return store.release_worker(worker_id)
 
 
 @profiles.get("", dependencies=_READ)

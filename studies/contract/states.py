@@ -59,6 +59,17 @@ class AttemptState(StrEnum):
     """The lease ran out: the worker is gone or cut off."""
 
 
+class WorkerHold(StrEnum):
+    """Why a worker is given no new leases, though it may run on and is heard of."""
+
+    QUARANTINED = "quarantined"
+    """It fails what other nodes do not. Its node stays so whatever restarts there, until it is released."""
+    DRAINING = "draining"
+    """A person takes it out of service: its runs go on to their end."""
+    DRAINED = "drained"
+    """Draining, and nothing runs on it any more."""
+
+
 class StudyCommand(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"

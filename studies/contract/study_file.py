@@ -380,6 +380,10 @@ def _default_evaluate_every(fields: dict[str, Any]) -> int:
     return min(50, fields["budget"].steps) if "budget" in fields else 50
 
 
+MAX_ATTEMPTS = 2
+"""How often a trial may fail by its own fault, unless the study file says otherwise."""
+
+
 class StudySpec(Message):
     """A study as submitted, with every default filled in.
 
@@ -394,6 +398,9 @@ class StudySpec(Message):
 
     A run that says nothing for ``stall_timeout`` seconds (no metric, no line of output) is taken to hang: it is
     stopped, and the attempt counts as failed. 0 waits for ever.
+    ``max_attempts`` is how many attempts of a trial may fail by their own fault (the run raised, was killed, ran out
+    of memory alone) before the trial has failed and the study goes on without it. An attempt that ended with its
+    worker, was given back or had to leave its pack does not count.
     """
 
     model_config = ConfigDict(
@@ -435,6 +442,7 @@ class StudySpec(Message):
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)] = Field(default_factory=_stages_of)
     gates: Literal["auto", "approve"] = "auto"
     stall_timeout: NonNegative = STALL_TIMEOUT
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = MAX_ATTEMPTS
 
     @model_validator(mode="before")
     @classmethod

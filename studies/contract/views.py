@@ -10,7 +10,7 @@ from studies.contract.base import Message, Params, Timestamp
 from studies.contract.decision import Decision
 from studies.contract.packing import Engine, RunProfile
 from studies.contract.schedule import Schedule
-from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import StageKind, StudySpec
 
 
@@ -49,6 +49,14 @@ class Progress(Message):
     steps_budget: int | None = None
 
 
+class StudySize(Message):
+    """What a study has left behind: its trials, their metric points, and the bytes of these and of their output."""
+
+    trials: int = 0
+    points: int = 0
+    bytes: int = 0
+
+
 class StudySummary(Message):
     id: str
     name: str
@@ -58,6 +66,7 @@ class StudySummary(Message):
     stages: tuple[StageView, ...]
     best: BestTrial | None = None
     progress: Progress
+    size: StudySize = StudySize()
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -129,6 +138,8 @@ class TrialView(Message):
 
 class TrialDetail(TrialView):
     attempts: tuple[AttemptView, ...] = ()
+    waiting_because: str = ""
+    """Why it waits, in one sentence; empty where it does not, or is just about to start."""
 
 
 class TrialPage(Message):
@@ -225,13 +236,17 @@ class WorkerView(Message):
     devices: tuple[DeviceView, ...]
     registered_at: Timestamp
     last_sync_at: Timestamp
+    hold: WorkerHold | None = None
+    """Why it is given no new leases; None where it is."""
+    held_because: str = ""
+    held_at: Timestamp | None = None
 
 
 class Event(Message):
     """Something that happened, for people and for pages: append-only, ids grow.
 
     Kinds: ``study`` (state changed), ``stage`` (opened, closed), ``decision``, ``trial`` (added, started, ended),
-    ``metrics`` (new points; at most about one a second and trial).
+    ``metrics`` (new points; at most about one a second and trial), ``worker`` (one was quarantined over its trials).
     """
 
     id: int

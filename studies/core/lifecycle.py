@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from studies.contract.states import AttemptState, StageState, StudyCommand, StudyState, TrialState
-
-MAX_ATTEMPTS = 2
-"""Attempts that may fail by their own fault before the trial fails."""
+from studies.contract.study_file import MAX_ATTEMPTS
 
 MAX_EXPIRIES = 5
 """Leases of one trial that may run out before the trial fails: it may well be what takes the workers down."""
@@ -89,7 +87,14 @@ def is_failure(outcome: AttemptState, *, alone: bool) -> bool:
 
 
 def after_attempt(
-    outcome: AttemptState, reason: str, failures: int, expiries: int, *, measured: bool = True, alone: bool = False
+    outcome: AttemptState,
+    reason: str,
+    failures: int,
+    expiries: int,
+    *,
+    max_attempts: int = MAX_ATTEMPTS,
+    measured: bool = True,
+    alone: bool = False,
 ) -> TrialFate:
     """Decide what becomes of a running trial whose attempt ended.
 
@@ -98,6 +103,7 @@ def after_attempt(
         reason: what the worker said of it.
         failures: failed attempts of this trial, this one included.
         expiries: expired leases of this trial, this one included.
+        max_attempts: attempts that may fail by their own fault before the trial fails, as the study file says.
         measured: whether any point of the study's metric or of the training loss was reported.
         alone: whether nothing else ran on its device.
     """
@@ -110,9 +116,13 @@ def after_attempt(
             return TrialFate(TrialState.DIVERGED, reason or "the training loss was no longer finite")
         case AttemptState.EVICTED if not alone:
             return TrialFate(TrialState.WAITING, alone=True)
-        case AttemptState.FAILED | AttemptState.EVICTED if failures >= MAX_ATTEMPTS:
-            return TrialFate(TrialState.FAILED, f"failed in {failures} attempts, last: {reason or 'no reason given'}")
+        case AttemptState.FAILED | AttemptState.EVICTED if failures >= max_attempts:
+            return TrialFate(TrialState.FAILED, _failed(failures, reason or "no reason given"))
         case AttemptState.EXPIRED if expiries >= MAX_EXPIRIES:
             return TrialFate(TrialState.FAILED, f"{expiries} workers went silent while running it")
         case _:
             return TrialFate(TrialState.WAITING)
+
+
+def _failed(failures: int, reason: str) -> str:
+    return f"failed: {reason}" if failures == 1 else f"failed in {failures} attempts, last: {reason}"

@@ -139,7 +139,13 @@ def _continue_trial(picture: Picture, action: ContinueTrial) -> None:
     trial = _trial(picture, action.trial_id)
     if trial.state is not TrialState.COMPLETED or action.num_steps <= trial.num_steps:
         return
-    fresh = {"state": TrialState.WAITING, "num_steps": action.num_steps, "ended_at": None, "alone": False}
+    fresh = {
+        "state": TrialState.WAITING,
+        "num_steps": action.num_steps,
+        "ended_at": None,
+        "alone": False,
+        "score": None,
+    }
     trial = picture.set_trial(trial.id, **fresh)
     picture.tell_trial(trial, f"goes on to step {action.num_steps}: {action.reason}")
 

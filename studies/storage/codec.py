@@ -28,6 +28,11 @@ class Encoded:
     steps: bytes | None
     values: bytes
 
+    @property
+    def size(self) -> int:
+        """Bytes of the points."""
+        return len(self.values) + len(self.steps or b"")
+
 
 def encode(curve: Curve) -> Encoded:
     """Encode a curve of at least one point."""

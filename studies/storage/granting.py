@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from studies.contract.base import Params
+from studies.contract.base import Params, Timestamp
 from studies.contract.packing import STACKABLE, class_label, run_class
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import Lease
@@ -35,6 +35,7 @@ class Queued:
         run_class: `RunSpec.run_class` of its run.
         alone: it was evicted from a pack, so it needs a device to itself.
         rivals: devices of other workers that could take it and on which nothing runs.
+        shunned: it has just failed on the node that asks.
     """
 
     trial_id: str
@@ -42,6 +43,7 @@ class Queued:
     run_class: str
     alone: bool = False
     rivals: int = 0
+    shunned: bool = False
 
     @property
     def group(self) -> tuple[str, str, bool]:
@@ -60,25 +62,54 @@ class _Asking(Protocol):
     def params(self) -> Params: ...
     @property
     def alone(self) -> bool: ...
+    @property
+    def failed_on(self) -> str: ...
+    @property
+    def failed_at(self) -> Timestamp | None: ...
+
+
+@dataclass(frozen=True)
+class Asker:
+    """The node that asks for trials, by the ids that its worker has had; what failed on it before `since` is given to
+    it as to any other.
+    """
+
+    worker_ids: Collection[str]
+    since: Timestamp
+
+    def shuns(self, trial: TrialRecord | _Asking) -> bool:
+        """Return whether the trial has just failed on this node, or taken its worker down."""
+        return trial.failed_on in self.worker_ids and (trial.failed_at or 0.0) >= self.since
 
 
 class Enqueued:
     """Makes queue entries of one study's trials; the few classes that they are of are named once each."""
 
-    def __init__(self, spec: StudySpec, rivals: int = 0) -> None:
+    def __init__(self, spec: StudySpec, rivals: int = 0, asker: Asker | None = None) -> None:
         self._spec = spec
         self._rivals = rivals
+        self._asker = asker
         self._classes: dict[str, str] = {}
 
     def __call__(self, trial: TrialRecord | _Asking) -> Queued:
         """Return a waiting trial as it stands in the queue."""
-        return Queued(trial.id, trial.study_id, self._class_of(trial.params), trial.alone, self._rivals)
+        shunned = self._asker is not None and self._asker.shuns(trial)
+        return Queued(trial.id, trial.study_id, self._class_of(trial.params), trial.alone, self._rivals, shunned)
 
     def _class_of(self, params: Params) -> str:
         fixed = repr(sorted((name, value) for name, value in params.items() if name not in STACKABLE))
         if fixed not in self._classes:
             self._classes[fixed] = class_of(self._spec, params)
         return self._classes[fixed]
+
+
+def elsewhere_first(queue: Iterable[Queued]) -> list[Queued]:
+    """Return the queue without what has just failed on this node and an idle device elsewhere would take at once.
+
+    Where there is none such trials stand at the end: what has not been tried yet says more of both.
+    """
+    ordered = sorted(queue, key=lambda trial: trial.shunned)
+    return [trial for trial in ordered if not (trial.shunned and trial.rivals)]
 
 
 def class_of(spec: StudySpec, params: Params) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from studies.contract.ids import new_id
 from studies.contract.packing import RunProfile
-from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
-from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState, WorkerHold
+from studies.contract.study_file import Objective, StageKind, StudySpec
 from studies.contract.views import (
     BestTrial,
     DecisionRecord,
@@ -23,6 +24,7 @@ from studies.contract.views import (
     StudyView,
     TrialDetail,
     TrialPage,
+    TrialView,
     WorkerView,
 )
 from studies.contract.worker_protocol import (
@@ -35,26 +37,39 @@ from studies.contract.worker_protocol import (
     SyncRequest,
 )
 from studies.core.actions import Action
-from studies.core.lifecycle import is_active
+from studies.core.lifecycle import is_active, is_failure
 from studies.core.snapshot import Curve, Snapshot, Trial
 from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
-from studies.storage import clearing, granting, leasing, presenting, reporting
+from studies.storage import clearing, granting, leasing, presenting, quarantine, reporting
+from studies.storage import memory_overview as overview
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
+from studies.storage.census import Census
 from studies.storage.checkpoints import is_wanted, with_checkpoints
+from studies.storage.codec import encode
 from studies.storage.commanding import apply_command
 from studies.storage.copies import copy_of, storable
 from studies.storage.credentials import Credentials
 from studies.storage.documents import document_hash
-from studies.storage.granting import Enqueued, Queued, assign, classes_by_device, seats_of, shares
+from studies.storage.granting import (
+    Asker,
+    Enqueued,
+    Queued,
+    assign,
+    classes_by_device,
+    elsewhere_first,
+    seats_of,
+    shares,
+)
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
-from studies.storage.port import Created, Known, SettledTrial
+from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
-from studies.storage.summaries import extended, score
+from studies.storage.summaries import extended, scored
 from studies.storage.waiting import waiting_because
+from studies.storage.work_done import WorkDone, WorkLog
 
 Record = TypeVar("Record")
 
@@ -73,6 +88,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._tables = Tables()
         self._credentials = MemoryCredentials(clock)
+        self._work = WorkLog()
 
     @property
     def credentials(self) -> Credentials:
@@ -106,8 +122,7 @@ class MemoryStore:
     def get_study(self, study_id: str) -> StudyView:
         with self._lock:
             study = self._study(study_id)
-            waiting = self._waiting(study)
-            because = waiting_because(study, waiting, self._alive_workers(), self._tables.live_attempts())
+            because = self._waiting_because(study, self._waiting(study))
             return presenting.study_view(self._study_picture(study), because)
 
     def find_study(self, name: str) -> str | None:
@@ -192,14 +207,17 @@ class MemoryStore:
             self._study(study_id)
             first = -1 if after is None else after
             later = [trial for trial in self._tables.trials_of(study_id) if trial.number > first]
-            views = tuple(presenting.trial_view(trial, self._summaries(trial.id)) for trial in later[:limit])
-            return TrialPage(trials=views, next_after=views[-1].number if len(later) > limit else None)
+            views = self._views(later[:limit])
+            return TrialPage(trials=tuple(views), next_after=views[-1].number if len(later) > limit else None)
 
     def get_trial(self, trial_id: str) -> TrialDetail:
         with self._lock:
             names = {worker.id: worker.name for worker in self._tables.workers.values()}
             trial = self._trial(trial_id)
-            return presenting.trial_detail(trial, self._summaries(trial_id), self._tables.attempts_of(trial_id), names)
+            study = self._study(trial.study_id)
+            because = self._waiting_because(study, [item for item in self._waiting(study) if item.trial_id == trial_id])
+            attempts = self._tables.attempts_of(trial_id)
+            return presenting.trial_detail(trial, self._summaries(trial_id), attempts, names, because)
 
     def curve(self, trial_id: str, name: str) -> Curve:
         with self._lock:
@@ -207,10 +225,11 @@ class MemoryStore:
             reporters = [attempt for attempt in self._tables.attempts_of(trial_id) if attempt.chunks]
             return merged([Part(attempt.started_from, self._piece(attempt.id, name)) for attempt in reporters])
 
-    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
+    def curves(self, study_id: str, name: str, only: Collection[str] | None = None) -> Mapping[str, Curve]:
         with self._lock:
             self._study(study_id)
-            found = {trial.id: self.curve(trial.id, name) for trial in self._tables.trials_of(study_id)}
+            ids = [trial.id for trial in self._tables.trials_of(study_id) if only is None or trial.id in only]
+            found = {trial_id: self.curve(trial_id, name) for trial_id in ids}
             return {trial_id: curve for trial_id, curve in found.items() if len(curve)}
 
     def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
@@ -226,12 +245,48 @@ class MemoryStore:
             self._study(study_id)
             return [copy_of(record) for record in self._tables.decisions if record.study_id == study_id]
 
+    # --- what a page shows of a study of any size ----------------------------------------------------------------
+
+    def trial_numbers(self, trial_ids: Collection[str]) -> Mapping[str, int]:
+        with self._lock:
+            return overview.numbers(self._tables, trial_ids)
+
+    def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
+        with self._lock:
+            own = self._tables.trials_of(self._study(study_id).id)
+            return self._views(trial for trial in own if trial.number in numbers)
+
+    def metric_names(self, study_id: str) -> Sequence[str]:
+        with self._lock:
+            return overview.metric_names(self._tables, self._study(study_id).id)
+
+    def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.best(self._tables, self._study(study_id), limit))
+
+    def running_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.running(self._tables, self._study(study_id).id, limit))
+
+    def sample_trials(self, study_id: str, stage: StageKind, most: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.sample(self._tables, self._study(study_id).id, stage, most))
+
+    def scores(self, study_id: str, stage: StageKind) -> Scores:
+        with self._lock:
+            return overview.scores(self._tables, self._study(study_id).id, stage)
+
+    def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
+        with self._lock:
+            return overview.thinned(self._tables, self._study(study_id).id, name, most)
+
     # --- workers -------------------------------------------------------------------------------------------------
 
     def register_worker(self, worker: RegisterWorker) -> str:
         with self._lock:
             record = worker_record(worker, self._clock())
-            self._tables.workers[record.id] = record
+            earlier = [item for item in self._tables.workers.values() if item.node == record.node]
+            self._tables.workers[record.id] = quarantine.inherited(record, earlier[-1] if earlier else None)
             return record.id
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
@@ -242,7 +297,7 @@ class MemoryStore:
             acknowledged, lost = self._take_reports(worker, request, now)
             again = self._unheard(worker, {report.attempt_id for report in request.attempts}, now)
             self._store_profiles(worker, request, now)
-            leases = [*again, *self._grant(worker, again, now)]
+            leases = [*again, *self._grant(self._judged(worker_id, now), again, now)]
             profiled = leasing.with_profiles(leases, worker, self._profiles())
             return SyncAnswer(
                 acknowledged=acknowledged,
@@ -278,13 +333,28 @@ class MemoryStore:
     def list_workers(self) -> Sequence[WorkerView]:
         with self._lock:
             last_seen_first = sorted(self._tables.workers.values(), key=_last_seen, reverse=True)
-            now, live = self._clock(), self._tables.live_attempts()
-            return [
-                presenting.worker_view(
-                    worker, [attempt for attempt in live if attempt.worker_id == worker.id], now, self._lease_seconds
-                )
-                for worker in last_seen_first
-            ]
+            return [self._worker_view(worker) for worker in last_seen_first]
+
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        with self._lock:
+            worker = _found(self._tables.workers, worker_id, "worker")
+            self._tables.workers[worker_id] = quarantine.drained(worker, self._clock())
+            return self._worker_view(self._tables.workers[worker_id])
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        with self._lock:
+            node = _found(self._tables.workers, worker_id, "worker").node
+            held = [worker for worker in self._tables.workers.values() if worker.node == node]
+            self._tables.workers.update({worker.id: quarantine.released(worker) for worker in held})
+            return self._worker_view(self._tables.workers[worker_id])
+
+    def review_quarantine(self) -> int:
+        with self._lock:
+            held = [item for item in self._tables.workers.values() if item.hold is WorkerHold.QUARANTINED]
+            compared = [(worker, self._comparison(worker)) for worker in held]
+            innocent = [(worker, known[0]) for worker, known in compared if quarantine.innocent(worker, *known)]
+            self._tables.workers.update({item.id: quarantine.pardoned(item, shared) for item, shared in innocent})
+            return len(innocent)
 
     def list_profiles(self) -> Sequence[ProfileView]:
         with self._lock:
@@ -303,6 +373,25 @@ class MemoryStore:
             return len(self._tables.events)
 
     # --- operations ----------------------------------------------------------------------------------------------
+
+    @property
+    def work(self) -> WorkLog:
+        return self._work
+
+    def census(self) -> Census:
+        with self._lock:
+            now, running = (
+                self._clock(),
+                [item.id for item in self._tables.studies.values() if item.state is StudyState.RUNNING],
+            )
+            waiting = [item for item in self._tables.trials.values() if item.state is TrialState.WAITING]
+            since = [self._waiting_since(item) for item in waiting if item.study_id in running]
+            return Census(
+                studies=Counter(study.state for study in self._tables.studies.values()),
+                trials=Counter(trial.state for trial in self._tables.trials.values()),
+                queue_seconds=now - min(since, default=now),
+                workers_alive=len(self._alive_workers()),
+            )
 
     def check(self) -> None:
         """Memory can always be used."""
@@ -329,8 +418,11 @@ class MemoryStore:
         stages = self._tables.stages[study_id].values()
         return [replace(stage, decision=stage.decision and copy_of(stage.decision)) for stage in stages]
 
+    def _views(self, trials: Iterable[TrialRecord]) -> list[TrialView]:
+        return [presenting.trial_view(trial, self._summaries(trial.id)) for trial in trials]
+
     def _summaries(self, trial_id: str) -> presenting.Summaries:
-        return self._tables.summaries.get(trial_id, {})
+        return {name: known.summary for name, known in self._tables.summaries.get(trial_id, {}).items()}
 
     def _piece(self, attempt_id: str, name: str) -> Curve:
         chunks = self._tables.chunks.get((attempt_id, name), {})
@@ -347,20 +439,26 @@ class MemoryStore:
         return presenting.StudyPicture(study, self._stages(study.id), tallies, self._best(study, trials))
 
     def _best(self, study: StudyRecord, trials: Sequence[TrialRecord]) -> BestTrial | None:
-        scores = {
-            trial.id: score(self._summaries(trial.id).get(study.spec.metric.name), study.spec.metric.direction)
-            for trial in trials
-            if trial.state is TrialState.COMPLETED
-        }
+        scores = {trial.id: trial.score for trial in trials}
         best = study.best_trial_id or presenting.leader(scores, study.spec.metric.direction)
         if best is None:
             return None
         return presenting.best_trial(self._trial(best), self._summaries(best), study.spec.metric)
 
+    def _waiting_because(self, study: StudyRecord, waiting: Sequence[Queued]) -> str:
+        if not waiting:
+            return waiting_because(study, (), (), ())
+        alive, live = self._alive_workers(), self._tables.live_attempts()
+        cleared = clearing.cleared(self._overdue(self._clock()), self._open_workers(), live)
+        return waiting_because(study, waiting, alive, live, cleared)
+
     def _alive_workers(self) -> list[WorkerRecord]:
         now = self._clock()
         workers = self._tables.workers.values()
         return [worker for worker in workers if presenting.is_alive(worker, now, self._lease_seconds)]
+
+    def _open_workers(self) -> list[WorkerRecord]:
+        return [worker for worker in self._alive_workers() if worker.hold is None]
 
     def _picture(self, study_id: str) -> Picture:
         trials = self._tables.trials_of(study_id)
@@ -412,7 +510,9 @@ class MemoryStore:
 
     def _take(self, attempt: AttemptRecord, report: AttemptReport, now: float) -> None:
         fresh = self._store_points(attempt.id, report)
-        self._store_log(attempt.id, report)
+        log_bytes = self._store_log(attempt.id, report)
+        self._grow(attempt.trial_id, fresh, log_bytes)
+        self._work.add(WorkDone(points=sum(len(curve) for _, curve in fresh), log_bytes=log_bytes))
         after = reporting.resumed(attempt, report, len(fresh))
         after = replace(after, lease_expires_at=now + self._lease_seconds)
         self._tables.attempts[attempt.id] = after
@@ -432,10 +532,19 @@ class MemoryStore:
                 fresh.append((chunk.name, chunks[chunk.sequence]))
         return fresh
 
-    def _store_log(self, attempt_id: str, report: AttemptReport) -> None:
+    def _store_log(self, attempt_id: str, report: AttemptReport) -> int:
+        """Store the pieces that are new; return their bytes as UTF-8."""
         pieces = self._tables.logs.setdefault(attempt_id, {})
-        for chunk in report.logs:
-            pieces.setdefault(chunk.sequence, storable(chunk.text))
+        fresh = {chunk.sequence: storable(chunk.text) for chunk in report.logs if chunk.sequence not in pieces}
+        pieces.update(fresh)
+        return sum(len(text.encode()) for text in fresh.values())
+
+    def _grow(self, trial_id: str, fresh: Sequence[tuple[str, Curve]], printed: int) -> None:
+        """Count what was stored of a trial."""
+        trial = self._trial(trial_id)
+        size = printed + sum(encode(piece).size for _, piece in fresh)
+        points = trial.points + sum(len(piece) for _, piece in fresh)
+        self._tables.trials[trial_id] = replace(trial, points=points, bytes=trial.bytes + size)
 
     def _summarise(self, attempt: AttemptRecord, fresh: Sequence[tuple[str, Curve]], *, anew: bool) -> None:
         summaries = self._tables.summaries.setdefault(attempt.trial_id, {})
@@ -458,11 +567,24 @@ class MemoryStore:
         self._tables.trials[trial_id] = trial
 
     def _end(self, attempt: AttemptRecord, ending: reporting.Ending, now: float) -> None:
-        metric = self._study(attempt.study_id).spec.metric.name
-        measured = reporting.is_measured(self._summaries(attempt.trial_id), metric)
-        ended = reporting.end_attempt(self._trial(attempt.trial_id), attempt, ending, now, measured=measured)
+        spec = self._study(attempt.study_id).spec
+        names = self._summaries(attempt.trial_id)
+        ended = reporting.end_attempt(
+            self._trial(attempt.trial_id),
+            attempt,
+            ending,
+            now,
+            max_attempts=spec.max_attempts,
+            measured=reporting.is_measured(names, spec.metric.name),
+        )
+        done = WorkDone()
+        done.note(ended)
+        self._work.add(done)
         self._tables.attempts[attempt.id] = ended.attempt
-        self._tables.trials[attempt.trial_id] = ended.trial
+        worker = self._tables.workers[attempt.worker_id]
+        failing = quarantine.after_end(worker.failing, ended.attempt)
+        self._tables.workers[worker.id] = replace(worker, failing=failing)
+        self._tables.trials[attempt.trial_id] = scored(ended.trial, names, spec.metric)
         if ended.news is not None:
             self._publish([ended.news], now)
 
@@ -497,10 +619,38 @@ class MemoryStore:
     def _profiles(self) -> dict[leasing.ProfileKey, RunProfile]:
         return {key: profile for key, (_, profile, _) in self._tables.profiles.items()}
 
+    def _judged(self, worker_id: str, now: float) -> WorkerRecord:
+        """Return the worker, quarantined where what it has just reported asks for it."""
+        worker = self._tables.workers[worker_id]
+        because = quarantine.guilt(worker, *self._comparison(worker))
+        if because:
+            worker = quarantine.quarantined(worker, because, now)
+            self._tables.workers[worker_id] = worker
+            studies = {self._trial(trial_id).study_id for trial_id in worker.failing}
+            self._publish(quarantine.news(worker, studies), now)
+        return worker
+
+    def _comparison(self, worker: WorkerRecord) -> tuple[set[str], list[WorkerRecord], list[Objective]]:
+        """Return what a worker's failures are held against; see `quarantine.guilt`."""
+        workers = self._tables.workers
+        shared = {
+            trial_id
+            for trial_id in worker.failing
+            for attempt in self._tables.attempts_of(trial_id)
+            if is_failure(attempt.state, alone=attempt.alone) and workers[attempt.worker_id].node != worker.node
+        }
+        studies = {self._trial(trial_id).study_id for trial_id in worker.failing}
+        return shared, self._alive_workers(), [self._study(study_id).spec.objective for study_id in studies]
+
+    def _worker_view(self, worker: WorkerRecord) -> WorkerView:
+        return presenting.worker_view(worker, self._tables.live_attempts(worker.id), self._clock(), self._lease_seconds)
+
     def _grant(self, worker: WorkerRecord, unheard: Sequence[Lease], now: float) -> list[Lease]:
-        overdue = self._overdue(worker, now)
+        if worker.hold is not None:
+            return []
+        overdue = self._overdue(now, worker)
         queue = clearing.first(overdue, self._queue(worker))
-        cleared = clearing.cleared(overdue, self._alive_workers(), self._tables.live_attempts())
+        cleared = clearing.cleared(overdue, self._open_workers(), self._tables.live_attempts())
         own = [device for worker_id, device in cleared if worker_id == worker.id]
         seats = seats_of(worker.devices, self._tables.live_attempts(worker.id), classes_by_device(unheard), own)
         leases = []
@@ -512,11 +662,14 @@ class MemoryStore:
             leases.append(self._lease(given.attempt))
         return leases
 
-    def _overdue(self, worker: WorkerRecord, now: float) -> list[clearing.Overdue]:
+    def _overdue(self, now: float, worker: WorkerRecord | None = None) -> list[clearing.Overdue]:
+        """Return the trials that must run alone and have waited long, of those that the worker could run if named."""
         before = clearing.overdue_before(now, self._lease_seconds)
         return [
-            clearing.Overdue(trial, self._study(trial.study_id).spec.objective)
-            for trial in self._queue(worker)
+            clearing.Overdue(trial, study.spec.objective)
+            for study in sorted(self._tables.studies.values(), key=_age)
+            if study.state is StudyState.RUNNING and (worker is None or leasing.can_run(worker, study.spec.objective))
+            for trial in self._waiting(study)
             if trial.alone and self._waits_since(trial.trial_id) < before
         ]
 
@@ -524,24 +677,30 @@ class MemoryStore:
         ended = [item for item in self._tables.attempts_of(trial_id) if item.state not in clearing.UNCOUNTED]
         return max(item.ended_at or math.inf for item in ended)
 
+    def _waiting_since(self, trial: TrialRecord) -> float:
+        ends = [item.ended_at for item in self._tables.attempts_of(trial.id) if item.ended_at is not None]
+        return max(ends, default=trial.created_at)
+
     def _queue(self, worker: WorkerRecord) -> list[Queued]:
         idle = self._idle_elsewhere(worker)
-        return [
+        own = frozenset(item.id for item in self._tables.workers.values() if item.node == worker.node)
+        asker = Asker(own, self._clock() - self._lease_seconds)
+        return elsewhere_first(
             trial
             for study in sorted(self._tables.studies.values(), key=_age)
             if study.state is StudyState.RUNNING and leasing.can_run(worker, study.spec.objective)
-            for trial in self._waiting(study, leasing.rivals(idle, study.spec.objective))
-        ]
+            for trial in self._waiting(study, leasing.rivals(idle, study.spec.objective), asker)
+        )
 
-    def _waiting(self, study: StudyRecord, rivals: int = 0) -> list[Queued]:
+    def _waiting(self, study: StudyRecord, rivals: int = 0, asker: Asker | None = None) -> list[Queued]:
         waiting = [trial for trial in self._tables.trials_of(study.id) if trial.state is TrialState.WAITING]
-        return list(map(Enqueued(study.spec, rivals), sorted(waiting, key=lambda trial: trial.alone)))
+        return list(map(Enqueued(study.spec, rivals, asker), sorted(waiting, key=lambda trial: trial.alone)))
 
     def _idle_elsewhere(self, worker: WorkerRecord) -> list[leasing.Idle]:
         busy = {(attempt.worker_id, attempt.device) for attempt in self._tables.live_attempts()}
         return [
             leasing.Idle(other.objectives, other.allow, 1)
-            for other in self._alive_workers()
+            for other in self._open_workers()
             if other.id != worker.id
             for device in other.devices
             if device.capacity and (other.id, device.name) not in busy
@@ -578,4 +737,6 @@ def _tally(trials: Sequence[TrialRecord], kind: StageKind) -> presenting.Tally:
         trials=len(own),
         ended=sum(trial.state.ended for trial in own),
         steps=sum(trial.last_step for trial in own),
+        points=sum(trial.points for trial in own),
+        bytes=sum(trial.bytes for trial in own),
     )

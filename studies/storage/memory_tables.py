@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from studies.contract.packing import RunProfile
 from studies.contract.states import AttemptState
 from studies.contract.study_file import StageKind
-from studies.contract.views import DecisionRecord, Event, MetricSummary
+from studies.contract.views import DecisionRecord, Event
 from studies.contract.worker_protocol import CheckpointInfo
 from studies.core.snapshot import Curve
 from studies.storage.leasing import ProfileKey
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
+from studies.storage.summaries import Running
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Tables:
     workers: dict[str, WorkerRecord] = field(default_factory=dict)
     chunks: dict[tuple[str, str], dict[int, Curve]] = field(default_factory=dict)
     logs: dict[str, dict[int, str]] = field(default_factory=dict)
-    summaries: dict[str, dict[str, MetricSummary]] = field(default_factory=dict)
+    summaries: dict[str, dict[str, Running]] = field(default_factory=dict)
     mirrored: dict[str, int] = field(default_factory=dict)
     idempotency: dict[str, tuple[str, str]] = field(default_factory=dict)
     profiles: dict[ProfileKey, tuple[str, RunProfile, float]] = field(default_factory=dict)

@@ -81,7 +81,7 @@ class Picture:
 
     def end_trial(self, trial_id: str, state: TrialState, reason: str) -> None:
         """End a trial now, stop its run and tell so."""
-        trial = self.set_trial(trial_id, state=state, ended_because=reason, ended_at=self.now)
+        trial = self.set_trial(trial_id, state=state, ended_because=reason, ended_at=self.now, score=None)
         self.order_stop(trial_id, reason or f"the trial is {state}")
         self.tell_trial(trial, f"{state}: {reason}" if reason else str(state))
 

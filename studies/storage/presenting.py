@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from studies.contract.base import Timestamp
 from studies.contract.packing import PackReport, RunProfile
-from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import Metric, StageKind
 from studies.contract.views import (
     AttemptView,
@@ -19,6 +19,7 @@ from studies.contract.views import (
     ProfileView,
     Progress,
     StageView,
+    StudySize,
     StudySummary,
     StudyView,
     TrialDetail,
@@ -39,11 +40,24 @@ OPEN_STAGES = (StageState.PENDING, StageState.AWAITING_APPROVAL, StageState.RUNN
 
 @dataclass(frozen=True)
 class Tally:
-    """How many trials a stage has asked for, how many ended, and how many steps they trained."""
+    """How many trials a stage has asked for, how many ended, how many steps they trained, and what they left behind:
+    metric points, and the bytes of these and of their output.
+    """
 
     trials: int = 0
     ended: int = 0
     steps: int = 0
+    points: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.trials + other.trials,
+            self.ended + other.ended,
+            self.steps + other.steps,
+            self.points + other.points,
+            self.bytes + other.bytes,
+        )
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,7 @@ class StudyPicture:
 
 def study_summary(picture: StudyPicture) -> StudySummary:
     study = picture.study
+    whole = sum(picture.tallies.values(), Tally())
     return StudySummary(
         id=study.id,
         name=study.name,
@@ -65,7 +80,8 @@ def study_summary(picture: StudyPicture) -> StudySummary:
         reason=study.reason,
         stages=tuple(_stage_view(study, stage, picture.tallies.get(stage.kind, Tally())) for stage in picture.stages),
         best=picture.best,
-        progress=_progress(study, picture.tallies.values()),
+        progress=_progress(study, whole),
+        size=StudySize(trials=whole.trials, points=whole.points, bytes=whole.bytes),
         created_at=study.created_at,
         updated_at=study.updated_at,
     )
@@ -95,13 +111,12 @@ def _stage_view(study: StudyRecord, stage: StageRecord, tally: Tally) -> StageVi
     )
 
 
-def _progress(study: StudyRecord, tallies: Iterable[Tally]) -> Progress:
-    counted = tuple(tallies)
+def _progress(study: StudyRecord, whole: Tally) -> Progress:
     return Progress(
-        trials=sum(tally.trials for tally in counted),
-        trials_ended=sum(tally.ended for tally in counted),
+        trials=whole.trials,
+        trials_ended=whole.ended,
         trials_budget=study.spec.budget.trials,
-        steps=sum(tally.steps for tally in counted),
+        steps=whole.steps,
         steps_budget=total(study.spec) if study.spec.strategy == "guided_search" else None,
     )
 
@@ -121,15 +136,24 @@ def leader(scores: Mapping[str, float | None], direction: Literal["maximize", "m
     return choose(scored, key=lambda trial_id: scored[trial_id], default=None)
 
 
+def stride(span: int, most: int) -> int:
+    """Return k such that every k-th of `span` numbers are at most `most`; 1 where all of them are."""
+    return max(1, -(-span // most))
+
+
 def trial_view(trial: TrialRecord, summaries: Summaries) -> TrialView:
     return TrialView(**_trial_fields(trial, summaries))
 
 
 def trial_detail(
-    trial: TrialRecord, summaries: Summaries, attempts: Iterable[AttemptRecord], worker_names: Mapping[str, str]
+    trial: TrialRecord,
+    summaries: Summaries,
+    attempts: Iterable[AttemptRecord],
+    worker_names: Mapping[str, str],
+    waiting_because: str = "",
 ) -> TrialDetail:
     views = tuple(_attempt_view(attempt, worker_names.get(attempt.worker_id, "")) for attempt in attempts)
-    return TrialDetail(**_trial_fields(trial, summaries), attempts=views)
+    return TrialDetail(**_trial_fields(trial, summaries), attempts=views, waiting_because=waiting_because)
 
 
 def _trial_fields(trial: TrialRecord, summaries: Summaries) -> dict[str, Any]:
@@ -166,9 +190,13 @@ def worker_view(
     live = [attempt for attempt in attempts if attempt.state is AttemptState.RUNNING]
     alive = is_alive(worker, now, lease_seconds)
     devices = tuple(_device_view(device, live, alive=alive) for device in worker.devices)
-    shared = WorkerView.model_fields.keys() - {"devices", "alive"}
+    shared = WorkerView.model_fields.keys() - {"devices", "alive", "hold"}
     fields = {name: getattr(worker, name) for name in shared}
-    return WorkerView(**fields, devices=devices, alive=alive)
+    return WorkerView(**fields, devices=devices, alive=alive, hold=_hold(worker, live))
+
+
+def _hold(worker: WorkerRecord, live: Collection[AttemptRecord]) -> WorkerHold | None:
+    return WorkerHold.DRAINED if worker.hold is WorkerHold.DRAINING and not live else worker.hold
 
 
 def _device_view(device: DeviceRecord, live: Iterable[AttemptRecord], *, alive: bool) -> DeviceView:

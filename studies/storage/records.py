@@ -10,7 +10,7 @@ from studies.contract.base import Params, Timestamp
 from studies.contract.decision import Decision
 from studies.contract.packing import Engine
 from studies.contract.schedule import Schedule
-from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.worker_protocol import DeviceStatus
 
@@ -52,6 +52,9 @@ class TrialRecord:
         last_step: the largest step reported.
         told_at: when its last ``metrics`` event was written.
         alone: it was evicted from a pack, so nothing may run beside its next attempt.
+        failed_on: worker on which an attempt last failed or fell silent, "" where none has; failed_at: when.
+        score: best value of the study's metric; only of a completed trial, None of all others.
+        points: metric points stored, of all attempts; bytes: what they and the output take up.
     """
 
     id: str
@@ -76,6 +79,11 @@ class TrialRecord:
     last_step: int = 0
     told_at: Timestamp | None = None
     alone: bool = False
+    failed_on: str = ""
+    failed_at: Timestamp | None = None
+    score: float | None = None
+    points: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,12 @@ class DeviceRecord:
 
 @dataclass(frozen=True)
 class WorkerRecord:
-    """A worker as it introduced itself, with its devices in the order in which it named them."""
+    """A worker as it introduced itself, with its devices in the order in which it named them.
+
+    Attributes:
+        hold: why it is given no new leases, None where it is; ``held_because`` and ``held_at`` say more.
+        failing: trials that failed on its node in a row, since a run there last went well (`quarantine`).
+    """
 
     id: str
     name: str
@@ -137,6 +150,15 @@ class WorkerRecord:
     registered_at: Timestamp
     last_sync_at: Timestamp
     devices: tuple[DeviceRecord, ...] = field(default=())
+    hold: WorkerHold | None = None
+    held_because: str = ""
+    held_at: Timestamp | None = None
+    failing: tuple[str, ...] = ()
+
+    @property
+    def node(self) -> tuple[str, str]:
+        """What stays when the worker starts again: its host and its name."""
+        return self.hostname, self.name
 
 
 @dataclass(frozen=True)

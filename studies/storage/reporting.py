@@ -9,6 +9,7 @@ from typing import Any
 
 from studies.contract.base import Timestamp
 from studies.contract.states import AttemptState, TrialState
+from studies.contract.study_file import MAX_ATTEMPTS
 from studies.contract.worker_protocol import AttemptReport
 from studies.core.lifecycle import after_attempt, is_failure
 from studies.core.snapshot import LOSS
@@ -70,15 +71,34 @@ def ending_of(report: AttemptReport, attempt: AttemptRecord) -> Ending | None:
 
 
 def end_attempt(
-    trial: TrialRecord, attempt: AttemptRecord, ending: Ending, now: Timestamp, *, measured: bool = True
+    trial: TrialRecord,
+    attempt: AttemptRecord,
+    ending: Ending,
+    now: Timestamp,
+    *,
+    max_attempts: int = MAX_ATTEMPTS,
+    measured: bool = True,
 ) -> Ended:
-    """End a running attempt and decide what becomes of its trial; a trial that has ended meanwhile stays as it is."""
+    """End a running attempt and decide what becomes of its trial; a trial that has ended meanwhile stays as it is.
+
+    `max_attempts` is its study's; an attempt whose lease has run out does not ask for it.
+    """
     attempt = replace(attempt, state=ending.state, reason=ending.reason, error=ending.error, ended_at=now)
     if trial.state is not TrialState.RUNNING:
         return Ended(trial, attempt, None)
-    failures = trial.failures + is_failure(ending.state, alone=attempt.alone)
-    expiries = trial.expiries + (ending.state is AttemptState.EXPIRED)
-    fate = after_attempt(ending.state, ending.reason, failures, expiries, measured=measured, alone=attempt.alone)
+    failed, expired = is_failure(ending.state, alone=attempt.alone), ending.state is AttemptState.EXPIRED
+    failures, expiries = trial.failures + failed, trial.expiries + expired
+    fate = after_attempt(
+        ending.state,
+        ending.reason,
+        failures,
+        expiries,
+        max_attempts=max_attempts,
+        measured=measured,
+        alone=attempt.alone,
+    )
+    if failed or expired:
+        trial = replace(trial, failed_on=attempt.worker_id, failed_at=now)
     trial = replace(
         trial,
         state=fate.state,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from service.settings import Settings
 from studies import errors
 from studies.contract.states import StudyCommand
 from studies.contract.study_document import to_document
-from studies.contract.study_file import StudySpec
+from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.views import (
     CurveView,
     DecisionRecord,
@@ -27,14 +27,17 @@ from studies.contract.views import (
     StudyView,
     TrialDetail,
     TrialPage,
+    TrialView,
     WorkerView,
 )
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
 from studies.core.actions import Action
 from studies.core.snapshot import Curve
 from studies.storage import StudyStore
+from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, SettledTrial
+from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
+from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
 ALL_POINTS = 100_000
@@ -46,6 +49,7 @@ _ERRORS: dict[str, type[errors.StagetuneError]] = {
     "not-allowed-now": errors.NotAllowedNow,
     "lease-lost": errors.LeaseLost,
     "storage-unavailable": errors.StorageUnavailable,
+    "storage-full": errors.StorageFull,
     "schema-mismatch": errors.SchemaMismatch,
 }
 
@@ -108,6 +112,12 @@ class HttpStore:
     def list_workers(self) -> Sequence[WorkerView]:
         return self._get(list[WorkerView], "/api/v1/workers")
 
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        return WorkerView.model_validate_json(self._call("POST", f"/api/v1/workers/{worker_id}/drain").content)
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        return WorkerView.model_validate_json(self._call("POST", f"/api/v1/workers/{worker_id}/release").content)
+
     def list_profiles(self) -> Sequence[ProfileView]:
         return self._get(list[ProfileView], "/api/v1/profiles")
 
@@ -138,17 +148,55 @@ class HttpStore:
     def expire_leases(self) -> int:
         return self._behind.expire_leases()
 
+    def review_quarantine(self) -> int:
+        return self._behind.review_quarantine()
+
     def extend_leases(self) -> None:
         self._behind.extend_leases()
 
-    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
-        return self._behind.curves(study_id, name)
+    def curves(self, study_id: str, name: str, only: Collection[str] | None = None) -> Mapping[str, Curve]:
+        return self._behind.curves(study_id, name, only)
+
+    # --- what pages read, which is not exposed as such -----------------------------------------------------------
+
+    def trial_numbers(self, trial_ids: Collection[str]) -> Mapping[str, int]:
+        return self._behind.trial_numbers(trial_ids)
+
+    def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
+        return self._behind.trials_numbered(study_id, numbers)
+
+    def metric_names(self, study_id: str) -> Sequence[str]:
+        return self._behind.metric_names(study_id)
+
+    def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        return self._behind.best_trials(study_id, limit)
+
+    def running_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        return self._behind.running_trials(study_id, limit)
+
+    def sample_trials(self, study_id: str, stage: StageKind, most: int) -> Sequence[TrialView]:
+        return self._behind.sample_trials(study_id, stage, most)
+
+    def scores(self, study_id: str, stage: StageKind) -> Scores:
+        return self._behind.scores(study_id, stage)
+
+    def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
+        return self._behind.thinned_curves(study_id, name, most)
+
+    # --- what is not exposed either ------------------------------------------------------------------------------
 
     def events(self, study_id: str | None, after: int, limit: int = 500) -> Sequence[Event]:
         return self._behind.events(study_id, after, limit)
 
     def last_event_id(self) -> int:
         return self._behind.last_event_id()
+
+    @property
+    def work(self) -> WorkLog:
+        return self._behind.work
+
+    def census(self) -> Census:
+        return self._behind.census()
 
     def close(self) -> None:
         self._behind.close()

@@ -6,6 +6,7 @@ All work on `studies.core.snapshot.Curve`, take NaN and the infinities as gaps a
 from studies.core.curves.dev import decay_start, dev_noise, length_verdict, peak, plateau_step
 from studies.core.curves.divergence import diverged
 from studies.core.curves.loss import area, area_noise, convergence_step, depth, noise, num_steps_after
+from studies.core.curves.sketch import sketch
 from studies.core.curves.smoothing import smooth
 from studies.core.curves.thinning import merge_attempts, minmax_thin, thin
 
@@ -24,6 +25,7 @@ __all__ = [
     "num_steps_after",
     "peak",
     "plateau_step",
+    "sketch",
     "smooth",
     "thin",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from studies.migrations import thinned
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -50,7 +52,16 @@ def _access() -> None:
 
 
 def _nodes() -> None:
-    """Workers in quarantine, and what a study says of attempts."""
+    """Workers that are held back, and where a trial last failed."""
+    for column in (
+        sa.Column("hold", sa.Text(), nullable=True),
+        sa.Column("held_because", sa.Text(), nullable=False, server_default=""),
+        sa.Column("held_at", sa.Double(), nullable=True),
+        sa.Column("failing", sa.Text(), nullable=False, server_default="[]"),
+    ):
+        op.add_column("stagetune_worker", column)
+    op.add_column("stagetune_trial", sa.Column("failed_on", sa.Text(), nullable=False, server_default=""))
+    op.add_column("stagetune_trial", sa.Column("failed_at", sa.Double(), nullable=True))
 
 
 def _checkpoints() -> None:
@@ -97,4 +108,26 @@ def _dispatch() -> None:
 
 
 def _reading() -> None:
-    """What pages and figures read."""
+    """What pages and figures read: thinned curves, scores and sizes, and how studies stand."""
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("stagetune_metric_summary", sa.Column("thinned", sa.LargeBinary(), nullable=True))
+    op.add_column("stagetune_trial", sa.Column("score", sa.Double(), nullable=True))
+    for name in ("points", "bytes"):
+        op.add_column("stagetune_trial", sa.Column(name, count, nullable=False, server_default="0"))
+    thinned.fill(op.get_bind())
+    op.create_index("ix_stagetune_trial_study_id_stage_number", "stagetune_trial", ["study_id", "stage", "number"])
+    _index_of_some("unfinished", ["study_id", "number"], "ended_at IS NULL")
+    _index_of_some("scored", ["study_id", "score", "number", "stage"], "score IS NOT NULL")
+    _index_of_some("ended", ["study_id", "stage", "last_step", "points", "bytes"], "ended_at IS NOT NULL")
+
+
+def _index_of_some(name: str, columns: list[str], where: str) -> None:
+    """Create an index of those trials alone for which `where` is true."""
+    condition = sa.text(where)
+    op.create_index(
+        f"ix_stagetune_trial_{name}",
+        "stagetune_trial",
+        columns,
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )

@@ -11,12 +11,13 @@ from studies.contract.states import AttemptState, StudyState, TrialState
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import Lease
 from studies.storage import clearing, leasing, reporting
-from studies.storage.granting import Enqueued, Queued, Seats, assign, seats_of, shares
+from studies.storage.granting import Asker, Enqueued, Queued, Seats, assign, elsewhere_first, seats_of, shares
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.sql import events, queue, tables, workers
 from studies.storage.sql.among import among
 from studies.storage.sql.engine import clock, now
 from studies.storage.sql.rows import insert_all, records, update_all
+from studies.storage.work_done import WorkDone
 
 STAND_INS = 8
 """Trials that are asked for beside each chosen one, since so many servers may be claiming the same at this moment."""
@@ -46,7 +47,7 @@ def grant(
     that another server is claiming skipped. Their studies are locked against a pause, and skipped where a pause is
     just being written: a lease granted now is one that the pause will see.
     """
-    if not any(seat.hungry for seat in held.seats(worker)):
+    if worker.hold is not None or not any(seat.hungry for seat in held.seats(worker)):
         return [], []
     specs = queue.runnable(connection, worker)
     waiting = _head(connection, worker, specs, time - lease_seconds)
@@ -64,8 +65,9 @@ def grant(
     trials = {trial.id: trial for trial in _claim(connection, chosen, _like(waiting, chosen))}
     running = _still_running(connection, {trial.study_id for trial in trials.values()})
     claimed = [item for item in waiting if item.trial_id in trials and item.study_id in running]
+    begins = now(connection)  # `time` may be earlier than the end of a trial's last attempt, written meanwhile
     given = [
-        leasing.grant(trials[trial_id], worker, device, time, lease_seconds)
+        leasing.grant(trials[trial_id], worker, device, begins, lease_seconds)
         for trial_id, device in assign(claimed, held.seats(worker), allowed)
     ]
     update_all(connection, tables.trial, [item.trial for item in given])
@@ -78,15 +80,17 @@ def _head(connection: Connection, worker: WorkerRecord, specs: Mapping[str, Stud
     """Return the head of the queue of what the worker can run, with the devices that idle elsewhere."""
     rows = queue.head(connection, specs)
     idle = workers.idle_elsewhere(connection, worker, since) if rows else ()
-    entry = {study_id: Enqueued(spec, leasing.rivals(idle, spec.objective)) for study_id, spec in specs.items()}
-    return [entry[row.study_id](row) for row in rows]
+    asker = Asker(workers.of_same_node(connection, worker, {row.failed_on for row in rows} - {""}), since)
+    entry = {study_id: Enqueued(spec, leasing.rivals(idle, spec.objective), asker) for study_id, spec in specs.items()}
+    return elsewhere_first(entry[row.study_id](row) for row in rows)
 
 
 def _cleared(
     connection: Connection, worker: WorkerRecord, overdue: Sequence[clearing.Overdue], since: float
 ) -> list[str]:
     """Return those of the worker's devices that are cleared for runs that must be alone."""
-    alive, live = workers.last_seen_first(connection, since), workers.live_attempts(connection)
+    alive = [other for other in workers.last_seen_first(connection, since) if other.hold is None]
+    live = workers.live_attempts(connection)
     return [device for worker_id, device in clearing.cleared(overdue, alive, live) if worker_id == worker.id]
 
 
@@ -145,8 +149,11 @@ def any_overdue(connection: Connection) -> bool:
     return connection.execute(select(c.id).where(overdue).limit(1)).first() is not None
 
 
-def expire(connection: Connection) -> int:
-    """End the attempts whose lease has run out; return how many. Trials that a sync is busy with are left to it."""
+def expire(connection: Connection, done: WorkDone) -> int:
+    """End the attempts whose lease has run out and count them in `done`; return how many.
+
+    Trials that a sync is busy with are left to it.
+    """
     time = now(connection)
     attempt, trial = tables.attempt.c, tables.trial.c
     overdue = (attempt.state == AttemptState.RUNNING) & (attempt.lease_expires_at < time)
@@ -164,6 +171,8 @@ def expire(connection: Connection) -> int:
         for item in records(connection, AttemptRecord, query)
     ]
     write_endings(connection, ended, time)
+    for item in ended:
+        done.note(item)
     return len(ended)
 
 

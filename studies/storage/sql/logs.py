@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import accumulate
 
@@ -14,16 +15,21 @@ from studies.storage.sql import tables
 from studies.storage.sql.metrics import upsert
 
 
-def store(connection: Connection, reports: Iterable[AttemptReport]) -> None:
-    """Store the pieces of `reports` that are not stored yet."""
+def store(connection: Connection, reports: Iterable[AttemptReport]) -> Counter[str]:
+    """Store the pieces of `reports` that are not stored yet; return their bytes as UTF-8 by attempt."""
+    pieces = {(report.attempt_id, chunk.sequence): storable(chunk.text) for report in reports for chunk in report.logs}
+    stored: Counter[str] = Counter()
+    if not pieces:
+        return stored
+    c = tables.log_chunk.c
     rows = [
-        {"attempt_id": report.attempt_id, "sequence": chunk.sequence, "text": text, "length": len(text)}
-        for report in reports
-        for chunk in report.logs
-        for text in (storable(chunk.text),)
+        {"attempt_id": attempt_id, "sequence": sequence, "text": text, "length": len(text)}
+        for (attempt_id, sequence), text in pieces.items()
     ]
-    if rows:
-        connection.execute(upsert(connection, tables.log_chunk).on_conflict_do_nothing(), rows)
+    statement = upsert(connection, tables.log_chunk).on_conflict_do_nothing().returning(c.attempt_id, c.sequence)
+    for attempt_id, sequence in connection.execute(statement, rows):
+        stored[attempt_id] += len(pieces[attempt_id, sequence].encode())
+    return stored
 
 
 def page(connection: Connection, trial_id: str, offset: int, limit: int) -> LogPage:

@@ -17,15 +17,20 @@ from studies.storage.codec import Encoded, decode, encode
 from studies.storage.sql import tables
 from studies.storage.sql.engine import is_postgres
 from studies.storage.sql.rows import grouped
+from studies.storage.summaries import Running, packed, unpacked
+
+_AT_A_GLANCE = [column for column in tables.metric_summary.c if column.name != "thinned"]
+"""The columns of a summary: pages of trials leave the thinned curves where they are."""
 
 
 @dataclass(frozen=True)
 class FreshPoints:
-    """Points of a metric that were not stored before."""
+    """Points of a metric that were not stored before, and the bytes that they take up now."""
 
     attempt_id: str
     name: str
     curve: Curve
+    size: int
 
 
 def upsert(connection: Connection, table: Any) -> Any:
@@ -43,16 +48,17 @@ def store(connection: Connection, reports: Iterable[AttemptReport]) -> list[Fres
         return []
     c = tables.metric_chunk.c
     statement = upsert(connection, tables.metric_chunk).on_conflict_do_nothing()
+    encoded = {key: encode(curve) for key, curve in chunks.items()}
     inserted = connection.execute(
         statement.returning(c.attempt_id, c.name, c.sequence),
-        [_chunk_row(*key, curve) for key, curve in chunks.items()],
+        [_chunk_row(*key, chunk) for key, chunk in encoded.items()],
     )
     stored = {tuple(row) for row in inserted}
-    return [FreshPoints(key[0], key[1], curve) for key, curve in chunks.items() if key in stored]
+    return [FreshPoints(key[0], key[1], curve, encoded[key].size) for key, curve in chunks.items() if key in stored]
 
 
-def _chunk_row(attempt_id: str, name: str, sequence: int, curve: Curve) -> dict[str, Any]:
-    return {"attempt_id": attempt_id, "name": name, "sequence": sequence} | asdict(encode(curve))
+def _chunk_row(attempt_id: str, name: str, sequence: int, chunk: Encoded) -> dict[str, Any]:
+    return {"attempt_id": attempt_id, "name": name, "sequence": sequence} | asdict(chunk)
 
 
 def piece(row: RowMapping) -> Curve:
@@ -65,26 +71,38 @@ def summaries(connection: Connection, trial_ids: Collection[str]) -> dict[str, d
     if not trial_ids:
         return {}
     c = tables.metric_summary.c
-    query = select(tables.metric_summary).where(c.trial_id.in_(trial_ids)).order_by(c.trial_id, c.name)
+    query = select(*_AT_A_GLANCE).where(c.trial_id.in_(trial_ids)).order_by(c.trial_id, c.name)
     found = grouped(connection, query, "trial_id")
     return {trial_id: {row["name"]: _summary(row) for row in rows} for trial_id, rows in found.items()}
+
+
+def running(connection: Connection, trial_ids: Collection[str]) -> dict[str, dict[str, Running]]:
+    """Return what is known of the metrics of trials so far, by trial and metric."""
+    if not trial_ids:
+        return {}
+    query = select(tables.metric_summary).where(tables.metric_summary.c.trial_id.in_(trial_ids))
+    found = grouped(connection, query, "trial_id")
+    return {
+        trial_id: {row["name"]: Running(_summary(row), unpacked(row["thinned"])) for row in rows}
+        for trial_id, rows in found.items()
+    }
 
 
 def _summary(row: RowMapping) -> MetricSummary:
     return MetricSummary(**{name: row[name] for name in MetricSummary.model_fields})
 
 
-def store_summaries(connection: Connection, changed: Mapping[str, Mapping[str, MetricSummary]]) -> None:
-    """Write summaries by trial and metric over those that are stored."""
+def store_summaries(connection: Connection, changed: Mapping[str, Mapping[str, Running]]) -> None:
+    """Write summaries and thinned curves by trial and metric over those that are stored."""
     rows = [
-        {"trial_id": trial_id, "name": name} | summary.model_dump()
+        {"trial_id": trial_id, "name": name, "thinned": packed(known.thinned)} | known.summary.model_dump()
         for trial_id, by_name in changed.items()
-        for name, summary in by_name.items()
+        for name, known in by_name.items()
     ]
     if not rows:
         return
     statement = upsert(connection, tables.metric_summary)
-    new = {name: statement.excluded[name] for name in MetricSummary.model_fields}
+    new = {name: statement.excluded[name] for name in (*MetricSummary.model_fields, "thinned")}
     connection.execute(statement.on_conflict_do_update(index_elements=["trial_id", "name"], set_=new), rows)
 
 

@@ -25,7 +25,7 @@ COUNTED = 32 * QUEUE
 
 _trial, _study, _attempt = tables.trial.c, tables.study.c, tables.attempt.c
 _waiting = _trial.state == TrialState.WAITING
-_columns = (_trial.id, _trial.study_id, _trial.params, _trial.alone)
+_columns = (_trial.id, _trial.study_id, _trial.params, _trial.alone, _trial.failed_on, _trial.failed_at)
 
 _RUNNABLE = select(_study.id, _study.spec).where(
     _study.state == StudyState.RUNNING, exists().where(_trial.study_id == _study.id, _waiting)
@@ -49,7 +49,7 @@ def _study_by_study() -> Select[Any]:
     own = select(*_columns, _trial.number).where(_trial.study_id == _study.id, _waiting)
     head = own.order_by(_trial.alone, _trial.number).limit(bindparam("head")).lateral("head")
     return (
-        select(head.c.id, head.c.study_id, head.c.params, head.c.alone)
+        select(head.c.id, head.c.study_id, head.c.params, head.c.alone, head.c.failed_on, head.c.failed_at)
         .join_from(tables.study, head, true())
         .where(among(_study.id, "studies"))
         .order_by(_study.created_at, _study.id, head.c.alone, head.c.number)
@@ -77,7 +77,7 @@ def runnable(connection: Connection, worker: WorkerRecord) -> dict[str, StudySpe
 
 
 def head(connection: Connection, studies: Mapping[str, StudySpec]) -> Sequence[Row[Any]]:
-    """Return id, study_id, params and alone of the first `QUEUE` trials of these studies that wait."""
+    """Return what `Enqueued` asks of the first `QUEUE` trials of these studies that wait."""
     if not studies:
         return ()
     statement = _HEAD_POSTGRES if is_postgres(connection) else _HEAD

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from studies.contract.states import StudyCommand, StudyState
-from studies.contract.study_file import StudySpec
+from studies.contract.states import StudyCommand
+from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.views import (
     DecisionRecord,
     Event,
@@ -18,16 +18,19 @@ from studies.contract.views import (
     StudyView,
     TrialDetail,
     TrialPage,
+    TrialView,
     WorkerView,
 )
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
 from studies.storage import presenting
+from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, SettledTrial
+from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
+    census,
     changes,
     checkpoints,
     decisions,
@@ -35,17 +38,20 @@ from studies.storage.sql import (
     leases,
     logs,
     metrics,
+    overview,
     profiles,
+    quarantine,
     studies,
     trials,
+    waiting,
     workers,
 )
 from studies.storage.sql.credentials import SqlCredentials
-from studies.storage.sql.engine import make_engine, now, reading, writing
+from studies.storage.sql.engine import make_engine, reading, writing
+from studies.storage.sql.schema import check_schema
 from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
-from studies.storage.sql.upgrade import check_schema
-from studies.storage.waiting import waiting_because
+from studies.storage.work_done import WorkDone, WorkLog
 
 
 class SqlStore:
@@ -61,6 +67,7 @@ class SqlStore:
         self._lease_seconds = lease_seconds
         self._cache = StudyCache()
         self._credentials = SqlCredentials(self._engine)
+        self._work = WorkLog()
 
     @property
     def credentials(self) -> Credentials:
@@ -94,14 +101,7 @@ class SqlStore:
 
     def _view(self, connection: Connection, study: StudyRecord) -> StudyView:
         (picture,) = studies.pictures(connection, [study])
-        return presenting.study_view(picture, self._waiting_because(connection, study))
-
-    def _waiting_because(self, connection: Connection, study: StudyRecord) -> str:
-        waiting = trials.waiting(connection, study)
-        if not waiting or study.state is not StudyState.RUNNING:
-            return waiting_because(study, waiting, (), ())
-        alive = workers.last_seen_first(connection, now(connection) - self._lease_seconds)
-        return waiting_because(study, waiting, alive, workers.live_attempts(connection))
+        return presenting.study_view(picture, waiting.of_study(connection, study, self._lease_seconds))
 
     def find_study(self, name: str) -> str | None:
         with reading(self._engine) as connection:
@@ -149,8 +149,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             if not leases.any_overdue(connection):
                 return 0
+        done = WorkDone()
         with writing(self._engine) as connection:
-            return leases.expire(connection)
+            count = leases.expire(connection, done)
+        self._work.add(done)
+        return count
 
     def extend_leases(self) -> None:
         with writing(self._engine) as connection:
@@ -165,7 +168,8 @@ class SqlStore:
 
     def get_trial(self, trial_id: str) -> TrialDetail:
         with reading(self._engine) as connection:
-            return trials.detail(connection, trial_id)
+            because = waiting.of_trial(connection, trials.get(connection, trial_id), self._lease_seconds)
+            return trials.detail(connection, trial_id, because)
 
     def curve(self, trial_id: str, name: str) -> Curve:
         with reading(self._engine) as connection:
@@ -173,10 +177,10 @@ class SqlStore:
             found = metrics.curves(connection, [trial_id], name)
             return found.get(trial_id, {}).get(name, Curve.empty())
 
-    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
+    def curves(self, study_id: str, name: str, only: Collection[str] | None = None) -> Mapping[str, Curve]:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
-            ids = [trial.id for trial in trials.of_study(connection, study_id)]
+            ids = trials.ids_of_study(connection, study_id, only)
             found = metrics.curves(connection, ids, name)
             return {trial_id: found[trial_id][name] for trial_id in ids if name in found.get(trial_id, {})}
 
@@ -190,6 +194,46 @@ class SqlStore:
             studies.get(connection, study_id)
             return decisions.of_study(connection, study_id)
 
+    # --- what a page shows of a study of any size ----------------------------------------------------------------
+
+    def trial_numbers(self, trial_ids: Collection[str]) -> Mapping[str, int]:
+        with reading(self._engine) as connection:
+            return overview.numbers(connection, trial_ids)
+
+    def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.numbered(connection, study_id, numbers)
+
+    def metric_names(self, study_id: str) -> Sequence[str]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.metric_names(connection, study_id)
+
+    def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            return overview.best(connection, studies.get(connection, study_id), limit)
+
+    def running_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.running(connection, study_id, limit)
+
+    def sample_trials(self, study_id: str, stage: StageKind, most: int) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.sample(connection, study_id, stage, most)
+
+    def scores(self, study_id: str, stage: StageKind) -> Scores:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.scores(connection, study_id, stage)
+
+    def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.thinned(connection, study_id, name, most)
+
     # --- workers -------------------------------------------------------------------------------------------------
 
     def register_worker(self, worker: RegisterWorker) -> str:
@@ -197,8 +241,11 @@ class SqlStore:
             return workers.register(connection, worker)
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        done = WorkDone()
         with writing(self._engine) as connection:
-            return sync(connection, worker_id, request, self._lease_seconds)
+            answer = sync(connection, worker_id, request, self._lease_seconds, done)
+        self._work.add(done)
+        return answer
 
     def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
         with writing(self._engine) as connection:
@@ -216,6 +263,23 @@ class SqlStore:
         with reading(self._engine) as connection:
             return workers.views(connection, self._lease_seconds)
 
+    def drain_worker(self, worker_id: str) -> WorkerView:
+        with writing(self._engine) as connection:
+            quarantine.drain(connection, worker_id)
+            return workers.view(connection, worker_id, self._lease_seconds)
+
+    def release_worker(self, worker_id: str) -> WorkerView:
+        with writing(self._engine) as connection:
+            quarantine.release(connection, worker_id)
+            return workers.view(connection, worker_id, self._lease_seconds)
+
+    def review_quarantine(self) -> int:
+        with reading(self._engine) as connection:
+            if not quarantine.any_quarantined(connection):
+                return 0
+        with writing(self._engine) as connection:
+            return quarantine.review(connection, self._lease_seconds)
+
     def list_profiles(self) -> Sequence[ProfileView]:
         with reading(self._engine) as connection:
             return profiles.views(connection)
@@ -231,6 +295,14 @@ class SqlStore:
             return events.last_id(connection)
 
     # --- operations ----------------------------------------------------------------------------------------------
+
+    @property
+    def work(self) -> WorkLog:
+        return self._work
+
+    def census(self) -> Census:
+        with reading(self._engine) as connection:
+            return census.take(connection, self._lease_seconds)
 
     def check(self) -> None:
         with reading(self._engine) as connection:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-from sqlalchemy import Connection, and_, case, func, insert, or_, select
+from sqlalchemy import Connection, insert, select
 
 from studies.contract.ids import new_id
-from studies.contract.states import StudyState, TrialState
-from studies.contract.study_file import StageKind, StudySpec
-from studies.contract.views import BestTrial
+from studies.contract.states import StudyState
+from studies.contract.study_file import StudySpec
 from studies.errors import IdempotencyConflict, NameTaken, NotFound
 from studies.storage import presenting
 from studies.storage.documents import document_hash
 from studies.storage.port import Created
-from studies.storage.records import News, StageRecord, StudyRecord, TrialRecord
-from studies.storage.sql import events, metrics, tables
+from studies.storage.records import News, StageRecord, StudyRecord
+from studies.storage.sql import events, standing, tables
 from studies.storage.sql.engine import now
 from studies.storage.sql.rows import columns, grouped, insert_all, record, records
 
@@ -94,8 +92,8 @@ def pictures(connection: Connection, studies: Sequence[StudyRecord]) -> list[pre
     ids = [study.id for study in studies]
     c = tables.stage.c
     stage_rows = grouped(connection, select(tables.stage).where(c.study_id.in_(ids)).order_by(c.position), "study_id")
-    tallies = _tallies(connection, ids)
-    best = _best(connection, studies)
+    tallies = standing.tallies(connection, ids)
+    best = standing.best(connection, studies)
     return [
         presenting.StudyPicture(
             study,
@@ -105,64 +103,3 @@ def pictures(connection: Connection, studies: Sequence[StudyRecord]) -> list[pre
         )
         for study in studies
     ]
-
-
-def _tallies(connection: Connection, ids: Sequence[str]) -> dict[str, dict[StageKind, presenting.Tally]]:
-    c = tables.trial.c
-    unfinished = c.state.in_([TrialState.WAITING, TrialState.RUNNING])
-    query = (
-        select(
-            c.study_id,
-            c.stage,
-            func.count().label("trials"),
-            func.sum(case((unfinished, 0), else_=1)).label("ended"),
-            func.sum(c.last_step).label("steps"),
-        )
-        .where(c.study_id.in_(ids))
-        .group_by(c.study_id, c.stage)
-    )
-    found = grouped(connection, query, "study_id")
-    return {
-        study_id: {
-            row["stage"]: presenting.Tally(int(row["trials"]), int(row["ended"]), int(row["steps"])) for row in rows
-        }
-        for study_id, rows in found.items()
-    }
-
-
-def _best(connection: Connection, studies: Sequence[StudyRecord]) -> dict[str, BestTrial]:
-    chosen = {study.id: study.best_trial_id for study in studies if study.best_trial_id is not None}
-    open_ones = [study for study in studies if study.id not in chosen]
-    leaders = chosen | _leaders(connection, open_ones, "maximize") | _leaders(connection, open_ones, "minimize")
-    trials = select(tables.trial).where(tables.trial.c.id.in_(leaders.values()))
-    by_id = {trial.id: trial for trial in records(connection, TrialRecord, trials)} if leaders else {}
-    summaries = metrics.summaries(connection, by_id)
-    return {
-        study.id: presenting.best_trial(
-            by_id[leaders[study.id]], summaries.get(leaders[study.id], {}), study.spec.metric
-        )
-        for study in studies
-        if study.id in leaders
-    }
-
-
-def _leaders(
-    connection: Connection, studies: Sequence[StudyRecord], direction: Literal["maximize", "minimize"]
-) -> dict[str, str]:
-    """Return the completed trial with the best value of each study's metric, by study; ties go to the earliest."""
-    wanted = [study for study in studies if study.spec.metric.direction == direction]
-    if not wanted:
-        return {}
-    trial, summary = tables.trial.c, tables.metric_summary.c
-    value = summary.maximum if direction == "maximize" else summary.minimum
-    order = value.desc() if direction == "maximize" else value
-    rank = func.row_number().over(partition_by=trial.study_id, order_by=(order, trial.number)).label("rank")
-    own_metric = or_(*[and_(trial.study_id == study.id, summary.name == study.spec.metric.name) for study in wanted])
-    ranked = (
-        select(trial.study_id, trial.id, rank)
-        .join(tables.metric_summary, summary.trial_id == trial.id)
-        .where(trial.state == TrialState.COMPLETED, value.is_not(None), own_metric)
-        .subquery()
-    )
-    rows = connection.execute(select(ranked.c.study_id, ranked.c.id).where(ranked.c.rank == 1))
-    return {row.study_id: row.id for row in rows}

@@ -6,6 +6,7 @@ its attempts, by id.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -13,29 +14,34 @@ from sqlalchemy import Connection, or_, select, update
 
 from studies.contract.states import AttemptState
 from studies.contract.worker_protocol import AttemptReport, Lease, StopOrder, SyncAnswer, SyncRequest
-from studies.storage import granting, leasing, reporting
+from studies.storage import granting, leasing, quarantine, reporting
 from studies.storage.checkpoints import with_checkpoints
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.reporting import Standing
 from studies.storage.sql import checkpoints, events, leases, logs, metrics, profiles, tables, workers
+from studies.storage.sql import quarantine as verdicts
 from studies.storage.sql.rows import records, update_all
-from studies.storage.summaries import extended
+from studies.storage.summaries import Running, extended, scored
+from studies.storage.work_done import WorkDone
 
 
-def sync(connection: Connection, worker_id: str, request: SyncRequest, lease_seconds: float) -> SyncAnswer:
-    """Take a worker's news and answer it; see `studies.storage.port.StudyStore.sync`."""
+def sync(
+    connection: Connection, worker_id: str, request: SyncRequest, lease_seconds: float, done: WorkDone
+) -> SyncAnswer:
+    """Take a worker's news, count them in `done` and answer; see `studies.storage.port.StudyStore.sync`."""
     worker = workers.heard_of(connection, worker_id, request.devices)
-    desk = Desk(connection, worker, request, lease_seconds)
+    desk = Desk(connection, worker, request, lease_seconds, done)
     desk.note_packs()
     desk.take_points()
     desk.take_outcomes()
     again = desk.renew()
     desk.write()
     profiles.store(connection, leasing.own_profiles(request.profiles, worker), desk.labels(), desk.time)
+    worker, told = desk.judge()
     held = leases.Held(desk.live(), granting.classes_by_device(again))
     fresh, news = leases.grant(connection, worker, held, desk.time, lease_seconds)
     known = profiles.of(connection, leasing.profile_keys([*again, *fresh], worker))
-    events.publish(connection, [*desk.news, *news], desk.time)
+    events.publish(connection, [*desk.news, *told, *news], desk.time)
     granted = leasing.with_profiles([*again, *fresh], worker, known)
     return desk.answer(with_checkpoints(granted, checkpoints.of(connection, [each.run.trial_id for each in granted])))
 
@@ -44,14 +50,22 @@ class Desk:
     """What one sync works on: the worker's attempts with their trials and studies, loaded once and written once."""
 
     def __init__(
-        self, connection: Connection, worker: WorkerRecord, request: SyncRequest, lease_seconds: float
+        self,
+        connection: Connection,
+        worker: WorkerRecord,
+        request: SyncRequest,
+        lease_seconds: float,
+        done: WorkDone,
     ) -> None:
+        self._done = done
         self._connection = connection
         self._worker = worker
         self._request = request
+        self._lease_seconds = lease_seconds
         self._expiry = worker.last_sync_at + lease_seconds
         self.time = worker.last_sync_at
         self.news: list[News] = []
+        self._failing = worker.failing
         self._load([report.attempt_id for report in request.attempts])
         self._standing = {
             report.attempt_id: reporting.standing(report, self._attempts.get(report.attempt_id), worker.id)
@@ -105,7 +119,9 @@ class Desk:
         """Store chunks and logs of live attempts, and bring summaries up to date from what was really new."""
         reports = self._reports(Standing.LIVE)
         fresh = metrics.store(self._connection, reports)
-        logs.store(self._connection, reports)
+        printed = logs.store(self._connection, reports)
+        self._done.points += sum(len(item.curve) for item in fresh)
+        self._done.log_bytes += printed.total()
         anew = set()
         for report in reports:
             before = self._attempts[report.attempt_id]
@@ -117,14 +133,18 @@ class Desk:
         self._summarise([item for item in fresh if self._attempts[item.attempt_id].trial_id not in anew])
         self._summarise_anew(anew)
         self._tell_points(fresh)
+        self._grow(fresh, printed)
 
     def _summarise(self, fresh: Sequence[metrics.FreshPoints]) -> None:
         trial_ids = {self._attempts[item.attempt_id].trial_id for item in fresh}
-        summaries = metrics.summaries(self._connection, trial_ids)
+        before = metrics.running(self._connection, trial_ids)
+        changed: dict[str, dict[str, Running]] = {trial_id: {} for trial_id in trial_ids}
         for item in fresh:
-            own = summaries.setdefault(self._attempts[item.attempt_id].trial_id, {})
-            own[item.name] = extended(own.get(item.name), item.curve)
-        metrics.store_summaries(self._connection, summaries)
+            trial_id = self._attempts[item.attempt_id].trial_id
+            own = changed[trial_id]
+            known = own.get(item.name) or before.get(trial_id, {}).get(item.name)
+            own[item.name] = extended(known, item.curve)
+        metrics.store_summaries(self._connection, changed)
 
     def _summarise_anew(self, trial_ids: Collection[str]) -> None:
         """Compute summaries from the curves: an attempt that resumed has just begun to replace earlier points."""
@@ -133,10 +153,10 @@ class Desk:
         changed = [attempt for attempt in self._attempts.values() if attempt.trial_id in trial_ids]
         update_all(self._connection, tables.attempt, changed)
         for trial_id, curves in metrics.curves(self._connection, list(trial_ids)).items():
-            summaries = {name: extended(None, curve) for name, curve in curves.items()}
-            gone = metrics.summaries(self._connection, [trial_id]).get(trial_id, {}).keys() - summaries.keys()
+            anew = {name: extended(None, curve) for name, curve in curves.items()}
+            gone = metrics.summaries(self._connection, [trial_id]).get(trial_id, {}).keys() - anew.keys()
             metrics.forget_summaries(self._connection, trial_id, gone)
-            metrics.store_summaries(self._connection, {trial_id: summaries})
+            metrics.store_summaries(self._connection, {trial_id: anew})
 
     def _tell_points(self, fresh: Sequence[metrics.FreshPoints]) -> None:
         reached: dict[str, int] = {}
@@ -151,6 +171,16 @@ class Desk:
                 self.news.append(reporting.metrics_news(trial))
             self._trials[trial_id] = trial
 
+    def _grow(self, fresh: Sequence[metrics.FreshPoints], printed: Counter[str]) -> None:
+        """Count what was stored of each trial."""
+        points: Counter[str] = Counter()
+        for item in fresh:
+            points[item.attempt_id] += len(item.curve)
+            printed[item.attempt_id] += item.size
+        for attempt_id, size in printed.items():
+            trial = self._trials[self._attempts[attempt_id].trial_id]
+            self._trials[trial.id] = replace(trial, points=trial.points + points[attempt_id], bytes=trial.bytes + size)
+
     def take_outcomes(self) -> None:
         """End the attempts that the worker says have ended."""
         ended = [
@@ -162,12 +192,22 @@ class Desk:
         summaries = metrics.summaries(self._connection, {attempt.trial_id for attempt, _ in ended})
         for attempt, ending in ended:
             names = summaries.get(attempt.trial_id, {})
-            measured = reporting.is_measured(names, self._studies[attempt.study_id].spec.metric.name)
-            self._end(attempt, ending, measured=measured)
+            metric = self._studies[attempt.study_id].spec.metric
+            self._end(attempt, ending, measured=reporting.is_measured(names, metric.name))
+            self._trials[attempt.trial_id] = scored(self._trials[attempt.trial_id], names, metric)
 
     def _end(self, attempt: AttemptRecord, ending: reporting.Ending, *, measured: bool = True) -> None:
-        ended = reporting.end_attempt(self._trials[attempt.trial_id], attempt, ending, self.time, measured=measured)
+        ended = reporting.end_attempt(
+            self._trials[attempt.trial_id],
+            attempt,
+            ending,
+            self.time,
+            max_attempts=self._studies[attempt.study_id].spec.max_attempts,
+            measured=measured,
+        )
+        self._done.note(ended)
         self._attempts[attempt.id] = ended.attempt
+        self._failing = quarantine.after_end(self._failing, ended.attempt)
         self._trials[attempt.trial_id] = ended.trial
         if ended.news is not None:
             self.news.append(ended.news)
@@ -185,6 +225,15 @@ class Desk:
             spec = self._studies[attempt.study_id].spec
             again.append(leasing.lease(attempt, self._trials[attempt.trial_id], spec))
         return again
+
+    def judge(self) -> tuple[WorkerRecord, list[News]]:
+        """Return the worker with its row of failures as it is now, quarantined where that asks for it."""
+        if self._failing == self._worker.failing:
+            return self._worker, []
+        worker = replace(self._worker, failing=self._failing)
+        judged, news = verdicts.judge(self._connection, worker, self.time - self._lease_seconds)
+        verdicts.write(self._connection, judged)
+        return judged, news
 
     # --- the end -------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from studies.contract.decision import Decision
 from studies.contract.packing import RunProfile
 from studies.contract.schedule import Schedule
-from studies.contract.states import AttemptState, StageState, StudyState, TrialState
+from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import DeviceStatus
 from studies.storage.sql.marks import Touch
@@ -99,6 +99,9 @@ decision = Table(
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
 )
 
+_SCORED = text("score IS NOT NULL")
+_UNFINISHED = text("ended_at IS NULL")
+_ENDED = text("ended_at IS NOT NULL")
 _WAITING = text("state = 'waiting'")
 _UNRECORDED = text("optuna_number IS NULL")
 
@@ -129,12 +132,44 @@ trial = Table(
     Column("optuna_number", Integer),
     Column("alone", Boolean, nullable=False, server_default=false()),
     Column("touched", Count, nullable=False, server_default="0", onupdate=Touch()),
+    Column("failed_on", Text, nullable=False, server_default=""),
+    Column("failed_at", Double),
+    Column("score", Double),
+    Column("points", Count, nullable=False, server_default="0"),
+    Column("bytes", Count, nullable=False, server_default="0"),
     UniqueConstraint("study_id", "number"),
     UniqueConstraint("study_id", "stage", "key"),
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
     _one_of("state", TrialState),
     Index("ix_stagetune_trial_study_id_state", "study_id", "state"),
+    Index("ix_stagetune_trial_study_id_stage_number", "study_id", "stage", "number"),
+    Index(
+        "ix_stagetune_trial_unfinished",
+        "study_id",
+        "number",
+        sqlite_where=_UNFINISHED,
+        postgresql_where=_UNFINISHED,
+    ),
     Index("ix_stagetune_trial_study_id_touched", "study_id", "touched"),
+    Index(
+        "ix_stagetune_trial_scored",
+        "study_id",
+        "score",
+        "number",
+        "stage",
+        sqlite_where=_SCORED,
+        postgresql_where=_SCORED,
+    ),
+    Index(
+        "ix_stagetune_trial_ended",
+        "study_id",
+        "stage",
+        "last_step",
+        "points",
+        "bytes",
+        sqlite_where=_ENDED,
+        postgresql_where=_ENDED,
+    ),
     Index(
         "ix_stagetune_trial_unrecorded",
         "study_id",
@@ -164,6 +199,10 @@ worker = Table(
     Column("allow", Names, nullable=False),
     Column("registered_at", Double, nullable=False),
     Column("last_sync_at", Double, nullable=False, index=True),
+    Column("hold", StateOf(WorkerHold)),
+    Column("held_because", Text, nullable=False, server_default=""),
+    Column("held_at", Double),
+    Column("failing", Names, nullable=False, server_default="[]"),
 )
 
 device = Table(
@@ -253,6 +292,7 @@ metric_summary = Table(
     Column("minimum", Real),
     Column("maximum", Real),
     Column("count", Count, nullable=False),
+    Column("thinned", LargeBinary),
 )
 
 log_chunk = Table(

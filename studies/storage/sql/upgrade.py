@@ -1,4 +1,4 @@
-"""The schema: bringing a database up to this program's, and saying when it is not."""
+"""Bringing a database's schema up to this program's, alone and in one transaction."""
 
 from __future__ import annotations
 
@@ -10,20 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, func, select
 
-import studies.migrations
-from studies.errors import SchemaMismatch
-from studies.storage.sql.engine import is_postgres, make_engine, mapped_errors, sqlite_path, writing
-from studies.storage.sql.tables import VERSION_TABLE
+from studies.storage.sql.engine import is_postgres, make_engine, sqlite_path, writing
+from studies.storage.sql.failures import mapped_errors
+from studies.storage.sql.schema import configuration, refuse_newer
 
 _UPGRADE_LOCK = 7_302_514_000
 """Key of the advisory lock that one upgrade at a time holds on PostgreSQL."""
-
-_DO = "Stop the server, run `stagetune db upgrade`, and start it again."
 
 
 def upgrade_database(url: str) -> None:
@@ -33,7 +27,7 @@ def upgrade_database(url: str) -> None:
         SchemaMismatch: the database is newer than this program.
         StorageUnavailable
     """
-    engine = make_engine(url)
+    engine = make_engine(url, bounded=False)
     try:
         path = sqlite_path(engine.url)
         if path:
@@ -44,55 +38,12 @@ def upgrade_database(url: str) -> None:
             with writing(engine) as connection:
                 if is_postgres(connection):
                     connection.execute(select(func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
-                _refuse_newer(connection)
-                command.upgrade(_config(connection), "head")
+                refuse_newer(connection)
+                command.upgrade(configuration(connection), "head")
                 if path:
                     _require_intact_references(connection)
     finally:
         engine.dispose()
-
-
-def check_schema(connection: Connection) -> None:
-    """Return when the database has exactly this program's schema.
-
-    Raises:
-        SchemaMismatch: it has another one, or none; the message says what to do.
-    """
-    current = _current(connection)
-    if current == _head():
-        return
-    if current is None:
-        raise SchemaMismatch("the database has no Stagetune tables yet: create them with `stagetune db upgrade`.")
-    _refuse_newer(connection)
-    raise SchemaMismatch(f"the database's schema {current} is older than this program's {_head()}. {_DO}")
-
-
-def _refuse_newer(connection: Connection) -> None:
-    current = _current(connection)
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if current is not None and current not in known:
-        raise SchemaMismatch(f"the database's schema {current} is newer than this program: upgrade Stagetune.")
-
-
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(studies.migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _head() -> str | None:
-    return _scripts().get_current_head()
-
-
-def _current(connection: Connection) -> str | None:
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
 
 
 @contextmanager

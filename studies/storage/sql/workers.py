@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -12,7 +12,7 @@ from studies.contract.states import AttemptState
 from studies.contract.views import WorkerView
 from studies.contract.worker_protocol import DeviceReport, RegisterWorker
 from studies.errors import NotFound
-from studies.storage import presenting
+from studies.storage import presenting, quarantine
 from studies.storage.leasing import Idle, updated_devices
 from studies.storage.records import AttemptRecord, DeviceRecord, WorkerRecord
 from studies.storage.registration import worker_record
@@ -27,6 +27,7 @@ _REPORTED = ("capacity", "memory_used_bytes", "status")
 def register(connection: Connection, worker: RegisterWorker) -> str:
     """Store a worker under a fresh id."""
     item = worker_record(worker, now(connection))
+    item = quarantine.inherited(item, _latest_of(connection, item.node))
     row = {field.name: getattr(item, field.name) for field in fields(item) if field.name != "devices"}
     connection.execute(insert(tables.worker).values(row))
     devices = [
@@ -34,6 +35,23 @@ def register(connection: Connection, worker: RegisterWorker) -> str:
     ]
     connection.execute(insert(tables.device), devices)
     return item.id
+
+
+def _latest_of(connection: Connection, node: tuple[str, str]) -> WorkerRecord | None:
+    """Return the worker that started last on a node."""
+    c = tables.worker.c
+    query = select(tables.worker).where(c.hostname == node[0], c.name == node[1]).order_by(c.registered_at.desc())
+    row = connection.execute(query.limit(1)).mappings().first()
+    return None if row is None else of_row(row)
+
+
+def of_same_node(connection: Connection, worker: WorkerRecord, ids: Collection[str]) -> set[str]:
+    """Return which of these workers are the same node as `worker`, under an earlier id or its own."""
+    if not ids:
+        return set()
+    c = tables.worker.c
+    query = select(c.id).where(c.id.in_(ids), c.hostname == worker.hostname, c.name == worker.name)
+    return set(connection.execute(query).scalars())
 
 
 def heard_of(connection: Connection, worker_id: str, reports: Sequence[DeviceReport]) -> WorkerRecord:
@@ -50,7 +68,7 @@ def heard_of(connection: Connection, worker_id: str, reports: Sequence[DeviceRep
     before = _devices(connection, [worker_id]).get(worker_id, ())
     after = updated_devices(before, reports)
     _update_devices(connection, worker_id, [new for old, new in zip(before, after, strict=True) if new != old])
-    return _worker(row, after)
+    return of_row(row, after)
 
 
 def _update_devices(connection: Connection, worker_id: str, devices: Sequence[DeviceRecord]) -> None:
@@ -73,13 +91,14 @@ def idle_elsewhere(connection: Connection, worker: WorkerRecord, since: float) -
     query = (
         select(other.objectives, other.allow, func.count())
         .join_from(tables.device, tables.worker, other.id == device.worker_id)
-        .where(other.id != worker.id, other.last_sync_at >= since, device.capacity > 0, idle)
+        .where(other.id != worker.id, other.last_sync_at >= since, other.hold.is_(None), device.capacity > 0, idle)
         .group_by(other.objectives, other.allow)
     )
     return [Idle(*row) for row in connection.execute(query)]
 
 
-def _worker(row: RowMapping, devices: tuple[DeviceRecord, ...]) -> WorkerRecord:
+def of_row(row: RowMapping, devices: tuple[DeviceRecord, ...] = ()) -> WorkerRecord:
+    """Return a row of the workers' table as a record."""
     given = {field.name: row[field.name] for field in fields(WorkerRecord) if field.name != "devices"}
     return WorkerRecord(**given, devices=devices)
 
@@ -101,7 +120,7 @@ def last_seen_first(connection: Connection, since: float | None = None) -> list[
     query = select(tables.worker).order_by(c.last_sync_at.desc(), c.id.desc())
     rows = connection.execute(query if since is None else query.where(c.last_sync_at >= since)).mappings().all()
     devices = _devices(connection, [row["id"] for row in rows])
-    return [_worker(row, devices.get(row["id"], ())) for row in rows]
+    return [of_row(row, devices.get(row["id"], ())) for row in rows]
 
 
 def live_attempts(connection: Connection) -> list[AttemptRecord]:
@@ -118,3 +137,13 @@ def views(connection: Connection, lease_seconds: float) -> list[WorkerView]:
         presenting.worker_view(worker, by_worker.get(worker.id, ()), time, lease_seconds)
         for worker in last_seen_first(connection)
     ]
+
+
+def view(connection: Connection, worker_id: str, lease_seconds: float) -> WorkerView:
+    """Return one worker, which must exist."""
+    row = connection.execute(select(tables.worker).where(tables.worker.c.id == worker_id)).mappings().one()
+    worker = of_row(row, _devices(connection, [worker_id]).get(worker_id, ()))
+    c = tables.attempt.c
+    own = select(tables.attempt).where(c.worker_id == worker_id, c.state == AttemptState.RUNNING)
+    live = records(connection, AttemptRecord, own)
+    return presenting.worker_view(worker, live, now(connection), lease_seconds)

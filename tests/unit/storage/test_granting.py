@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from studies.contract.schedule import Schedule
 from studies.contract.worker_protocol import DeviceStatus
 from studies.storage import leasing
-from studies.storage.granting import Enqueued, Queued, Seats, assign, seats_of, share, shares
+from studies.storage.granting import Asker, Enqueued, Queued, Seats, assign, elsewhere_first, seats_of, share, shares
 from studies.storage.records import AttemptRecord, DeviceRecord, TrialRecord
 from tests import builders as build
 
@@ -237,3 +237,22 @@ def test_one_that_must_run_alone_gets_a_device_to_itself() -> None:
     assert _given(_queue("AA"), seats_of([_device()], ())) == [("st0", "cuda:0")]
     assert _given(_queue("A"), seats_of([_device()], [_attempt("cuda:0")])) == []
     assert _given(_queue("a"), seats_of([_device()], [_attempt("cuda:0", alone=True)])) == []
+
+
+def test_what_failed_here_goes_last_and_elsewhere_where_it_would_begin_at_once() -> None:
+    fresh, again = Queued("fresh", "st", A), Queued("again", "st", A, shunned=True)
+    taken = Queued("taken", "st", A, rivals=1, shunned=True)
+    assert elsewhere_first([again, taken, fresh]) == [fresh, again]
+    assert elsewhere_first([Queued("other", "st", A, rivals=1)]) == [Queued("other", "st", A, rivals=1)]
+
+
+@pytest.mark.parametrize(
+    ("failed_on", "failed_at", "shunned"),
+    [("", None, False), ("wk_1", 10.0, True), ("wk_2", 10.0, True), ("wk_1", 9.9, False), ("wk_3", 10.0, False)],
+)
+def test_a_node_shuns_for_a_while_what_failed_on_it(failed_on: str, failed_at: float | None, shunned: bool) -> None:
+    trial = TrialRecord(
+        "tr", "st", 0, "key", "lr_sweep", {}, Schedule(), 1, 0, 0.0, failed_on=failed_on, failed_at=failed_at
+    )
+    assert Enqueued(build.spec(), 0, Asker({"wk_1", "wk_2"}, 10.0))(trial).shunned is shunned
+    assert not Enqueued(build.spec())(trial).shunned

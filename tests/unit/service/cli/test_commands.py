@@ -201,3 +201,37 @@ def test_a_study_that_changed_state_in_between_is_seen(server: str, store: Memor
     study_id = finished(store)
     with ApiClient(server, TOKEN) as client:
         assert client.study(study_id).state == StudyState.COMPLETED
+
+
+def test_workers_are_listed_drained_and_released(
+    stagetune: Stagetune, server: str, store: MemoryStore, capsys: Output
+) -> None:
+    assert stagetune("workers") == 0
+    assert "stagetune-worker --server URL" in capsys.readouterr().out
+    worker_id = store.register_worker(worker("node-3"))
+    assert stagetune("workers") == 0
+    listed = capsys.readouterr().out
+    assert all(part in listed for part in ("node-3", "alive", "0/1", "cpu", worker_id))
+    assert stagetune("workers", "drain", "node-3") == 0
+    assert "node-3 is drained." in capsys.readouterr().out
+    assert stagetune("workers") == 0
+    assert "it can be stopped" in capsys.readouterr().out
+    assert stagetune("workers", "release", worker_id) == 0
+    assert capsys.readouterr().out == "node-3 is alive.\n"
+    assert stagetune("workers", "drain", "nobody") == 1
+    assert "worker" in capsys.readouterr().err
+
+
+def test_two_workers_of_one_name_are_told_apart_by_their_ids(
+    stagetune: Stagetune, server: str, store: MemoryStore, capsys: Output
+) -> None:
+    ids = [store.register_worker(worker("twin")) for _ in range(2)]
+    assert stagetune("workers", "drain", "twin") == 1
+    told = capsys.readouterr().err
+    assert all(worker_id in told for worker_id in ids)
+
+
+@pytest.mark.parametrize("command", ["drain", "release"])
+def test_commands_about_workers_have_examples(stagetune: Stagetune, capsys: Output, command: str) -> None:
+    assert stagetune("workers", command, "--help") == 0
+    assert f"Example: stagetune workers {command}" in capsys.readouterr().out

@@ -287,3 +287,21 @@ def test_nan_never_reaches_a_figures_json(store: MemoryStore, client: Client) ->
 def test_hostile_words_reach_no_figure_as_markup(store: MemoryStore, client: Client) -> None:
     study = histories.with_gaps(store).study_id
     assert all(HOSTILE not in client.get(f"/studies/{study}/figures/{name}.json").text for name in FIGURES)
+
+
+def test_a_worker_that_is_held_back_says_why_and_can_be_released(store: MemoryStore, client: Client) -> None:
+    worker_id = store.register_worker(build.worker("node-3"))
+    page = client.get("/workers").text
+    assert f"/api/v1/workers/{worker_id}/drain" in page
+    assert "data-confirm" in page
+    store.drain_worker(worker_id)
+    page = client.get("/workers").text
+    assert "Drained just now. Takes no new runs and has none left" in page
+    assert f"/api/v1/workers/{worker_id}/release" in page
+    assert "/drain" not in page
+
+
+def test_a_trial_that_waits_says_why(store: MemoryStore, client: Client) -> None:
+    study_id = running_study(store)
+    (waiting,) = store.list_trials(study_id).trials
+    assert "No worker is connected" in client.get(f"/trials/{waiting.id}").text

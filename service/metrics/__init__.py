@@ -1,0 +1,1 @@
+"""What Prometheus is told: counters of this process (`instruments`), and what the database holds (`database`)."""

@@ -1,0 +1,39 @@
+"""The census of an SQL database: four statements, each answered by an index."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, case, func, select
+
+from studies.contract.states import StudyState, TrialState
+from studies.storage.census import Census
+from studies.storage.sql import tables
+from studies.storage.sql.engine import now
+
+
+def take(connection: Connection, lease_seconds: float) -> Census:
+    """Count what there is now; see `studies.storage.port.StudyStore.census`."""
+    study, trial, worker = tables.study.c, tables.trial.c, tables.worker.c
+    time = now(connection)
+    studies = connection.execute(select(study.state, func.count()).group_by(study.state))
+    trials = connection.execute(select(trial.state, func.count()).group_by(trial.state))
+    alive = select(func.count()).select_from(tables.worker).where(worker.last_sync_at >= time - lease_seconds)
+    return Census(
+        studies={row[0]: row[1] for row in studies},
+        trials={row[0]: row[1] for row in trials},
+        queue_seconds=_queue_seconds(connection, time),
+        workers_alive=connection.execute(alive).scalar_one(),
+    )
+
+
+def _queue_seconds(connection: Connection, time: float) -> float:
+    """Return how long the oldest waiting trial has waited: since it was asked for, or since its last attempt ended."""
+    study, trial, attempt = tables.study.c, tables.trial.c, tables.attempt.c
+    last_end = select(func.max(attempt.ended_at)).where(attempt.trial_id == trial.id).scalar_subquery()
+    since = case((trial.attempts == 0, trial.created_at), else_=func.coalesce(last_end, trial.created_at))
+    oldest = (
+        select(func.min(since))
+        .join_from(tables.study, tables.trial, trial.study_id == study.id)
+        .where(study.state == StudyState.RUNNING, trial.state == TrialState.WAITING)
+    )
+    began = connection.execute(oldest).scalar()
+    return 0.0 if began is None else max(0.0, time - began)

@@ -59,8 +59,12 @@ def possible(storage: BaseStorage) -> bool:
 
 
 @contextmanager
-def writing(storage: RDBStorage, recorded: Recorded) -> Iterator[Connection]:
-    """Open a transaction that nobody else writes to this Optuna study in, Optuna itself included."""
+def writing(storage: BaseStorage, recorded: Recorded) -> Iterator[Connection]:
+    """Open a transaction that nobody else writes to this Optuna study in, Optuna itself included.
+
+    The storage is one for which batches are `possible`.
+    """
+    assert isinstance(storage, RDBStorage)
     with storage.engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, Table
 
 from studies.storage.optuna_bridge.record import TRIAL_ID
-from studies.storage.sql import bulk
+from studies.storage.sql import packed
 
 KNOWN_SCHEMA = 12
 
@@ -103,7 +103,7 @@ def add(connection: Connection, recorded: Recorded, trials: Sequence[FrozenTrial
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows and connection.dialect.name == "postgresql":
-        bulk.insert(connection, table, rows)
+        packed.insert(connection, table, rows)
     elif rows:
         connection.execute(sa.insert(table), rows)
 

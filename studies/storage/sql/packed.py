@@ -1,4 +1,4 @@
-"""Many rows in one statement, for PostgreSQL: they travel as one JSON parameter and are unpacked by the server.
+"""Records in one statement, for PostgreSQL: they travel as one JSON parameter and are unpacked by the server.
 
 A batch of 32 rows costs one round trip and one plan instead of 32. SQLite, which runs within the process, has no round
 trips to save. Not for binary columns, nor for floats that may be NaN or infinite: JSON has no place for them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -41,7 +42,7 @@ from studies.core.curves import Ragged
 from studies.core.lifecycle import is_active, is_failure
 from studies.core.snapshot import Curve, Snapshot, Trial
 from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
-from studies.storage import clearing, granting, leasing, presenting, quarantine, reporting
+from studies.storage import clearing, granting, leasing, memory_pruning, presenting, quarantine, reporting
 from studies.storage import memory_overview as overview
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
@@ -65,7 +66,7 @@ from studies.storage.granting import (
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
-from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.summaries import extended, scored
@@ -374,12 +375,23 @@ class MemoryStore:
 
     def events(self, study_id: str | None, after: int, limit: int = 500) -> Sequence[Event]:
         with self._lock:
-            later = self._tables.events[max(after, 0) :]
+            first = bisect_right(self._tables.events, after, key=lambda event: event.id)
+            later = self._tables.events[first:]
             return [event for event in later if study_id in (None, event.study_id)][:limit]
 
     def last_event_id(self) -> int:
         with self._lock:
-            return len(self._tables.events)
+            return self._tables.events[-1].id if self._tables.events else 0
+
+    # --- what is old ---------------------------------------------------------------------------------------------
+
+    def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
+        with self._lock:
+            return memory_pruning.prune(self._tables, self._clock() - older_than, dry_run=dry_run)
+
+    def compact(self) -> int:
+        """There is no file."""
+        return 0
 
     # --- operations ----------------------------------------------------------------------------------------------
 
@@ -400,6 +412,7 @@ class MemoryStore:
                 trials=Counter(trial.state for trial in self._tables.trials.values()),
                 queue_seconds=now - min(since, default=now),
                 workers_alive=len(self._alive_workers()),
+                workers_held=Counter(worker.hold for worker in self._alive_workers() if worker.hold is not None),
             )
 
     def check(self) -> None:
@@ -574,7 +587,7 @@ class MemoryStore:
 
     def _tell_points(self, attempts: Sequence[AttemptRecord], now: float) -> None:
         """Say for each study of `attempts` that points have come, unless it has just been said."""
-        told = self._tables.told
+        told = self._tables.points_told
         for study_id, trials in Counter(attempt.study_id for attempt in attempts).items():
             if now - told.get(study_id, -math.inf) >= reporting.METRICS_EVENT_SECONDS:
                 told[study_id] = now

@@ -21,8 +21,9 @@ class Tables:
 
     Attributes:
         chunks: by (attempt, metric) and sequence; logs: by attempt and sequence.
-        told: when readers of a study were last told that points have come.
+        points_told: when readers of a study were last told that points have come.
         checkpoints: by trial.
+        told: events ever published; the last one may be gone.
         profiles: label, profile and when it was told, by class and model of device.
     """
 
@@ -39,7 +40,8 @@ class Tables:
     idempotency: dict[str, tuple[str, str]] = field(default_factory=dict)
     profiles: dict[ProfileKey, tuple[str, RunProfile, float]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    told: dict[str, float] = field(default_factory=dict)
+    points_told: dict[str, float] = field(default_factory=dict)
+    told: int = 0
     checkpoints: dict[str, CheckpointInfo] = field(default_factory=dict)
 
     def trials_of(self, study_id: str) -> list[TrialRecord]:
@@ -63,7 +65,7 @@ class Tables:
 
     def publish(self, news: News, now: float) -> None:
         """Number an event and keep it."""
-        number = len(self.events) + 1
+        number = self.told = self.told + 1
         self.events.append(
             Event(
                 id=number,

@@ -27,22 +27,12 @@ Merge = Callable[[Row, Row], Mapping[str, ColumnElement[Any]]]
 """From the stored row and the given one to what is written over the stored one, by column."""
 
 
-def insert_new(connection: Connection, table: Table, columns: Columns, key: Sequence[str]) -> set[tuple[Any, ...]]:
+def insert_new(connection: Connection, table: Table, columns: Columns, key: tuple[str, ...]) -> set[tuple[Any, ...]]:
     """Insert the rows that are not stored yet; return their keys."""
     if _empty(columns):
         return set()
-    statement = _inserting(connection, table, columns).on_conflict_do_nothing()
-    inserted = connection.execute(
-        statement.returning(*[table.c[name] for name in key]), _parameters(connection, columns)
-    )
-    return {tuple(row) for row in inserted}
-
-
-def insert_ignoring(connection: Connection, table: Table, columns: Columns) -> None:
-    """Insert the rows that are not stored yet."""
-    if not _empty(columns):
-        statement = _inserting(connection, table, columns).on_conflict_do_nothing()
-        connection.execute(statement, _parameters(connection, columns))
+    statement = _insert_new(table, tuple(columns), key, postgres=is_postgres(connection))
+    return {tuple(row) for row in connection.execute(statement, _parameters(connection, columns))}
 
 
 def upsert(connection: Connection, table: Table, columns: Columns, merge: Merge | None = None) -> None:
@@ -50,12 +40,9 @@ def upsert(connection: Connection, table: Table, columns: Columns, merge: Merge 
 
     Without `merge` the new columns are written over the stored ones.
     """
-    if _empty(columns):
-        return
-    statement = _inserting(connection, table, columns)
-    kept = (merge or _over(table, columns))(table.c, statement.excluded)
-    statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=dict(kept))
-    connection.execute(statement, _parameters(connection, columns))
+    if not _empty(columns):
+        statement = _upsert(table, tuple(columns), merge, postgres=is_postgres(connection))
+        connection.execute(statement, _parameters(connection, columns))
 
 
 def update_rows(connection: Connection, table: Table, columns: Columns, merge: Merge | None = None) -> None:
@@ -63,17 +50,9 @@ def update_rows(connection: Connection, table: Table, columns: Columns, merge: M
 
     Without `merge` the other columns are written over the stored ones.
     """
-    if _empty(columns):
-        return
-    given = _arrays(table, tuple(columns)).c if is_postgres(connection) else _places(table, columns)
-    kept = (merge or _over(table, columns))(table.c, given)
-    same = [column == given[column.name] for column in table.primary_key]
-    connection.execute(update(table).where(*same).values(dict(kept)), _parameters(connection, columns))
-
-
-def _over(table: Table, columns: Columns) -> Merge:
-    keys = {column.name for column in table.primary_key}
-    return lambda _, given: {name: given[name] for name in columns if name not in keys}
+    if not _empty(columns):
+        statement = _update(table, tuple(columns), merge, postgres=is_postgres(connection))
+        connection.execute(statement, _parameters(connection, columns))
 
 
 def among(connection: Connection, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
@@ -97,11 +76,53 @@ def _empty(columns: Columns) -> bool:
     return not any(len(values) for values in columns.values())
 
 
-def _inserting(connection: Connection, table: Table, columns: Columns) -> Any:
-    if not is_postgres(connection):
-        return sqlite.insert(table).values({name: _place(table, name) for name in columns})
-    given = _arrays(table, tuple(columns))
-    return postgresql.insert(table).from_select([*columns], select(*[given.c[name] for name in columns]))
+def _parameters(connection: Connection, columns: Columns) -> Any:
+    names = [_place_name(name) for name in columns]
+    if is_postgres(connection):
+        return dict(zip(names, columns.values(), strict=True))
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+# --- statements, each built once: building one costs as much as a small batch does -------------------------------
+
+
+@cache
+def _insert_new(table: Table, names: tuple[str, ...], key: tuple[str, ...], *, postgres: bool) -> Any:
+    statement = _insert(table, names, postgres=postgres).on_conflict_do_nothing()
+    return statement.returning(*[table.c[name] for name in key])
+
+
+@cache
+def _upsert(table: Table, names: tuple[str, ...], merge: Merge | None, *, postgres: bool) -> Any:
+    statement = _insert(table, names, postgres=postgres)
+    kept = (merge or _over(table, names))(table.c, statement.excluded)
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=dict(kept))
+
+
+@cache
+def _update(table: Table, names: tuple[str, ...], merge: Merge | None, *, postgres: bool) -> Any:
+    given = _rows(table, names).c if postgres else {name: _place(table, name) for name in names}
+    kept = (merge or _over(table, names))(table.c, given)
+    same = [column == given[column.name] for column in table.primary_key]
+    return update(table).where(*same).values(dict(kept))
+
+
+def _over(table: Table, names: tuple[str, ...]) -> Merge:
+    keys = {column.name for column in table.primary_key}
+    return lambda _, given: {name: given[name] for name in names if name not in keys}
+
+
+def _insert(table: Table, names: tuple[str, ...], *, postgres: bool) -> Any:
+    if not postgres:
+        return sqlite.insert(table).values({name: _place(table, name) for name in names})
+    given = _rows(table, names)
+    return postgresql.insert(table).from_select([*names], select(*[given.c[name] for name in names]))
+
+
+def _rows(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
+    """Return the rows that arrays named as columns of `table` make."""
+    arrays = [bindparam(_place_name(name), type_=ARRAY(table.c[name].type)) for name in names]
+    return func.unnest(*arrays).table_valued(*names, name="given").render_derived()
 
 
 def _place_name(name: str) -> str:
@@ -110,21 +131,3 @@ def _place_name(name: str) -> str:
 
 def _place(table: Table, name: str) -> ColumnElement[Any]:
     return bindparam(_place_name(name), type_=table.c[name].type)
-
-
-def _places(table: Table, columns: Columns) -> dict[str, ColumnElement[Any]]:
-    return {name: _place(table, name) for name in columns}
-
-
-@cache
-def _arrays(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
-    """Return the rows that arrays named as columns of `table` make."""
-    arrays = [bindparam(_place_name(name), type_=ARRAY(table.c[name].type)) for name in names]
-    return func.unnest(*arrays).table_valued(*names, name="given").render_derived()
-
-
-def _parameters(connection: Connection, columns: Columns) -> Any:
-    names = [_place_name(name) for name in columns]
-    if is_postgres(connection):
-        return dict(zip(names, columns.values(), strict=True))
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]

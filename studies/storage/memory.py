@@ -538,8 +538,7 @@ class MemoryStore:
         log_bytes = self._store_log(attempt.id, report)
         self._grow(attempt.trial_id, fresh, log_bytes)
         self._work.add(WorkDone(points=sum(len(curve) for _, curve in fresh), log_bytes=log_bytes))
-        after = reporting.resumed(attempt, report, len(fresh))
-        after = replace(after, lease_expires_at=now + self._lease_seconds)
+        after = reporting.resumed(attempt, report, len(fresh), now + self._lease_seconds)
         self._tables.attempts[attempt.id] = after
         self._summarise(after, fresh, anew=reporting.supersedes_anew(attempt, after))
         trial = self._trial(after.trial_id)

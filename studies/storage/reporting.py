@@ -114,10 +114,17 @@ def end_attempt(
     return Ended(trial, attempt, _news(trial, ending))
 
 
-def resumed(attempt: AttemptRecord, report: AttemptReport, fresh_chunks: int) -> AttemptRecord:
-    """Return the attempt after the progress of `report`: where it began is the largest step ever reported for it."""
-    began = max(attempt.started_from, report.started_from)
-    return replace(attempt, started_from=began, chunks=attempt.chunks + fresh_chunks)
+def resumed(attempt: AttemptRecord, report: AttemptReport, fresh_chunks: int, expiry: Timestamp) -> AttemptRecord:
+    """Return the attempt after the progress of `report`: where it began is the largest step ever reported for it.
+
+    Its lease holds until `expiry` now.
+    """
+    return replace(
+        attempt,
+        started_from=max(attempt.started_from, report.started_from),
+        chunks=attempt.chunks + fresh_chunks,
+        lease_expires_at=expiry,
+    )
 
 
 def tells_more(before: AttemptRecord, after: AttemptRecord) -> bool:

@@ -125,7 +125,7 @@ class Desk:
 
     def _resume(self, report: AttemptReport, fresh_chunks: int) -> tuple[AttemptRecord, AttemptRecord]:
         before = self._attempts[report.attempt_id]
-        after = replace(reporting.resumed(before, report, fresh_chunks), lease_expires_at=self._expiry)
+        after = reporting.resumed(before, report, fresh_chunks, self._expiry)
         self._attempts[before.id] = after
         return before, after
 
@@ -255,7 +255,7 @@ class Desk:
 
     def _write_attempts(self) -> None:
         """Write what changed of attempts; of those that run, only what a sync changes: a stop order may just arrive."""
-        changed = [new for new in self._attempts.values() if new != self._stored[new.id]]
+        changed = [new for new in self._attempts.values() if new is not self._stored[new.id]]
         running = [attempt for attempt in changed if attempt.state is AttemptState.RUNNING]
         columns = {name: [getattr(attempt, name) for attempt in running] for name in ("id", *_PROGRESS)}
         arrays.update_rows(self._connection, tables.attempt, columns)

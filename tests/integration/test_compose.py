@@ -140,8 +140,8 @@ def test_migrations_come_before_the_server_and_the_server_before_workers() -> No
 
 def test_no_secret_has_a_default() -> None:
     variables = re.findall(r"\$\{(\w+)(.*?)\}", TEXT)
-    assert {name for name, _ in variables} == {"POSTGRES_PASSWORD", "STAGETUNE_TOKEN"}
-    assert all(rest.startswith(":?") for _, rest in variables)
+    assert {name for name, _ in variables} == {"POSTGRES_PASSWORD", "STAGETUNE_TOKEN", "STAGETUNE_WORKER_TOKEN"}
+    assert all(rest.startswith((":?", ":-${STAGETUNE_TOKEN:?")) for _, rest in variables)
 
 
 @pytest.mark.parametrize("name", SERVICES)

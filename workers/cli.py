@@ -100,8 +100,8 @@ def work(
     Ctrl-C (or SIGTERM) gives all runs back, with their checkpoints; a second one stops at once.
     """
     configure(log_format, logging.DEBUG if verbose else logging.INFO, secrets=[token] if token else [])
-    if fault := unwritable(workdir):
-        raise typer.BadParameter(fault, param_hint="--workdir")
+    if why := unwritable(workdir):
+        raise typer.BadParameter(why, param_hint="--workdir")
     try:
         offered = find_devices(devices, max_runs_per_device, packed=packing is not Packing.OFF)
     except UnknownDevice as fault:

@@ -104,7 +104,7 @@ class RunDirectory:
 
 
 def unwritable(workdir: Path) -> str | None:
-    """Return why runs cannot be kept in `workdir`, None where they can: asked before leases are, which would all fail."""
+    """Return why runs cannot be kept in `workdir`, None where they can; every lease would fail there."""
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=workdir) as probe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
@@ -23,6 +24,7 @@ from studies.contract.views import (
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
+from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
@@ -37,8 +39,10 @@ from studies.storage.sql import (
     leases,
     logs,
     metrics,
+    poison,
     profiles,
     quarantine,
+    rehearsal,
     studies,
     trials,
     waiting,
@@ -50,6 +54,8 @@ from studies.storage.sql.schema import check_schema
 from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
 from studies.storage.work_done import WorkDone, WorkLog
+
+logger = logging.getLogger(__name__)
 
 
 class SqlStore:
@@ -153,6 +159,10 @@ class SqlStore:
         self._work.add(done)
         return count
 
+    def isolate(self) -> int:
+        with writing(self._engine) as connection:
+            return poison.isolate(connection)
+
     def extend_leases(self) -> None:
         with writing(self._engine) as connection:
             leases.extend(connection, self._lease_seconds)
@@ -199,6 +209,18 @@ class SqlStore:
             return workers.register(connection, worker)
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        """Take a worker's news; what nobody foresaw in one report or one row does not hold back the rest for ever."""
+        try:
+            return self._sync(worker_id, request)
+        except StagetuneError:
+            raise
+        except Exception:
+            logger.exception("the news of worker %s cannot be taken as they are", worker_id)
+            if not self.isolate():
+                request = rehearsal.without_poison(self._engine, worker_id, request, self._lease_seconds)
+            return self._sync(worker_id, request)
+
+    def _sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
         done = WorkDone()
         with writing(self._engine) as connection:
             answer = sync(connection, worker_id, request, self._lease_seconds, done)

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from service import errors
+from service.artifacts import Artifacts
 from service.auth.gate import Gate
 from service.metrics.database import StoreCollector
 from service.metrics.instruments import Instruments
@@ -23,10 +24,12 @@ from service.middleware.observing import Observer
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
 from service.pages import router as pages_router
-from service.routes import document, events, export, health, metrics, studies, trials, workers
+from service.routes import checkpoints, document, events, export, health, metrics, studies, trials, workers
 from service.schema_watch import SchemaWatch
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
+from service.streams import StreamPlaces
+from service.sweeping import sweep_for_ever
 from service.ticker import Ticker
 from studies.engine import Engine
 from studies.storage.port import StudyStore
@@ -86,22 +89,30 @@ async def _running(
     engine = build_engine(settings, store)
     app.state.store = store
     app.state.gate = Gate(settings, store.credentials)
+    app.state.artifacts = _artifacts(settings)
     app.state.stopping = asyncio.Event()
+    app.state.streams = StreamPlaces(settings.max_streams)
     instruments: Instruments = app.state.instruments
     watched = SchemaWatch(engine.tick, store.check) if tick is None else tick
     app.state.ticker = Ticker(instruments.timed(watched), settings.tick_seconds, partial(_record_the_last, engine))
     app.state.ticker.start()
     collector = StoreCollector(store)
     instruments.registry.register(collector)
+    sweeping = asyncio.create_task(sweep_for_ever(app.state.artifacts, store), name="artifacts")
     try:
         yield
     finally:
+        sweeping.cancel()
         app.state.stopping.set()
         instruments.registry.unregister(collector)
         await asyncio.to_thread(app.state.ticker.stop)
         engine.close()
         if given is None:
             store.close()
+
+
+def _artifacts(settings: Settings) -> Artifacts:
+    return Artifacts(settings.artifacts, settings.max_checkpoint_bytes, settings.max_artifact_bytes)
 
 
 def _record_the_last(engine: Engine) -> None:
@@ -112,7 +123,7 @@ def _record_the_last(engine: Engine) -> None:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for module in (studies, trials, export, events, workers, health, metrics, document):
+    for module in (studies, trials, export, events, workers, checkpoints, health, metrics, document):
         app.include_router(module.router)
     app.include_router(workers.profiles)
     app.include_router(pages_router)

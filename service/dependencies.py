@@ -47,9 +47,14 @@ def get_worker_id(worker_id: str) -> str:
     return _known_form(worker_id, "worker", "/api/v1/workers")
 
 
+def get_attempt_id(attempt_id: str) -> str:
+    return _known_form(attempt_id, "attempt", "/api/v1/trials/{id}")
+
+
 StoreDep = Annotated[StudyStore, Depends(get_store)]
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 RawBody = Annotated[bytes, Depends(get_raw_body)]
 StudyId = Annotated[str, Depends(get_study_id)]
 TrialId = Annotated[str, Depends(get_trial_id)]
 WorkerId = Annotated[str, Depends(get_worker_id)]
+AttemptId = Annotated[str, Depends(get_attempt_id)]

@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +20,9 @@ GRACE_SECONDS = 5
 
 START_SECONDS = 30.0
 
+SLOW_TICKS = 10
+"""Ticks (tenths of a second) between two looks for connections on which no request arrives."""
+
 LINGER_TICKS = 100
 """Ticks (tenths of a second) between two looks for closed connections that linger."""
 
@@ -29,6 +33,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI) -> None:
         config = uvicorn.Config(
             app,
+            http="h11",  # bounds addresses and headers (64 KiB); httptools, taken where it is installed, does not
             log_level="warning",
             access_log=False,  # `service.middleware.observing` writes one in our own form
             log_config=None,  # so does `studies.log_lines` with what uvicorn has to say
@@ -40,10 +45,13 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.app = app
         self._closing: set[object] = set()
+        self._waiting: dict[Any, tuple[object, float]] = {}
 
     async def on_tick(self, counter: int) -> bool:
         if counter % LINGER_TICKS == 0:
             self.cut_lingering()
+        if counter % SLOW_TICKS == 0:
+            self.cut_slow(time.monotonic())
         return await super().on_tick(counter)
 
     def cut_lingering(self) -> None:
@@ -57,6 +65,24 @@ class Server(uvicorn.Server):
             if connection in self._closing:
                 connection.transport.abort()
         self._closing = set(closing)
+
+    def cut_slow(self, now: float) -> None:
+        """Cut connections on which no request arrives for longer than the settings allow.
+
+        That is a client that lets its headers trickle in, byte by byte, to hold connections without end (slowloris).
+        uvicorn ends a connection that is silent between two requests by itself, but not one that says a little now
+        and then, nor one that never said anything.
+        """
+        most = self.app.state.settings.read_seconds
+        before, self._waiting = self._waiting, {}
+        for connection in self.server_state.connections:
+            cycle = getattr(connection, "cycle", None)  # uvicorn's word for a request with its answer
+            if cycle is None or cycle.response_complete:
+                known, since = before.get(connection, (None, now))
+                since = since if known is cycle else now
+                self._waiting[connection] = cycle, since
+                if now - since > most:
+                    connection.transport.abort()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.app.state.stopping.set()

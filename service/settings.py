@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
@@ -36,7 +37,11 @@ class Settings(BaseSettings):
         sync_seconds: how often a worker should sync.
         lease_seconds: how long an attempt stays a worker's without a sync.
         max_body_bytes: longest request body, a worker's sync included.
-        read_seconds: how long a client may take to send a whole request body.
+        read_seconds: how long a client may take to send a request's headers, and its body.
+        max_streams: how many event streams may be open at once; a page that gets none looks again every 15 seconds.
+        artifacts: folder of the checkpoints that workers hand in; servers of one database should share it.
+        max_checkpoint_bytes: largest checkpoint that is kept of a run; 0 keeps none.
+        max_artifact_bytes: of all checkpoints together.
         allowed_hosts: names under which the service may be addressed; empty = loopback names when bound to
             loopback, any name otherwise (a token is required there). JSON list in the environment.
         root_path: the path prefix that a reverse proxy strips.
@@ -55,6 +60,10 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=30.0, gt=0)
     max_body_bytes: int = Field(default=8 * 1024 * 1024, ge=1024)
     read_seconds: float = Field(default=20.0, gt=0)
+    max_streams: int = Field(default=256, ge=1)
+    artifacts: Path = Path("stagetune-data/artifacts")
+    max_checkpoint_bytes: int = Field(default=256 * 2**20, ge=0)
+    max_artifact_bytes: int = Field(default=10 * 2**30, ge=0)
     allowed_hosts: tuple[str, ...] = ()
     root_path: str = ""
     log_format: LogFormat = LogFormat.TEXT

@@ -13,6 +13,9 @@ logger = logging.getLogger(__name__)
 
 MAX_BACKOFF_SECONDS = 5.0
 
+STUCK_SECONDS = 120.0
+"""A tick that takes so long hangs: no statement may take half of that, and no decision comes near it."""
+
 
 class Ticker:
     """Calls `tick` every `seconds` in a background thread until stopped.
@@ -34,6 +37,7 @@ class Ticker:
         self._finish = finish
         self._stop = threading.Event()
         self._failure: str | None = None
+        self._began: float | None = None
         self._thread = threading.Thread(target=self._run, name="stagetune-engine", daemon=True)
 
     def start(self) -> None:
@@ -49,16 +53,23 @@ class Ticker:
         """Why studies do not move at the moment; None when all is well."""
         if self._failure is not None:
             return self._failure
+        if (busy := self._busy_for()) > STUCK_SECONDS:
+            return f"the engine hangs: one tick has taken {busy:.0f} s so far. Restart the service, and see its log"
         if not self._thread.is_alive():
             return "the engine's thread has ended: restart the service"
         return None
 
+    def _busy_for(self) -> float:
+        """Return for how long the present tick has run, 0 between two ticks."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
+
     def _run(self) -> None:
         failures, took = 0, 0.0
         while not self._stop.wait(max(self._pause(failures), min(took, MAX_BACKOFF_SECONDS))):
-            began = time.monotonic()
+            began = self._began = time.monotonic()
             failures = 0 if self._try_once() else failures + 1
-            took = time.monotonic() - began
+            self._began, took = None, time.monotonic() - began
         self._finish_up()
         logger.info("the engine has stopped")
 

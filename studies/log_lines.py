@@ -102,7 +102,7 @@ class TextLines(Line):
 
 
 class JsonLines(Line):
-    """One JSON object a line: ``time`` (UTC), ``level``, ``logger``, ``message``, ids, ``error`` with a traceback."""
+    """One JSON object a line: ``time`` (UTC), ``level``, ``logger``, ``message``, ids, a traceback as ``error``."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {

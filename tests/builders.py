@@ -20,6 +20,7 @@ from studies.contract.worker_protocol import (
     SyncRequest,
 )
 from studies.core.actions import AddTrials, Proposal
+from studies.storage.records import TrialRecord
 
 BUILTIN = {
     "kind": "builtin",
@@ -69,6 +70,11 @@ def proposal(key: str = "lr=0.1", lr: float = 0.1, **fields: Any) -> Proposal:
 def add_trials(*keys: str, stage: Any = "lr_sweep", **fields: Any) -> AddTrials:
     """Add one trial a key (default: one)."""
     return AddTrials(stage, tuple(proposal(key, **fields) for key in keys or ("lr=0.1",)))
+
+
+def trial_record(number: int = 0) -> TrialRecord:
+    """A waiting trial as stores hold it."""
+    return TrialRecord("tr_0", "st_0", number, "lr=0.1", "lr_sweep", {"lr": 0.1}, Schedule(), 100, 0, 0.0)
 
 
 def decision(trial_id: str = "tr_none", reason: str = "lr 0.1 fell fastest and deepest", **fields: Any) -> Decision:

@@ -31,6 +31,7 @@ from studies.contract.worker_protocol import (
 from studies.log_lines import bound, fields
 from workers.attempt import Attempt
 from workers.client import Client, Unavailable, UnknownWorker, backoff
+from workers.courier import HAND_IN_SECONDS, Courier, Keeping
 from workers.devices import software
 from workers.dispatcher import Dispatcher
 from workers.gauges import Gauges
@@ -47,6 +48,9 @@ SHORTEST_PAUSE = 0.1
 MAX_BYTES_PER_SYNC = 4 * 2**20
 """Half of what a server takes by default; what exceeds it waits for the next request."""
 
+LAST_WORDS_SECONDS = 4.0
+"""A worker that drains gives back what it has by then, whether its checkpoints are handed in or not."""
+
 SHUTTING_DOWN = StopRequest("preempted", "the worker is shutting down")
 
 
@@ -60,6 +64,8 @@ class AgentSettings:
         workdir: where run directories live.
         packing: how much packing there is.
         grace_seconds: between SIGTERM and SIGKILL of a process.
+        checkpoints: where the checkpoints of its runs are kept.
+        checkpoint_seconds: between two that a run hands in while it goes on.
         give_back_seconds: how long a draining worker waits for the server once its runs have ended.
     """
 
@@ -70,6 +76,8 @@ class AgentSettings:
     workdir: Path
     version: str = ""
     packing: Packing = Packing.AUTO
+    checkpoints: Keeping = Keeping.SERVER
+    checkpoint_seconds: float = HAND_IN_SECONDS
     grace_seconds: float = 20.0
     give_back_seconds: float = 10.0
 
@@ -104,6 +112,14 @@ class Agent:
             news=self._news.set,
             software=software(),
         )
+        self._courier = Courier(
+            client,
+            settings.checkpoints,
+            settings.workdir,
+            every_seconds=settings.checkpoint_seconds,
+            lose=self._lose,
+            news=self._dispatcher.poke,
+        )
         self._drain_until: float | None = None
         self._registered: WorkerRegistered | None = None
 
@@ -124,6 +140,7 @@ class Agent:
         except* Exception as faults:
             raise faults.exceptions[0] from None
         finally:
+            await self._courier.close()
             await self._supervisor.close()
             await self._client.close()
             self._gauges.close()
@@ -173,6 +190,8 @@ class Agent:
             self._registered = await self._client.register(self._settings.introduction())
             about = fields(worker=self._registered.worker_id)
             logger.info("registered at %s as %s", self._client.server, self._registered.worker_id, extra=about)
+            self._courier.max_bytes = self._registered.max_checkpoint_bytes
+        self._courier.look(self._dispatcher.attempts.values())
         request = self._request()
         answer = await self._client.sync(self._registered.worker_id, request)
         self._dispatcher.acknowledge_profiles(request.profiles)
@@ -195,9 +214,7 @@ class Agent:
         for attempt_id in reported.intersection(answer.acknowledged):
             attempts[attempt_id].acknowledge()
         for attempt_id in reported.intersection(answer.lost):
-            logger.warning("%s: the lease was lost, the run ends", attempts[attempt_id].label)
-            attempts[attempt_id].lost = True
-            self._dispatcher.stop(attempts[attempt_id], StopRequest("stopped", "the lease was lost"))
+            self._lose(attempts[attempt_id])
         for order in answer.stop:
             if attempt := attempts.get(order.attempt_id):
                 self._dispatcher.stop(attempt, StopRequest("stopped", order.reason))
@@ -205,6 +222,12 @@ class Agent:
         for lease in answer.leases:
             if lease.attempt_id not in attempts:
                 self._begin(lease)
+
+    def _lose(self, attempt: Attempt) -> None:
+        """The server has given its trial to someone else: its run ends, and nothing more is said of it."""
+        logger.warning("%s: the lease was lost, the run ends", attempt.label)
+        attempt.lost = True
+        self._dispatcher.stop(attempt, StopRequest("stopped", "the lease was lost"))
 
     def _after_failure(self, fault: Unavailable, failures: int) -> float:
         if failures == 1:
@@ -227,6 +250,8 @@ class Agent:
         if self._drain_until is None:
             return False
         left = len(self._dispatcher.attempts)
+        if time.monotonic() > self._drain_until - LAST_WORDS_SECONDS:
+            self._courier.release(self._dispatcher.attempts.values())
         if left and time.monotonic() > self._drain_until:
             logger.warning("%d attempts could not be given back: their leases will run out", left)
             return True
@@ -239,6 +264,8 @@ class Agent:
             attempt.end(Outcome(state="failed", reason=reason))
         elif self._drain_until is not None:
             self._dispatcher.stop(attempt, SHUTTING_DOWN)
+        else:
+            self._courier.begin(attempt)
 
     def _listen_to_signals(self, serving: asyncio.Task[None]) -> None:
         loop = asyncio.get_running_loop()

@@ -32,6 +32,10 @@ class Attempt:
         ended: whether it has its outcome, so that no process works on it any more.
         starts: processes that ended before they had begun with it.
         waiting_since: when it last began to wait for a process (monotonic seconds).
+        arriving: its checkpoint is on its way here: it does not start before.
+        held_back: its outcome waits until its last checkpoint is where another node finds it.
+        outcome: how it ended, None while it has not.
+        home: its run directory, None before it was prepared.
         heard_at: when it last said something: a metric, a line of its log (monotonic seconds).
     """
 
@@ -41,12 +45,16 @@ class Attempt:
         self.lost = False
         self.stop: StopRequest | None = None
         self.ended = False
+        self.arriving = False
+        self.held_back = False
+        self.outcome: Outcome | None = None
+        self.home: RunDirectory | None = None
         self.starts = 0
         self.waiting_since = self.heard_at = time.monotonic()
         self._workdir = workdir
         self._outbox = Outbox(lease.attempt_id, lease.token)
         self._log = About(logger, study=lease.run.study_id, trial=lease.run.trial_id, attempt=lease.attempt_id)
-        self._home: RunDirectory | None = None
+        self._last_step = 0
         self._tail: LogTail | None = None
 
     @property
@@ -73,9 +81,19 @@ class Attempt:
         home = RunDirectory.of(self._workdir, self.lease.run)
         home.prepare(self.lease.run)
         self._tail = self._tail or LogTail(home.log)
-        self._home = home
+        self.home = home
         self.heard_at = time.monotonic()
         return home.path
+
+    def checkpoint_step(self, *, last: bool) -> int:
+        """Return the step that its checkpoint stands at, 0 where that is not known.
+
+        Args:
+            last: the run is over, so that a user's own files stand at the last step that it said.
+        """
+        step = self.home.checkpoint_step() if self.home else 0
+        own = self.home is not None and not (self.home.path / "checkpoint.pt").exists()
+        return max(0, step, self._last_step if last and own else 0)
 
     def request_stop(self, request: StopRequest) -> bool:
         """Remember the first request; return whether it was the first."""
@@ -107,6 +125,7 @@ class Attempt:
             case {"kind": "points", "points": points}:
                 for name, (steps, values) in points.items():
                     self._outbox.add_points(name, steps, values)
+                    self._last_step = max(self._last_step, *steps)
             case {"kind": "started", "step": int(step), "note": str(note)}:
                 self._on_started(step, note)
             case {"kind": "evaluated", "step": step, "metrics": metrics}:
@@ -123,13 +142,14 @@ class Attempt:
         while self._take_log():
             pass
         self.ended = True
+        self.outcome = outcome
         self._outbox.close(outcome)
         self._log.info("%s: %s%s", self.label, outcome.state, f" ({outcome.reason})" if outcome.reason else "")
 
     def report(self) -> AttemptReport:
         """Return heartbeat and news in one."""
         self._take_log()
-        return self._outbox.report()
+        return self._outbox.report(hold_outcome=self.held_back)
 
     def heartbeat(self) -> AttemptReport:
         return self._outbox.heartbeat()
@@ -138,10 +158,10 @@ class Attempt:
         """The server has what was last reported; note down how far that goes, for a later attempt."""
         before = self._outbox.delivered
         self._outbox.acknowledge()
-        if self._home is None or self._outbox.delivered == before:
+        if self.home is None or self._outbox.delivered == before:
             return
         try:
-            self._home.write_delivered(self._outbox.delivered)
+            self.home.write_delivered(self._outbox.delivered)
         except OSError as fault:  # A later attempt repeats a little more then, that is all.
             self._log.warning("%s: cannot note what was delivered: %s", self.label, fault)
 
@@ -161,8 +181,8 @@ class Attempt:
 
     def _on_started(self, step: int, note: str) -> None:
         self._outbox.started_from = max(0, step)
-        if self._home is not None:  # What was delivered beyond this step is superseded from now on.
-            self._home.write_delivered(min(self._home.delivered, step))
+        if self.home is not None:  # What was delivered beyond this step is superseded from now on.
+            self.home.write_delivered(min(self.home.delivered, step))
         self._log.info("%s: %s", self.label, note or f"started on {self.lease.device}")
 
 

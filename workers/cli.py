@@ -16,6 +16,7 @@ import typer
 from studies.log_lines import LogFormat, configure
 from workers.agent import Agent, AgentSettings
 from workers.client import Client, Refused
+from workers.courier import HAND_IN_SECONDS, Keeping
 from workers.devices import UnknownDevice, find_devices
 from workers.environment import of_runs
 from workers.objectives import BUILTIN, WARM_MODULES
@@ -53,9 +54,7 @@ def work(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="How people know this worker. Default: the host's name.")] = None,
-    workdir: Annotated[
-        Path, typer.Option(help="Where runs keep logs and checkpoints; share it to resume on another worker.")
-    ] = Path("stagetune-data/runs"),
+    workdir: Annotated[Path, typer.Option(help="Where runs keep logs and checkpoints.")] = Path("stagetune-data/runs"),
     packing: Annotated[
         Packing,
         typer.Option(
@@ -64,6 +63,17 @@ def work(
             envvar="STAGETUNE_PACKING",
         ),
     ] = Packing.AUTO,
+    checkpoints: Annotated[
+        Keeping,
+        typer.Option(
+            help="server: the server keeps the checkpoints of runs, so that any worker goes on from them. local: they "
+            "stay in --workdir, for one machine or a folder that all workers share.",
+            envvar="STAGETUNE_CHECKPOINTS",
+        ),
+    ] = Keeping.SERVER,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0.0, help="How often a run that goes on hands its checkpoint to the server, at most.")
+    ] = HAND_IN_SECONDS,
     max_runs_per_device: Annotated[
         int | None,
         typer.Option(
@@ -101,6 +111,8 @@ def work(
         workdir=workdir,
         version=_version(),
         packing=packing,
+        checkpoints=checkpoints,
+        checkpoint_seconds=checkpoint_seconds,
     )
     modules = WARM_MODULES if settings.objectives else ()
     supervisor = Supervisor(modules, of_runs(os.environ, env or ()))

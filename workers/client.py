@@ -3,23 +3,34 @@
 ServerTrouble
 +-- Unavailable     try again later; nothing was lost, everything unsent is kept
 +-- UnknownWorker   the server does not know this worker (any more): register again
++-- LeaseLost       the server has given this attempt's trial to someone else: stop the run
 +-- Refused         the server will not talk to this worker, however often it tries: a person has to act
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 from pydantic import ValidationError
 
 from studies.contract.base import Message
+from studies.contract.digest import content_digest
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
+from workers.archive import Archive
 
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 """Half a lease by default: a connection that has gone dead is given up while there is time for another try."""
 
+TRANSFER_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+"""For checkpoints: a server flushes a large one to disk before it answers."""
+
+PIECE_BYTES = 1024 * 1024
 LONGEST_PAUSE = 15.0
 RETRIED = frozenset({408, 409, 425, 429, 507})
 """Client errors that time may mend; 5xx are retried as well."""
@@ -41,6 +52,10 @@ class Unavailable(ServerTrouble):
 
 class UnknownWorker(ServerTrouble):
     """The server does not know this worker: register again."""
+
+
+class LeaseLost(ServerTrouble):
+    """The lease of this attempt has ended: stop its run, what it still says no longer counts."""
 
 
 class Refused(ServerTrouble):
@@ -68,6 +83,52 @@ class Client:
 
     async def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
         return await self._post(f"/workers/{worker_id}/sync", request, SyncAnswer)
+
+    async def send_checkpoint(self, attempt_id: str, token: str, archive: Archive, step: int) -> None:
+        """Hand in a checkpoint, streamed from its file.
+
+        Raises:
+            LeaseLost, Unavailable, Refused: it is not kept.
+        """
+        headers = {
+            "Stagetune-Lease": token,
+            "Stagetune-Step": str(step),
+            "Content-Digest": content_digest(archive.sha256),
+            "Content-Length": str(archive.size),
+            "Content-Type": "application/x-tar",
+        }
+        with archive.path.open("rb") as file, self._reachable():
+            answer = await self._http.put(
+                _checkpoint_path(attempt_id), content=_pieces(file), headers=headers, timeout=TRANSFER_TIMEOUT
+            )
+        _raise_for(answer)
+
+    async def fetch_checkpoint(self, attempt_id: str, token: str, target: Path, most: int) -> None:
+        """Fetch what the server keeps of the attempt's trial into a file, at most so many bytes.
+
+        Raises:
+            LeaseLost, Unavailable, Refused: it cannot be had.
+        """
+        headers, got = {"Stagetune-Lease": token}, 0
+        path = _checkpoint_path(attempt_id)
+        with self._reachable():
+            async with self._http.stream("GET", path, headers=headers, timeout=TRANSFER_TIMEOUT) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                _raise_for(answer)
+                with target.open("wb") as file:
+                    async for piece in answer.aiter_bytes(PIECE_BYTES):
+                        got += len(piece)
+                        if got > most:
+                            raise Refused(f"the server sends more than the {most} bytes that it told of")
+                        await asyncio.to_thread(file.write, piece)
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as fault:
+            raise Unavailable(f"no answer from {self.server} ({type(fault).__name__}): is the server up?") from fault
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -108,20 +169,41 @@ def _raise_for(response: httpx.Response) -> None:
     if response.is_success:
         return
     detail = _detail(response)
-    if response.status_code == httpx.codes.NOT_FOUND and "sync" in response.request.url.path:
+    if response.status_code == httpx.codes.NOT_FOUND and response.request.url.path.endswith("/sync"):
         raise UnknownWorker(detail)
+    if response.status_code == httpx.codes.CONFLICT and _kind(response) == "lease-lost":
+        raise LeaseLost(detail)
     if response.status_code in RETRIED or response.is_server_error:
         raise Unavailable(detail, _seconds(response.headers.get("Retry-After")))
     raise Refused(detail)
 
 
-def _detail(response: httpx.Response) -> str:
-    """Return the problem's own words, with the status before them."""
+def _checkpoint_path(attempt_id: str) -> str:
+    return f"/attempts/{attempt_id}/checkpoint"
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+        yield piece
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
     try:
         problem = response.json()
     except ValueError:
-        problem = {}
-    words = problem.get("detail") or problem.get("title") if isinstance(problem, dict) else None
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _kind(response: httpx.Response) -> str:
+    """Return the code of a problem, such as ``lease-lost``."""
+    return str(_problem(response).get("type", "")).rpartition("/")[2]
+
+
+def _detail(response: httpx.Response) -> str:
+    """Return the problem's own words, with the status before them."""
+    problem = _problem(response)
+    words = problem.get("detail") or problem.get("title")
     return f"the server answers {response.status_code}: {words or response.reason_phrase}"
 
 

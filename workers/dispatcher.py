@@ -118,6 +118,11 @@ class Dispatcher:
             attempt.end(judge(Remains(stop=attempt.stop, began=False)))
         self._changed.set()
 
+    def poke(self) -> None:
+        """Something outside has changed what may start or be told: look at it at once."""
+        self._changed.set()
+        self._news()
+
     def stop_all(self, request: StopRequest) -> None:
         for attempt in list(self.attempts.values()):
             self.stop(attempt, request)
@@ -168,7 +173,7 @@ class Dispatcher:
         placed = {attempt.id for pack in floor.packs.values() for attempt in pack.attempts}
         waiting, trials = [], set()
         for attempt in self.attempts.values():
-            if attempt.ended:
+            if attempt.ended or attempt.arriving:
                 continue
             trial_id = attempt.lease.run.trial_id
             if attempt.lease.device == floor.device.name and attempt.id not in placed and trial_id not in trials:

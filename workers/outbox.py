@@ -12,8 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from studies.contract.columns import MAX_COUNT, MAX_POINTS_PER_CHUNK
-from studies.contract.worker_protocol import MAX_LOG_CHARS, AttemptReport, LogChunk, MetricChunk, Outcome
+from studies.contract.worker_protocol import (
+    MAX_CHUNKS_PER_SYNC,
+    MAX_LOG_CHARS,
+    AttemptReport,
+    LogChunk,
+    MetricChunk,
+    Outcome,
+)
 from workers.runtime.reporter import METRIC_NAME
+
+MAX_METRICS = 1000
+"""Names of metrics of one run: as many curves as anybody looks at, and many runs fit into one request."""
 
 MAX_POINTS_PER_REPORT = 8 * MAX_POINTS_PER_CHUNK
 MAX_LOG_CHARS_PER_ATTEMPT = 2**20
@@ -67,6 +77,8 @@ class Outbox:
             raise ValueError(f"{name!r}: not points of a metric")
         if min(steps, default=0) < 0 or max(steps, default=0) > MAX_COUNT:
             raise ValueError(f"{name!r}: steps have to lie in 0..{MAX_COUNT}")
+        if name not in self._series and len(self._series) >= MAX_METRICS:
+            raise ValueError(f"{name!r} would be metric number {MAX_METRICS + 1} of this run: report fewer names")
         series = self._series[name]
         series.steps.extend(steps)
         series.values.extend(values)
@@ -86,8 +98,12 @@ class Outbox:
         """Say how the attempt ended. It is sent with the last of the metrics, never before them."""
         self._outcome = outcome
 
-    def report(self) -> AttemptReport:
-        """Return what to send: the batch in flight if there is one, otherwise the next."""
+    def report(self, *, hold_outcome: bool = False) -> AttemptReport:
+        """Return what to send: the batch in flight if there is one, otherwise the next.
+
+        Args:
+            hold_outcome: leave out how the attempt ended, for now.
+        """
         if self._in_flight is None:
             self._in_flight = AttemptReport(
                 attempt_id=self.attempt_id,
@@ -95,7 +111,7 @@ class Outbox:
                 started_from=self.started_from,
                 metrics=self._take_points(),
                 logs=self._take_logs(),
-                outcome=self._outcome if self._empty else None,
+                outcome=self._outcome if self._empty and not hold_outcome else None,
             )
         self._sent = True
         return self._in_flight
@@ -118,9 +134,10 @@ class Outbox:
         return not self._log and not any(series.steps for series in self._series.values())
 
     def _take_points(self) -> tuple[MetricChunk, ...]:
-        chunks, room = [], MAX_POINTS_PER_REPORT
+        chunks: list[MetricChunk] = []
+        room = MAX_POINTS_PER_REPORT
         for name, series in self._series.items():
-            while series.steps and room > 0:
+            while series.steps and room > 0 and len(chunks) < MAX_CHUNKS_PER_SYNC:
                 count = min(len(series.steps), MAX_POINTS_PER_CHUNK, room)
                 chunks.append(series.take(name, count))
                 room -= count

@@ -5,6 +5,7 @@ run.log          the output of all attempts
 error.json       the exception that ended the latest attempt
 delivered.json   the last step whose metrics the server has acknowledged
 checkpoint.pt    the task's checkpoint
+checkpoint.json  the step that it stands at
 checkpoint/      a function's own checkpoints
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from studies.contract.base import Scalar
 from studies.contract.worker_protocol import RunSpec
+from workers import archive
 from workers.files import write_whole
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -70,6 +72,31 @@ class RunDirectory:
         """The last step whose metrics the server has acknowledged, 0 for none."""
         path = self.path / "delivered.json"
         return int(json.loads(path.read_text())["step"]) if path.exists() else 0
+
+    def checkpoint_step(self) -> int:
+        """Return the step that the checkpoint stands at; -1 where there is none.
+
+        Of a user's own files nobody knows; they are taken to stand at the last step that was delivered.
+        """
+        if not archive.exists(self.path):
+            return -1
+        return self._task_step() if (self.path / "checkpoint.pt").exists() else self.delivered
+
+    def _task_step(self) -> int:
+        try:
+            return int(json.loads((self.path / "checkpoint.json").read_text())["step"])
+        except (OSError, ValueError, KeyError, TypeError):  # of an older version, or torn: it is somewhere
+            return 0
+
+    def adopt(self, file: Path, step: int) -> None:
+        """Put the checkpoint of an archive in place of what is here; it stands at `step`.
+
+        Raises:
+            BadArchive, OSError: nothing was changed.
+        """
+        archive.put_in_place(file, self.path)
+        if not (self.path / "checkpoint.pt").exists():
+            self.write_delivered(step)
 
     def write_delivered(self, step: int) -> None:
         write_whole(self.path / "delivered.json", json.dumps({"step": step}))

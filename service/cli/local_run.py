@@ -138,6 +138,7 @@ def _settings(plan: LocalRun) -> Settings:
         lease_seconds=LEASE_SECONDS,
         sync_seconds=0.5,
         allowed_hosts=(),
+        artifacts=plan.data_dir / "artifacts",
         root_path="",
     )
 

@@ -69,6 +69,7 @@ def worker_command(
     """Return the command line of a worker for `server`; `allow` names the functions that it may run."""
     command = [sys.executable, "-m", "workers.cli", "--server", server, "--devices", devices]
     command += ["--workdir", str(workdir), "--name", "local"]
+    command += ["--checkpoints", "local"]  # in `workdir`, where the next `run` finds them
     command += [] if builtin else ["--no-builtin"]
     command += [] if packing is None else ["--packing", packing]
     for target in allow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 Figure = dict[str, Any]
@@ -33,4 +33,6 @@ def to_json(drawing: Drawing) -> str:
     Raises:
         ValueError: a NaN or an infinity got into the figure (`series.gaps` makes them null).
     """
-    return json.dumps(asdict(drawing), allow_nan=False, separators=(",", ":"))
+    table = {"columns": drawing.table.columns, "rows": drawing.table.rows}
+    whole = {"sentence": drawing.sentence, "figure": drawing.figure, "table": table}
+    return json.dumps(whole, allow_nan=False, separators=(",", ":"))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from service.figures.batch_momentum import trial_score
 from service.figures.drawing import Drawing, Table
 from service.figures.evidence import chosen_trial
@@ -18,6 +20,7 @@ from studies.contract.decision import Decision
 from studies.contract.states import TrialState
 from studies.contract.study_file import Metric
 from studies.contract.views import TrialView
+from studies.storage.port import Scores
 
 Role = Literal["chosen", "finished", "stopped", "under way"]
 
@@ -37,11 +40,15 @@ class PointRow:
 
 @dataclass(frozen=True)
 class PointData:
-    """A stage's trials by number; ``before`` is the score that the stage began with, None where it is the first."""
+    """A stage's trials by number; ``before`` is the score that the stage began with, None where it is the first.
+
+    ``asked`` is how many trials the stage has, where the rows are only a choice of them; otherwise None.
+    """
 
     metric: Metric
     rows: tuple[PointRow, ...]
     before: float | None
+    asked: int | None = None
 
     @property
     def best(self) -> PointRow | None:
@@ -50,7 +57,11 @@ class PointData:
 
 
 def point_data(
-    trials: Sequence[TrialView], metric: Metric, decision: Decision | None, before: float | None = None
+    trials: Sequence[TrialView],
+    metric: Metric,
+    decision: Decision | None,
+    before: float | None = None,
+    asked: int | None = None,
 ) -> PointData:
     """Return the trials that have a score, with the best so far at each."""
     rows: list[PointRow] = []
@@ -63,7 +74,16 @@ def point_data(
         if role in ("chosen", "finished"):
             best = score if best is None else _better(best, score, metric)
         rows.append(PointRow(trial, score, trial.metrics[metric.name].last_step, role, best))
-    return PointData(metric, tuple(rows), before)
+    return PointData(metric, tuple(rows), before, asked)
+
+
+def records(scores: Scores, metric: Metric) -> list[int]:
+    """Return the numbers of the trials that were the best when they ended, in order."""
+    if not len(scores.numbers):
+        return []
+    heights = scores.scores if metric.direction == "maximize" else -scores.scores
+    best = np.maximum.accumulate(heights)
+    return [int(number) for number in scores.numbers[np.append(True, best[1:] > best[:-1])]]
 
 
 def _role(trial: TrialView, chosen: str | None) -> Role:
@@ -160,7 +180,8 @@ def _points(data: PointData, palette: Palette, x: Sequence[Any], y: Sequence[Any
 
 def _sentence(data: PointData, noun: str) -> str:
     stopped = sum(row.role == "stopped" for row in data.rows)
-    said = f"{count(len(data.rows), noun)}, {stopped} of them stopped early"
+    some = count(len(data.rows), noun) if data.asked is None else f"{len(data.rows)} of {count(data.asked, noun)}"
+    said = f"{some}, {stopped} of them stopped early"
     if data.best is None:
         return f"{said}."
     return f"{said}; the best finished one came to {words(data.metric.name)} {number(data.best.score)}."

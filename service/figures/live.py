@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from service.figures.background import background
 from service.figures.batch_momentum import trial_score
 from service.figures.drawing import Drawing, Table
 from service.figures.labels import escape, trial_label
@@ -21,10 +22,11 @@ from studies.contract.states import TrialState
 from studies.contract.study_file import Metric
 from studies.contract.views import TrialView
 from studies.core.snapshot import Curve
+from studies.storage.port import Thinned
 
 MOST_HIGHLIGHTED = 30
-_BEST_SHOWN = 3
-_FEW = 7
+BEST_SHOWN = 3
+FEW = 7
 """So many curves can be told apart by colour: then none needs to be grey."""
 
 
@@ -52,38 +54,65 @@ class LiveData:
 
     Attributes:
         highlighted: the best few and those that run now, best first.
-        others: everything else.
+        behind: everything else that is shown, as one series; `others` says of how many trials.
+        asked: how many trials the study has, where those behind are only a choice of them; otherwise None.
         sound_range: lowest and highest value of the trials that did not diverge, where some did; otherwise None.
     """
 
     look: CurveLook
     best: TrialView | None
     highlighted: tuple[LiveRow, ...]
-    others: tuple[Series, ...]
+    behind: Series
+    others: int
+    asked: int | None = None
     sound_range: tuple[float, float] | None = None
 
 
-def live_data(trials: Sequence[TrialView], curves: Mapping[str, Curve], metric: Metric, look: CurveLook) -> LiveData:
-    """Return the curves of `look.metric`; `metric` is the study's own, by which the best are known."""
-    drawn = [trial for trial in trials if len(curves.get(trial.id, Curve.empty()))]
-    ranked = sorted(drawn, key=lambda trial: _worst_last(trial, metric))
-    shown = _highlighted(ranked)
-    ids = {trial.id for trial in shown}
-    points = points_each(len(drawn) + len(shown))
-    others = tuple(smoothed(curves[t.id], look.smooth, points) for t in drawn if t.id not in ids)
-    rows = tuple(_row(trial, curves[trial.id], metric, look, points) for trial in shown)
+def live_data(
+    shown: Sequence[TrialView],
+    curves: Mapping[str, Curve],
+    thinned: Sequence[Thinned],
+    metric: Metric,
+    look: CurveLook,
+    *,
+    asked: int | None = None,
+) -> LiveData:
+    """Return the curves of `look.metric`.
+
+    Args:
+        shown: trials to be told apart, at most `MOST_HIGHLIGHTED`.
+        curves: their whole curves.
+        thinned: curves of others, and maybe of the same, to stand behind them.
+        metric: the study's own, by which the best are known.
+        look: what the reader chose.
+        asked: as in `LiveData`.
+    """
+    ranked = sorted((trial for trial in shown if trial.id in curves), key=lambda trial: _worst_last(trial, metric))
+    ids = {trial.id for trial in ranked}
+    others = [item for item in thinned if item.trial_id not in ids and len(item.curve)]
+    points = points_each(len(others) + 2 * len(ranked))
     best = ranked[0] if ranked and trial_score(ranked[0], metric) is not None else None
-    return LiveData(look, best, rows, others, _sound_range(drawn, curves))
+    return LiveData(
+        look=look,
+        best=best,
+        highlighted=tuple(_row(trial, curves[trial.id], metric, look, points) for trial in ranked),
+        behind=background([item.curve for item in others], look.smooth),
+        others=len(others),
+        asked=asked,
+        sound_range=_sound_range(
+            [(trial.state, curves[trial.id]) for trial in ranked] + [(item.state, item.curve) for item in others]
+        ),
+    )
 
 
 def _row(trial: TrialView, curve: Curve, metric: Metric, look: CurveLook, points: int) -> LiveRow:
     return LiveRow(trial, smoothed(curve, look.smooth, points), series(curve, points), trial_score(trial, metric))
 
 
-def _sound_range(drawn: Sequence[TrialView], curves: Mapping[str, Curve]) -> tuple[float, float] | None:
+def _sound_range(drawn: Sequence[tuple[TrialState, Curve]]) -> tuple[float, float] | None:
     """Return the range that no diverging curve stretches; None where none diverged, or all did."""
-    sound = [trial for trial in drawn if trial.state is not TrialState.DIVERGED]
-    values = np.concatenate([curves[trial.id].values for trial in sound]) if sound else np.empty(0)
+    sound = [curve.values for state, curve in drawn if state is not TrialState.DIVERGED]
+    values = np.concatenate(sound) if sound else np.empty(0)
     values = values[np.isfinite(values)]
     return (float(values.min()), float(values.max())) if len(sound) < len(drawn) and values.size else None
 
@@ -95,21 +124,13 @@ def _worst_last(trial: TrialView, metric: Metric) -> tuple[float, int]:
     return (-score if metric.direction == "maximize" else score), trial.number
 
 
-def _highlighted(ranked: Sequence[TrialView]) -> list[TrialView]:
-    """Return the best few, then what runs now, at most `MOST_HIGHLIGHTED`; everything where there is little."""
-    if len(ranked) <= _FEW:
-        return list(ranked)
-    running = [trial for trial in ranked[_BEST_SHOWN:] if trial.state is TrialState.RUNNING]
-    return [*ranked[:_BEST_SHOWN], *running][:MOST_HIGHLIGHTED]
-
-
 def live_drawing(data: LiveData, palette: Palette) -> Drawing:
     """Return the live curves; smoothed lines keep the raw one faint behind them."""
     name = words(data.look.metric)
     if not data.highlighted and not data.others:
         return Drawing(f"No trial has reported {name} yet; curves appear here as soon as one does.")
     figure = {
-        "data": [*context(list(data.others), palette), *_highlights(data, palette)],
+        "data": [*context(data.behind, palette), *_highlights(data, palette)],
         "layout": layout(
             palette,
             xaxis=axis(palette, "step", "log" if data.look.log_x else "linear"),
@@ -146,11 +167,13 @@ def _highlights(data: LiveData, palette: Palette) -> list[dict[str, Any]]:
 
 
 def _sentence(data: LiveData) -> str:
-    total = len(data.highlighted) + len(data.others)
-    said = f"{words(data.look.metric).capitalize()} over steps of {count(total, 'trial')}"
+    total = len(data.highlighted) + data.others
+    some = count(total, "trial") if data.asked is None else f"{total:,} of {count(data.asked, 'trial')}"
+    said = f"{words(data.look.metric).capitalize()} over steps of {some}"
     if data.best:
         said += f"; the thick line is the best so far, #{data.best.number}"
-    return said + (f"; {len(data.others)} in grey." if data.others else ".")
+    chosen = "" if data.asked is None else ", evenly chosen"
+    return said + (f"; {data.others} in grey{chosen}." if data.others else ".")
 
 
 def _table(data: LiveData) -> Table:

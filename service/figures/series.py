@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,16 +62,6 @@ def final_value(curve: Curve) -> float | None:
     finite = smooth(curve).values
     finite = finite[np.isfinite(finite)]
     return float(finite[-1]) if finite.size else None
-
-
-def joined(parts: Sequence[Series]) -> Series:
-    """Return all parts as one series with a gap between each two: 300 grey curves cost one trace."""
-    steps: list[int] = []
-    values: list[float | None] = []
-    for part in parts:
-        steps += [*part.steps, part.steps[-1] if len(part) else 0]
-        values += [*part.values, None]
-    return Series(tuple(steps), tuple(values))
 
 
 def by_number(trials: Iterable[TrialView]) -> list[TrialView]:

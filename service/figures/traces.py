@@ -6,7 +6,7 @@ from typing import Any
 
 from service.figures.labels import escape
 from service.figures.palette import Palette
-from service.figures.series import Series, joined
+from service.figures.series import Series
 
 
 def line(
@@ -39,11 +39,10 @@ def line(
     }
 
 
-def context(parts: list[Series], palette: Palette) -> list[dict[str, Any]]:
-    """Return all background curves as one silent trace; none where there are no curves."""
-    if not parts:
+def context(points: Series, palette: Palette) -> list[dict[str, Any]]:
+    """Return all background curves as one silent trace; none where there are no points."""
+    if not len(points):
         return []
-    points = joined(parts)
     return [
         {
             "type": "scatter",

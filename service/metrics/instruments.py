@@ -1,4 +1,4 @@
-"""Counters and timers of this process, in a registry of their own. Labels are bounded: no path, name or id."""
+"""Counters and timers of this process, in a registry of their own. Labels are bounded: no path, no name, no id."""
 
 from __future__ import annotations
 

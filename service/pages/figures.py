@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,14 +14,13 @@ from service.figures.batch_momentum import batch_momentum_data, batch_momentum_d
 from service.figures.decay import decay_data, decay_drawing
 from service.figures.drawing import Drawing, to_json
 from service.figures.evidence import chosen_trial, weighed_trials
-from service.figures.guided import PointData, point_data, probes_drawing, rungs_drawing, search_drawing
-from service.figures.live import CurveLook, live_data, live_drawing
+from service.figures.guided import PointData, point_data, probes_drawing, records, rungs_drawing, search_drawing
+from service.figures.live import BEST_SHOWN, FEW, MOST_HIGHLIGHTED, CurveLook, live_data, live_drawing
 from service.figures.lr_sweep import SweepData, lr_curves_drawing, lr_loss_drawing, lr_sweep_data
 from service.figures.palette import Palette, Theme, palette_of
 from service.figures.trial import trial_curve_data, trial_curve_drawing
-from service.pages.reading import all_trials
 from studies.contract.decision import Decision
-from studies.contract.study_file import StageKind
+from studies.contract.study_file import Metric, StageKind
 from studies.contract.views import StudyView, TrialView
 from studies.contract.worker_protocol import MetricName
 from studies.core.snapshot import LOSS, Curve
@@ -29,6 +28,15 @@ from studies.errors import NotFound
 from studies.storage.port import StudyStore
 
 router = APIRouter()
+
+MOST_BEHIND = 500
+"""Most trials behind those that are told apart: more lines only make the grey denser."""
+
+MOST_POINTS = 500
+"""Most trials of a figure of points, the best of their time aside."""
+
+MOST_TRIALS = 1_000
+"""Most trials of the figures of stages that are small: a sweep, a grid, a set of schedules."""
 
 
 def get_palette(theme: Theme = "light") -> Palette:
@@ -51,27 +59,34 @@ LookDep = Annotated[CurveLook, Depends(get_look)]
 
 @dataclass(frozen=True)
 class StudyData:
-    """A study with its trials, and a way to its curves."""
+    """A study, and a way to the trials and curves that a figure shows: never all of them."""
 
     store: StudyStore
     study: StudyView
-    trials: list[TrialView]
+
+    @property
+    def metric(self) -> Metric:
+        return self.study.spec.metric
 
     def decision(self, kind: StageKind) -> Decision | None:
         return next((stage.decision for stage in self.study.stages if stage.kind == kind), None)
 
+    def asked(self, kind: StageKind) -> int:
+        """Return how many trials a stage has asked for."""
+        return next((stage.trials for stage in self.study.stages if stage.kind == kind), 0)
+
     def of(self, kind: StageKind) -> list[TrialView]:
-        """Return a stage's trials and those of other stages that its decision is about."""
+        """Return a stage's trials (at most `MOST_TRIALS`) and those of other stages that its decision is about."""
         decision = self.decision(kind)
-        concerned = {chosen_trial(decision), *weighed_trials(decision)}
-        return [trial for trial in self.trials if trial.stage == kind or trial.id in concerned]
+        concerned = [trial_id for trial_id in (chosen_trial(decision), *weighed_trials(decision)) if trial_id]
+        return self._with(self.store.sample_trials(self.study.id, kind, MOST_TRIALS), concerned)
 
     def start_of(self, kind: StageKind) -> list[TrialView]:
         """Return the trial that the stage before `kind` chose, which its own are compared with."""
         kinds = [stage.kind for stage in self.study.stages]
         earlier = [self.decision(before) for before in kinds[: kinds.index(kind)]]
         chosen = chosen_trial(next((found for found in reversed(earlier) if found), None))
-        return [trial for trial in self.trials if trial.id == chosen]
+        return self._with((), [chosen] if chosen else [])
 
     def score_before(self, kind: StageKind) -> float | None:
         """Return the score of what the stage before `kind` chose, None before the first decision."""
@@ -79,16 +94,37 @@ class StudyData:
         earlier = [decision for before in kinds[: kinds.index(kind)] if (decision := self.decision(before))]
         return evidence_number(earlier[-1], "dev_after") if earlier else None
 
-    def curves(self, name: str) -> Mapping[str, Curve]:
-        return self.store.curves(self.study.id, name)
+    def points(self, kind: StageKind) -> list[TrialView]:
+        """Return a stage's trials for a figure of points: an even choice, with every one that was the best of its time.
+
+        Those make the line of the best so far, which thereby is the line of all.
+        """
+        own = self.store.sample_trials(self.study.id, kind, MOST_POINTS)
+        if self.asked(kind) <= MOST_POINTS:
+            return list(own)
+        numbers = records(self.store.scores(self.study.id, kind), self.metric)
+        leaders = self.store.trials_numbered(self.study.id, numbers)
+        chosen = chosen_trial(self.decision(kind))
+        return [trial for trial in self._with([*own, *leaders], [chosen] if chosen else []) if trial.stage == kind]
+
+    def curves(self, name: str, trials: Iterable[TrialView]) -> Mapping[str, Curve]:
+        return self.store.curves(self.study.id, name, [trial.id for trial in trials])
+
+    def _with(self, trials: Iterable[TrialView], others: Iterable[str]) -> list[TrialView]:
+        """Return `trials`, and those of `others` that are not among them, each once."""
+        known = {trial.id: trial for trial in trials}
+        lacking = self.store.trial_numbers([trial_id for trial_id in others if trial_id not in known])
+        found = self.store.trials_numbered(self.study.id, list(lacking.values()))
+        return list((known | {trial.id: trial for trial in found}).values())
 
 
 def read_study(store: StudyStore, study_id: str) -> StudyData:
-    return StudyData(store, store.get_study(study_id), all_trials(store, study_id))
+    return StudyData(store, store.get_study(study_id))
 
 
 def _sweep(data: StudyData) -> SweepData:
-    return lr_sweep_data(data.of("lr_sweep"), data.curves(LOSS), data.decision("lr_sweep"))
+    trials = data.of("lr_sweep")
+    return lr_sweep_data(trials, data.curves(LOSS, trials), data.decision("lr_sweep"))
 
 
 def _lr_curves(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
@@ -101,24 +137,22 @@ def _lr_loss(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
 
 def _batch_momentum(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
     decision = data.decision("batch_momentum")
-    return batch_momentum_drawing(
-        batch_momentum_data(data.of("batch_momentum"), data.study.spec.metric, decision), palette
-    )
+    return batch_momentum_drawing(batch_momentum_data(data.of("batch_momentum"), data.metric, decision), palette)
 
 
 def _decay(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
-    metric = data.study.spec.metric
     trials = {trial.id: trial for trial in [*data.start_of("decay_schedule"), *data.of("decay_schedule")]}
-    curves = data.curves(metric.name)
-    return decay_drawing(decay_data(list(trials.values()), curves, metric, data.decision("decay_schedule")), palette)
+    curves = data.curves(data.metric.name, trials.values())
+    decision = data.decision("decay_schedule")
+    return decay_drawing(decay_data(list(trials.values()), curves, data.metric, decision), palette)
 
 
 def _points(data: StudyData, kind: StageKind) -> PointData:
     """Return a stage's own trials as points, and the score that it began with."""
     decision = data.decision(kind)
     before = evidence_number(decision, "dev_before") if decision else data.score_before(kind)
-    trials = [trial for trial in data.trials if trial.stage == kind]
-    return point_data(trials, data.study.spec.metric, decision, before)
+    asked = data.asked(kind)
+    return point_data(data.points(kind), data.metric, decision, before, asked if asked > MOST_POINTS else None)
 
 
 def _rungs(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
@@ -142,7 +176,22 @@ def _confirm(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
 
 
 def _live(data: StudyData, palette: Palette, look: CurveLook) -> Drawing:
-    return live_drawing(live_data(data.trials, data.curves(look.metric), data.study.spec.metric, look), palette)
+    """Draw whole curves of the few that are told apart, and thinned ones of an even choice of the others."""
+    asked = data.study.progress.trials
+    shown = _told_apart(data, asked)
+    thinned = data.store.thinned_curves(data.study.id, look.metric, MOST_BEHIND)
+    curves = data.curves(look.metric, shown)
+    found = live_data(shown, curves, thinned, data.metric, look, asked=asked if asked > MOST_BEHIND else None)
+    return live_drawing(found, palette)
+
+
+def _told_apart(data: StudyData, asked: int) -> list[TrialView]:
+    """Return every trial where there are few; the best few and those that run where there are many."""
+    if asked <= FEW:
+        return list(data.store.list_trials(data.study.id, None, FEW).trials)
+    best = data.store.best_trials(data.study.id, BEST_SHOWN)
+    running = data.store.running_trials(data.study.id, MOST_HIGHLIGHTED - len(best))
+    return [*best, *running]
 
 
 _FIGURES = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -45,9 +45,26 @@ def href(request: Request, route: str, **parts: object) -> str:
     return request.url_for(route, **parts).path
 
 
+class Links:
+    """Paths of our routes for one page: a table of a hundred trials asks for the route of a trial once."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._shapes: dict[str, str] = {}
+
+    def __call__(self, route: str, **parts: str) -> str:
+        """Return what `href` does."""
+        shape = self._shapes.get(route)
+        if shape is None:
+            shape = self._shapes[route] = href(self._request, route, **{name: f"{{{name}}}" for name in parts})
+        for name, value in parts.items():
+            shape = shape.replace(f"{{{name}}}", value)
+        return shape
+
+
 def page(request: Request, template: str, context: object, status: int = 200) -> HTMLResponse:
     """Render `template` with `context` as its variable ``page``."""
-    link = partial(href, request)
+    link = Links(request)
     text = (
         environment()
         .get_template(template)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +23,7 @@ from studies.contract.study_file import (
     Stage,
     StageKind,
 )
-from studies.contract.views import StageView, StudyView, TrialView
+from studies.contract.views import StageView, StudyView
 from studies.core.schedules import describe
 from studies.core.stats import Z
 
@@ -117,9 +117,18 @@ class StageCard:
     figures: tuple[FigureSlot, ...]
 
 
-def story(study: StudyView, trials: Sequence[TrialView]) -> tuple[StageCard, ...]:
-    """Return a card a stage, in the order of the study file."""
-    numbers = {trial.id: trial.number for trial in trials}
+RUNNERS_UP = 5
+"""Most runners-up that a card shows."""
+
+
+def told_of(study: StudyView) -> set[str]:
+    """Return the ids of the trials that the story names by their numbers."""
+    decisions = [stage.decision for stage in study.stages if stage.decision]
+    return {candidate.trial_id for decision in decisions for candidate in decision.runners_up[:RUNNERS_UP]}
+
+
+def story(study: StudyView, numbers: Mapping[str, int]) -> tuple[StageCard, ...]:
+    """Return a card a stage, in the order of the study file; `numbers` are those of the trials that it tells of."""
     specs = {spec.kind: spec for spec in study.spec.stages}
     return tuple(_card(stage, specs[stage.kind], study.spec.metric, numbers) for stage in study.stages)
 
@@ -141,7 +150,7 @@ def _card(stage: StageView, spec: Stage, metric: Metric, numbers: Mapping[str, i
         rule=decision.rule if decision else "",
         choice=_choice(decision) if decision else (),
         gain=_gain(stage.kind, decision, metric) if decision else "",
-        runners_up=tuple(_weighed(c, numbers) for c in decision.runners_up) if decision else (),
+        runners_up=tuple(_weighed(c, numbers) for c in decision.runners_up[:RUNNERS_UP]) if decision else (),
         sureness=_sureness(stage.kind, decision) if decision else None,
         flip=sentence(decision.what_would_flip_it) if decision else "",
         warnings=tuple(sentence(warning) for warning in decision.warnings) if decision else (),

@@ -12,10 +12,10 @@ from fastapi.responses import HTMLResponse
 from service.dependencies import StoreDep, StudyId
 from service.format import sentence
 from service.pages.page_route import PageRoute
-from service.pages.reading import all_trials, commands, metric_names
+from service.pages.reading import commands, in_order
 from service.pages.rendering import page
-from service.pages.story import StageCard, story
-from service.pages.study_list import ChosenLine, StageMark, best_values, chosen_line, stage_line
+from service.pages.story import StageCard, story, told_of
+from service.pages.study_list import ChosenLine, StageMark, best_values, chosen_line, size_words, stage_line
 from studies.contract.states import StudyCommand
 from studies.contract.views import StudyView, TrialView
 from studies.storage.port import StudyStore
@@ -36,7 +36,8 @@ class HeaderContext:
     stages: tuple[StageMark, ...]
     chosen: ChosenLine | None
     best: tuple[tuple[str, str], ...]
-    best_trial: TrialView | None
+    best_number: int | None
+    size: str
     percent: int
     now: float
 
@@ -88,9 +89,8 @@ class StudyContext:
     trials: TrialsContext
 
 
-def header_context(study: StudyView, trials: list[TrialView]) -> HeaderContext:
+def header_context(study: StudyView, best_number: int | None) -> HeaderContext:
     progress = study.progress
-    best = study.best
     return HeaderContext(
         study=study,
         reason=sentence(study.reason or study.waiting_because),
@@ -98,7 +98,8 @@ def header_context(study: StudyView, trials: list[TrialView]) -> HeaderContext:
         stages=stage_line(study.stages),
         chosen=chosen_line(study),
         best=best_values(study),
-        best_trial=next((trial for trial in trials if best and trial.id == best.trial_id), None),
+        best_number=best_number,
+        size=size_words(study.size),
         percent=round(100 * progress.trials_ended / progress.trials) if progress.trials else 0,
         now=time.time(),
     )
@@ -132,15 +133,27 @@ def _row(trial: TrialView, study: StudyView) -> TrialRow:
     return TrialRow(trial, score, steps)
 
 
+def _header(store: StudyStore, study: StudyView) -> HeaderContext:
+    best = study.best.trial_id if study.best else ""
+    return header_context(study, store.trial_numbers([best]).get(best))
+
+
+def _story(store: StudyStore, study: StudyView) -> StoryContext:
+    return StoryContext(study.id, story(study, store.trial_numbers(told_of(study))))
+
+
+def _controls(store: StudyStore, study: StudyView) -> ControlsContext:
+    return ControlsContext(tuple(in_order(store.metric_names(study.id), study)))
+
+
 @router.get("/studies/{study_id}", name="study")
 def study_page(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
     study = store.get_study(study_id)
-    trials = all_trials(store, study_id)
     context = StudyContext(
         study=study,
-        header=header_context(study, trials),
-        story=StoryContext(study_id, story(study, trials)),
-        controls=ControlsContext(tuple(metric_names(trials, study))),
+        header=_header(store, study),
+        story=_story(store, study),
+        controls=_controls(store, study),
         trials=trials_context(store, study, None, ROWS),
     )
     return page(request, "study.html", context)
@@ -148,21 +161,17 @@ def study_page(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResp
 
 @router.get("/studies/{study_id}/parts/header", name="study_header")
 def study_header(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
-    study = store.get_study(study_id)
-    return page(request, "parts/study_header.html", header_context(study, all_trials(store, study_id)))
+    return page(request, "parts/study_header.html", _header(store, store.get_study(study_id)))
 
 
 @router.get("/studies/{study_id}/parts/story", name="study_story")
 def study_story(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
-    study = store.get_study(study_id)
-    return page(request, "parts/story.html", StoryContext(study_id, story(study, all_trials(store, study_id))))
+    return page(request, "parts/story.html", _story(store, store.get_study(study_id)))
 
 
 @router.get("/studies/{study_id}/parts/controls", name="study_controls")
 def study_controls(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
-    study = store.get_study(study_id)
-    context = ControlsContext(tuple(metric_names(all_trials(store, study_id), study)))
-    return page(request, "parts/controls.html", context)
+    return page(request, "parts/controls.html", _controls(store, store.get_study(study_id)))
 
 
 @router.get("/studies/{study_id}/parts/trials", name="study_trials")

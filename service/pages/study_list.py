@@ -11,12 +11,12 @@ from fastapi.responses import HTMLResponse
 
 from service.conclusions import chosen, seeds_words
 from service.dependencies import StoreDep
-from service.format import count, number, params, sentence, stage_title, words
+from service.format import count, memory, number, params, sentence, stage_title, words
 from service.pages.page_route import PageRoute
 from service.pages.rendering import page
 from service.pages.story import Tense, tense
 from studies.contract.states import StudyState
-from studies.contract.views import Progress, StageView, StudySummary
+from studies.contract.views import Progress, StageView, StudySize, StudySummary
 from studies.core.schedules import describe
 
 router = APIRouter(route_class=PageRoute)
@@ -50,6 +50,7 @@ class StudyRow:
     chosen: ChosenLine | None
     best: tuple[tuple[str, str], ...]
     progress: Progress
+    size: str
     updated_at: float
 
 
@@ -85,6 +86,11 @@ def chosen_line(study: StudySummary) -> ChosenLine | None:
     return ChosenLine(score, seeds_words(found.seeds), f"{params(found.params)} · {shape}")
 
 
+def size_words(size: StudySize) -> str:
+    """Return what a study has left behind, in words."""
+    return f"{count(size.points, 'point')}, {memory(size.bytes)}"
+
+
 def _row(study: StudySummary) -> StudyRow:
     return StudyRow(
         id=study.id,
@@ -95,6 +101,7 @@ def _row(study: StudySummary) -> StudyRow:
         chosen=chosen_line(study),
         best=best_values(study),
         progress=study.progress,
+        size=size_words(study.size),
         updated_at=study.updated_at,
     )
 

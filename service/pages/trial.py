@@ -12,7 +12,7 @@ from service.dependencies import StoreDep, TrialId
 from service.format import scalar, sentence, stage_title, words
 from service.pages.packs import trained
 from service.pages.page_route import PageRoute
-from service.pages.reading import metric_names
+from service.pages.reading import in_order
 from service.pages.rendering import page
 from studies.contract.views import AttemptView, MetricSummary, StudyView, TrialDetail, TrialView
 from studies.core.diagnosis import Finding, diagnose
@@ -87,7 +87,7 @@ def trial_context(store: StudyStore, trial_id: str) -> TrialContext:
     trial = store.get_trial(trial_id)
     study = store.get_study(trial.study_id)
     parent = store.get_trial(trial.parent_id) if trial.parent_id else None
-    names = metric_names([trial], study)
+    names = in_order(trial.metrics, study)
     return TrialContext(
         study=study,
         trial=trial,

@@ -14,9 +14,13 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
+from service import problems
+from service.auth.gate import Gate, NotAdmitted
 from service.auth.requires import requires
 from service.dependencies import StoreDep, StudyId
+from service.problems import respond
 from service.routes import PROBLEMS
+from service.streams import StreamPlaces
 from studies.contract.scopes import Scope
 from studies.contract.views import Event
 from studies.errors import StorageUnavailable
@@ -55,24 +59,45 @@ def all_events(
 
 
 class Stream(EventSourceResponse):
-    """A stream of events whose client may stall: a machine that sleeps is no fault of the service."""
+    """A stream of events, if there is a place left for it.
+
+    Its client may stall: a machine that sleeps is no fault of the service.
+    """
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        places: StreamPlaces = scope["app"].state.streams
+        if not places.take():
+            detail = f"{places.most} streams are open, the most that STAGETUNE_MAX_STREAMS allows: close some pages."
+            await respond(problems.TOO_MANY_STREAMS, detail)(scope, receive, send)
+            return
         try:
             await super().__call__(scope, receive, send)
         except SendTimeoutError:
             logger.info("an event stream was dropped: its client took nothing for %g s", SEND_TIMEOUT_SECONDS)
+        finally:
+            places.leave()
 
 
 def _stream(request: Request, store: StudyStore, study_id: str | None, after: int | None) -> EventSourceResponse:
     begin = store.last_event_id() if after is None else after
     stopping: asyncio.Event = request.app.state.stopping
     return Stream(
-        follow(store, study_id, begin, stopping),
+        _while_admitted(follow(store, study_id, begin, stopping), request),
         ping=PING_SECONDS,
         send_timeout=SEND_TIMEOUT_SECONDS,
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+async def _while_admitted(messages: AsyncIterator[ServerSentEvent], request: Request) -> AsyncIterator[ServerSentEvent]:
+    """End with the token or session that opened the stream: nothing is said to a client that is not admitted now."""
+    gate: Gate = request.app.state.gate
+    async for message in messages:
+        try:
+            await gate.identify(request.headers)
+        except (NotAdmitted, StorageUnavailable):
+            return
+        yield message
 
 
 async def follow(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import choose_encoder
 
+from service.auth.requires import requires
 from service.metrics.instruments import Instruments
 from service.routes import PROBLEMS
+from studies.contract.scopes import Scope
 
-router = APIRouter(tags=["health"], responses=PROBLEMS)
+router = APIRouter(tags=["health"], responses=PROBLEMS, dependencies=[requires(Scope.READ)])
 
 
 @router.get("/metrics", response_class=Response)

@@ -42,6 +42,7 @@ def register_worker(store: StoreDep, settings: SettingsDep, body: RawBody) -> Wo
         worker_id=store.register_worker(_read(RegisterWorker, body)),
         sync_seconds=settings.sync_seconds,
         lease_seconds=settings.lease_seconds,
+        max_checkpoint_bytes=settings.max_checkpoint_bytes,
     )
 
 

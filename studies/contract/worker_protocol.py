@@ -26,6 +26,9 @@ from studies.contract.study_file import Metric, Objective, OptimizerName, Precis
 MAX_CHUNKS_PER_SYNC = 4096
 MAX_LOG_CHARS = 65_536
 MAX_ATTEMPTS_PER_SYNC = 1024
+MAX_POINTS_PER_SYNC = 2**20
+"""A quarter of the bytes of a worker's largest request: no worker of ours ever holds more in one."""
+
 Step = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 MetricName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 
@@ -230,6 +233,13 @@ class SyncRequest(Message):
     attempts: Annotated[tuple[AttemptReport, ...], Field(max_length=MAX_ATTEMPTS_PER_SYNC)] = ()
     devices: Annotated[tuple[DeviceReport, ...], Field(max_length=64)] = ()
     profiles: Annotated[tuple[RunProfile, ...], Field(max_length=MAX_CLASSES_PER_SYNC)] = ()
+
+    @model_validator(mode="after")
+    def _within_bounds(self) -> SyncRequest:
+        points = sum(len(chunk.values) for report in self.attempts for chunk in report.metrics)
+        if points > MAX_POINTS_PER_SYNC:
+            raise ValueError(f"holds {points:,} points: send at most {MAX_POINTS_PER_SYNC:,} in one request")
+        return self
 
     @model_validator(mode="after")
     def _each_once(self) -> SyncRequest:

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from studies.contract.views import (
     StudyView,
     TrialDetail,
     TrialPage,
+    TrialView,
     WorkerView,
 )
 from studies.contract.worker_protocol import (
@@ -40,6 +41,7 @@ from studies.core.lifecycle import is_active, is_failure
 from studies.core.snapshot import Curve, Snapshot, Trial
 from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
 from studies.storage import clearing, granting, leasing, presenting, quarantine, reporting
+from studies.storage import memory_overview as overview
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
 from studies.storage.census import Census
@@ -62,7 +64,7 @@ from studies.storage.granting import (
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
-from studies.storage.port import Created, Known, SettledTrial
+from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.summaries import extended, scored
@@ -208,8 +210,8 @@ class MemoryStore:
             self._study(study_id)
             first = -1 if after is None else after
             later = [trial for trial in self._tables.trials_of(study_id) if trial.number > first]
-            views = tuple(presenting.trial_view(trial, self._summaries(trial.id)) for trial in later[:limit])
-            return TrialPage(trials=views, next_after=views[-1].number if len(later) > limit else None)
+            views = self._views(later[:limit])
+            return TrialPage(trials=tuple(views), next_after=views[-1].number if len(later) > limit else None)
 
     def get_trial(self, trial_id: str) -> TrialDetail:
         with self._lock:
@@ -226,10 +228,11 @@ class MemoryStore:
             reporters = [attempt for attempt in self._tables.attempts_of(trial_id) if attempt.chunks]
             return merged([Part(attempt.started_from, self._piece(attempt.id, name)) for attempt in reporters])
 
-    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
+    def curves(self, study_id: str, name: str, only: Collection[str] | None = None) -> Mapping[str, Curve]:
         with self._lock:
             self._study(study_id)
-            found = {trial.id: self.curve(trial.id, name) for trial in self._tables.trials_of(study_id)}
+            ids = [trial.id for trial in self._tables.trials_of(study_id) if only is None or trial.id in only]
+            found = {trial_id: self.curve(trial_id, name) for trial_id in ids}
             return {trial_id: curve for trial_id, curve in found.items() if len(curve)}
 
     def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
@@ -244,6 +247,41 @@ class MemoryStore:
         with self._lock:
             self._study(study_id)
             return [copy_of(record) for record in self._tables.decisions if record.study_id == study_id]
+
+    # --- what a page shows of a study of any size ----------------------------------------------------------------
+
+    def trial_numbers(self, trial_ids: Collection[str]) -> Mapping[str, int]:
+        with self._lock:
+            return overview.numbers(self._tables, trial_ids)
+
+    def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
+        with self._lock:
+            own = self._tables.trials_of(self._study(study_id).id)
+            return self._views(trial for trial in own if trial.number in numbers)
+
+    def metric_names(self, study_id: str) -> Sequence[str]:
+        with self._lock:
+            return overview.metric_names(self._tables, self._study(study_id).id)
+
+    def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.best(self._tables, self._study(study_id), limit))
+
+    def running_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.running(self._tables, self._study(study_id).id, limit))
+
+    def sample_trials(self, study_id: str, stage: StageKind, most: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.sample(self._tables, self._study(study_id).id, stage, most))
+
+    def scores(self, study_id: str, stage: StageKind) -> Scores:
+        with self._lock:
+            return overview.scores(self._tables, self._study(study_id).id, stage)
+
+    def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
+        with self._lock:
+            return overview.thinned(self._tables, self._study(study_id).id, name, most)
 
     # --- workers -------------------------------------------------------------------------------------------------
 
@@ -382,6 +420,9 @@ class MemoryStore:
     def _stages(self, study_id: str) -> list[StageRecord]:
         stages = self._tables.stages[study_id].values()
         return [replace(stage, decision=stage.decision and copy_of(stage.decision)) for stage in stages]
+
+    def _views(self, trials: Iterable[TrialRecord]) -> list[TrialView]:
+        return [presenting.trial_view(trial, self._summaries(trial.id)) for trial in trials]
 
     def _summaries(self, trial_id: str) -> presenting.Summaries:
         return {name: known.summary for name, known in self._tables.summaries.get(trial_id, {}).items()}

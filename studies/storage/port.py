@@ -11,12 +11,15 @@ disk has no room for a write, `SchemaMismatch` when it has another schema than t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from studies.contract.states import StudyCommand, TrialState
-from studies.contract.study_file import StudySpec
+from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.views import (
     DecisionRecord,
     Event,
@@ -26,6 +29,7 @@ from studies.contract.views import (
     StudyView,
     TrialDetail,
     TrialPage,
+    TrialView,
     WorkerView,
 )
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
@@ -63,6 +67,27 @@ class SettledTrial:
     score: float | None
     curve: Curve
     attributes: Mapping[str, object]
+
+
+NAMED_BY = 100
+"""Trials at either end of a study whose metrics are taken for all that it has: any more would say the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of completed trials. ``numbers`` int64 [n], increasing; ``scores`` float64 [n], all finite."""
+
+    numbers: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Thinned:
+    """A trial's thinned curve; ``state`` says whether it diverged."""
+
+    trial_id: str
+    state: TrialState
+    curve: Curve
 
 
 class StudyStore(Protocol):
@@ -157,14 +182,46 @@ class StudyStore(Protocol):
         attempts at steps > s; at a step that both have, the later attempt's point counts.
         """
 
-    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
-        """Return that metric's whole curve for every trial of a study that has one, by trial id."""
+    def curves(self, study_id: str, name: str, only: Collection[str] | None = None) -> Mapping[str, Curve]:
+        """Return that metric's whole curve for every trial of a study that has one, by trial id.
+
+        Only of the trials with these ids where `only` is given: what a whole study has reported may be large.
+        """
 
     def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
         """Return the trial's output (all attempts, in order) from character `offset` on."""
 
     def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
         """Return the decisions in the order in which they were taken."""
+
+    # --- what a page shows of a study of any size ----------------------------------------------------------------
+
+    def trial_numbers(self, trial_ids: Collection[str]) -> Mapping[str, int]:
+        """Return the numbers of those trials that there are, by id."""
+
+    def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
+        """Return the study's trials with these numbers, by number."""
+
+    def metric_names(self, study_id: str) -> Sequence[str]:
+        """Return the metrics, by name, that the study's first and latest `NAMED_BY` trials have reported."""
+
+    def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        """Return the completed trials with the best scores of the study's metric, best first, then by number."""
+
+    def running_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        """Return the first trials that run now, by number."""
+
+    def sample_trials(self, study_id: str, stage: StageKind, most: int) -> Sequence[TrialView]:
+        """Return at most `most` of a stage's trials, evenly chosen by number; all where there are no more."""
+
+    def scores(self, study_id: str, stage: StageKind) -> Scores:
+        """Return the scores of all completed trials of a stage that have one, by number."""
+
+    def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
+        """Return a metric's curve, thinned by `studies.core.curves.sketch`, of at most about `most` trials.
+
+        They are evenly chosen by number; all that have one where the study has no more trials than `most`.
+        """
 
     # --- workers -------------------------------------------------------------------------------------------------
 

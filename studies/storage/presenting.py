@@ -136,6 +136,11 @@ def leader(scores: Mapping[str, float | None], direction: Literal["maximize", "m
     return choose(scored, key=lambda trial_id: scored[trial_id], default=None)
 
 
+def stride(span: int, most: int) -> int:
+    """Return k such that every k-th of `span` numbers are at most `most`; 1 where all of them are."""
+    return max(1, -(-span // most))
+
+
 def trial_view(trial: TrialRecord, summaries: Summaries) -> TrialView:
     return TrialView(**_trial_fields(trial, summaries))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from service.settings import Settings
 from studies import errors
 from studies.contract.states import StudyCommand
 from studies.contract.study_document import to_document
-from studies.contract.study_file import StudySpec
+from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.views import (
     CurveView,
     DecisionRecord,
@@ -27,6 +27,7 @@ from studies.contract.views import (
     StudyView,
     TrialDetail,
     TrialPage,
+    TrialView,
     WorkerView,
 )
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
@@ -35,7 +36,7 @@ from studies.core.snapshot import Curve
 from studies.storage import StudyStore
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, SettledTrial
+from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
@@ -156,8 +157,36 @@ class HttpStore:
     def extend_leases(self) -> None:
         self._behind.extend_leases()
 
-    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
-        return self._behind.curves(study_id, name)
+    def curves(self, study_id: str, name: str, only: Collection[str] | None = None) -> Mapping[str, Curve]:
+        return self._behind.curves(study_id, name, only)
+
+    # --- what pages read, which is not exposed as such -----------------------------------------------------------
+
+    def trial_numbers(self, trial_ids: Collection[str]) -> Mapping[str, int]:
+        return self._behind.trial_numbers(trial_ids)
+
+    def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
+        return self._behind.trials_numbered(study_id, numbers)
+
+    def metric_names(self, study_id: str) -> Sequence[str]:
+        return self._behind.metric_names(study_id)
+
+    def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        return self._behind.best_trials(study_id, limit)
+
+    def running_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        return self._behind.running_trials(study_id, limit)
+
+    def sample_trials(self, study_id: str, stage: StageKind, most: int) -> Sequence[TrialView]:
+        return self._behind.sample_trials(study_id, stage, most)
+
+    def scores(self, study_id: str, stage: StageKind) -> Scores:
+        return self._behind.scores(study_id, stage)
+
+    def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
+        return self._behind.thinned_curves(study_id, name, most)
+
+    # --- what is not exposed either ------------------------------------------------------------------------------
 
     def events(self, study_id: str | None, after: int, limit: int = 500) -> Sequence[Event]:
         return self._behind.events(study_id, after, limit)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from studies.contract.worker_protocol import Lease
 from studies.core.actions import CloseStage
 from studies.errors import NameTaken, StagetuneError
 from studies.storage import StudyStore, open_store
+from studies.storage.sql import leases
 from tests import builders as build
 from tests.contract.conftest import LEASE_SECONDS, age_database
 from tests.contract.scenes import running_study, take, trials
@@ -155,3 +157,28 @@ def test_a_reader_of_events_misses_none(servers: tuple[StudyStore, StudyStore]) 
     stored = [event.id for event in servers[0].events(None, 0)]
     assert seen == stored
     assert len(stored) >= 4 * (4 + 8)
+
+
+def test_an_attempt_begins_after_the_end_of_the_one_before(
+    postgres_store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync that has looked at the clock waits its turn while another server lets the trial's lease run out."""
+    east, west = open_store(postgres_store_url, LEASE_SECONDS), open_store(postgres_store_url, LEASE_SECONDS)
+    running_study(east)
+    gone, waiting = east.register_worker(build.worker("gone")), east.register_worker(build.worker("waiting"))
+    lease = take(east, gone)
+    age_database(postgres_store_url, LEASE_SECONDS + 1)
+    queue = leases._queue
+
+    def queue_after_the_expiry(*arguments: Any) -> Any:
+        assert west.expire_leases() == 1
+        return queue(*arguments)
+
+    monkeypatch.setattr(leases, "_queue", queue_after_the_expiry)
+    (again,) = east.sync(waiting, build.sync()).leases
+    assert again.run.trial_id == lease.run.trial_id
+    before, after = east.get_trial(lease.run.trial_id).attempts
+    assert before.ended_at is not None
+    assert before.ended_at <= after.started_at
+    for store in (east, west):
+        store.close()

@@ -79,7 +79,8 @@ class Ledger:
 
 def _chunks(report: AttemptReport) -> Iterator[tuple[ChunkKey, Points]]:
     for chunk in report.metrics:
-        yield (report.attempt_id, chunk.name, chunk.sequence), (chunk.steps, chunk.values)
+        points = tuple(map(int, chunk.steps)), tuple(map(float, chunk.values))
+        yield (report.attempt_id, chunk.name, chunk.sequence), points
 
 
 def _alike(first: Points, second: Points) -> bool:

@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from pydantic import ValidationError
 
+from studies.contract import wire
 from studies.contract.worker_protocol import SyncAnswer, SyncRequest
 from tests.faults.ledger import Ledger
 
@@ -175,7 +176,7 @@ class Link:
         finally:
             connection.close()
         if asked is not None and answer.status == http.HTTPStatus.OK:
-            self._ledger.note_answer(asked, SyncAnswer.model_validate_json(answer.body))
+            self._ledger.note_answer(asked, wire.decode(SyncAnswer, answer.body, _form(answer.headers)))
         return answer
 
     def _send_half(self, request: Request) -> None:
@@ -223,8 +224,13 @@ def _read_sync(request: Request) -> SyncRequest | None:
     if not request.is_sync:
         return None
     with suppress(ValidationError):  # what the server refuses too
-        return SyncRequest.model_validate_json(request.body)
+        return wire.decode(SyncRequest, request.body, _form(request.headers))
     return None
+
+
+def _form(headers: Mapping[str, str]) -> str:
+    lower = {name.lower(): value for name, value in headers.items()}
+    return wire.media_type(lower.get("content-type", wire.JSON))
 
 
 @contextmanager

@@ -13,8 +13,10 @@ import psutil
 import pytest
 
 from service.app import create_app
+from service.auth.secrets import new_token
 from service.server import BackgroundServer, listen, url_of
 from service.settings import Settings
+from studies.contract.scopes import Scope
 from studies.contract.states import StudyCommand
 from studies.contract.views import Event
 from studies.errors import StorageUnavailable
@@ -195,6 +197,108 @@ def test_chunks_without_end_are_refused_at_the_limit(store: MemoryStore) -> None
             b"401\r\n" + b" " * 1025 + b"\r\n",
         )
     assert answer.startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([b"GET /healthz HTTP/1.1\r\n"], id="headers that stop"),
+        pytest.param([b"GET /"], id="hardly anything"),
+        pytest.param([b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /he"], id="a second request"),
+    ],
+)
+def test_headers_that_do_not_come_are_given_up(server: BackgroundServer, pieces: list[bytes]) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    begun = time.monotonic()
+    with socket.create_connection((host, int(port)), timeout=0.1) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+        while trickles(connection):
+            assert time.monotonic() - begun < DEADLINE, "the connection is held for ever"
+    assert time.monotonic() - begun > 0.5
+    assert httpx.get(f"{server.url}/healthz", timeout=DEADLINE).status_code == 200
+
+
+def trickles(connection: socket.socket) -> bool:
+    """Send one more byte of a header that has no end; return whether the server still listens."""
+    try:
+        answered = connection.recv(65_536)
+    except TimeoutError:
+        answered = b"it waits"
+    except ConnectionError:
+        return False
+    try:
+        connection.send(b"X")
+    except OSError:
+        return False
+    return answered != b""
+
+
+def test_a_connection_that_is_in_use_is_left_alone(server: BackgroundServer) -> None:
+    with httpx.Client(base_url=server.url, timeout=DEADLINE) as client:
+        opened = []
+        deadline = time.monotonic() + 2.0
+        while time.monotonic() < deadline:
+            stream = client.get("/healthz").extensions["network_stream"]
+            opened.append(stream.get_extra_info("client_addr"))
+    assert len(set(opened)) == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", id="address"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 200_000 + b"\r\n\r\n", id="header"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: a\r\n" * 50_000 + b"\r\n", id="headers"),
+    ],
+)
+def test_an_address_or_headers_without_end_are_refused(server: BackgroundServer, head: bytes) -> None:
+    try:
+        answer = raw(server, head)
+    except ConnectionError:  # it hangs up while we still send
+        answer = b"HTTP/1.1 4"
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert httpx.get(f"{server.url}/healthz", timeout=DEADLINE).status_code == 200
+
+
+def test_more_streams_than_the_server_bears_are_told_to_come_back(store: MemoryStore) -> None:
+    store.create_study(spec())
+    with serving(store, max_streams=1) as server:
+        url = f"{server.url}/api/v1/events?after=0"
+        with httpx.stream("GET", url, timeout=DEADLINE) as first:
+            lines = first.iter_lines()
+            events(lines, 1)
+            answer = httpx.get(url, timeout=DEADLINE)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+            assert answer.json()["type"] == "/problems/too-many-streams"
+            assert "STAGETUNE_MAX_STREAMS" in answer.json()["detail"]
+        wait_for(lambda: opens(url), "a place that is free again", DEADLINE)
+
+
+def opens(url: str) -> bool:
+    with httpx.stream("GET", url, timeout=DEADLINE) as answer:
+        return answer.is_success
+
+
+def test_a_stream_ends_with_the_token_that_opened_it(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.auth.gate.TRUST_SECONDS", 0.0)
+    text, new = new_token("page", (Scope.READ,), None)
+    store.credentials.create_token(new)
+    study_id = store.create_study(spec()).study_id
+    with (
+        serving(store) as server,
+        httpx.stream(
+            "GET",
+            f"{server.url}/api/v1/events?after=0",
+            headers={"Authorization": f"Bearer {text}"},
+            timeout=DEADLINE,
+        ) as answer,
+    ):
+        lines = answer.iter_lines()
+        events(lines, 1)
+        store.credentials.revoke_token(new.id)
+        store.command(study_id, StudyCommand.PAUSE)
+        assert not any(line.startswith("data:") for line in lines)
 
 
 def test_a_foreign_host_is_refused(server: BackgroundServer) -> None:

@@ -2,87 +2,70 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
-from alembic import command
-from sqlalchemy import MetaData, insert, select, text
 
-from studies.contract.states import AttemptState, TrialState
-from studies.contract.worker_protocol import AttemptReport, Lease
+from studies.contract.states import AttemptState, StudyState, TrialState
+from studies.contract.worker_protocol import AttemptReport, DeviceReport, Lease, SyncAnswer, SyncRequest
 from studies.errors import SchemaMismatch
+from studies.migrations import versions
 from studies.storage import StudyStore, open_store, upgrade_database
-from studies.storage.sql.engine import make_engine, reading, sqlite_path, writing
-from studies.storage.sql.schema import configuration
-from studies.storage.sql.tables import PREFIX, VERSION_TABLE
+from studies.storage.sql.tables import PREFIX
 from tests import builders as build
+from tests.migration.thawing import SCHEMAS, rows_of, thaw
 
-FROZEN = Path(__file__).with_name("frozen")
 WORKER = "wk_ca42avjac7a7m4"
 COMPLETED, RUNNING = "tr_tc9xv6mvejzxzj", "tr_1h3dweyr38zbwf"
 ATTEMPT, TOKEN = "at_b3da5nv47jhvt1", "6e20b3d5ed850ca906b811da596cc89f"
 
 
-def _thaw(url: str, schema: str) -> None:
-    """Write the frozen database of `schema` to an SQLite file."""
-    path = sqlite_path(make_engine(url).url)
-    assert path is not None
-    database = sqlite3.connect(path)
-    database.executescript((FROZEN / f"{schema}.sql").read_text())
-    database.close()
-
-
-def _copy(source: str, target: str) -> None:
-    """Fill a database with the rows of another one of the same schema."""
-    found, wanted = MetaData(), MetaData()
-    origin, copy = make_engine(source), make_engine(target)
-    with reading(origin) as old, writing(copy) as new:
-        found.reflect(old)
-        wanted.reflect(new)
-        for table in wanted.sorted_tables:
-            rows = [dict(row) for row in old.execute(select(found.tables[table.name])).mappings()]
-            if rows and table.name != VERSION_TABLE:
-                new.execute(insert(table), rows)
-        for name in ("event", "metric_chunk"):
-            sequence = f"pg_get_serial_sequence('{PREFIX}{name}', 'id')"
-            new.execute(text(f"SELECT setval({sequence}, (SELECT max(id) FROM {PREFIX}{name}))"))
-    origin.dispose()
-    copy.dispose()
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database with schema 0001 in use."""
+def empty(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue(f"{request.param}_url")
-    if request.param == "sqlite":
-        _thaw(url, "0001")
-        return url
-    thawed = f"sqlite:///{tmp_path / 'thawed.db'}"
-    _thaw(thawed, "0001")
-    engine = make_engine(url)
-    with writing(engine) as connection:
-        command.upgrade(configuration(connection), "0001")
-    engine.dispose()
-    _copy(thawed, url)
     return url
 
 
-@pytest.fixture
-def upgraded(database: str) -> StudyStore:
-    upgrade_database(database)
-    return open_store(database)
+# --- every schema ----------------------------------------------------------------------------------------------------
 
 
-def test_an_older_database_is_refused_until_it_is_upgraded(database: str) -> None:
-    store = open_store(database)
-    with pytest.raises(SchemaMismatch, match=r"older.*stagetune db upgrade"):
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_an_older_database_is_refused_until_it_is_upgraded_and_loses_nothing(
+    schema: str, empty: str, tmp_path: Path
+) -> None:
+    store = open_store(thaw(schema, empty, tmp_path))
+    before = rows_of(empty)
+    with pytest.raises(SchemaMismatch, match=rf"{schema} is older than this program's .*stagetune db upgrade"):
         store.check()
-    with pytest.raises(SchemaMismatch):
-        store.get_trial(COMPLETED)
-    upgrade_database(database)
+    upgrade_database(empty)
     store.check()
+    after = rows_of(empty)
+    assert {name: after[name] for name in before} == before
+    assert len(store.list_studies()) == before[f"{PREFIX}study"]
+    assert sum(store.census().trials.values()) == before[f"{PREFIX}trial"]
     store.close()
+
+
+def test_what_an_older_database_lacks_is_said_with_both_versions(empty: str, tmp_path: Path) -> None:
+    store = open_store(thaw("0001", empty, tmp_path))
+    with pytest.raises(SchemaMismatch, match=r"0001 is older than this program's \d{4}"):
+        store.get_trial(COMPLETED)
+    store.close()
+
+
+def test_every_schema_before_this_one_is_frozen() -> None:
+    released = sorted(path.name[:4] for path in Path(versions.__file__).parent.glob("0*.py"))
+    assert released[:-1] == SCHEMAS[: len(released) - 1]
+
+
+# --- 0001 ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def upgraded(empty: str, tmp_path: Path) -> StudyStore:
+    """A store on what was a database of schema 0001."""
+    upgrade_database(thaw("0001", empty, tmp_path))
+    return open_store(empty)
 
 
 def test_what_it_held_is_still_there(upgraded: StudyStore) -> None:
@@ -120,3 +103,57 @@ def _leased(store: StudyStore) -> tuple[int, bool]:
 
 def _completed(lease: Lease) -> AttemptReport:
     return build.report(lease, build.chunk("dev_accuracy", {3: 0.5}), outcome="completed")
+
+
+# --- 0002 ------------------------------------------------------------------------------------------------------------
+
+NODE, IN_USE = "wk_a7jtxnh5hypw6x", "st_1trjtpg5tsftwa"
+RESUMED, ALONE = "tr_ds33c9ytf7wy21", "tr_pzzbva5gzzsz9r"
+HELD = "at_g9e2awbtnw7n68", "95aadc3f61adf048432915605bfa20af"
+
+
+@pytest.fixture
+def packed(empty: str, tmp_path: Path) -> StudyStore:
+    """A store on what was a database of schema 0002."""
+    upgrade_database(thaw("0002", empty, tmp_path))
+    return open_store(empty)
+
+
+def test_packs_and_measured_classes_are_still_there(packed: StudyStore) -> None:
+    assert {study.name: study.state for study in packed.list_studies()} == {
+        "ended": StudyState.COMPLETED,
+        "cancelled": StudyState.CANCELLED,
+        "queued": StudyState.QUEUED,
+        "in-use": StudyState.RUNNING,
+    }
+    states = [trial.state for trial in packed.list_trials(IN_USE).trials]
+    assert states == ["completed", "diverged", "waiting", "running", "waiting", "pruned"]
+    ends = [attempt.state for attempt in packed.get_trial(RESUMED).attempts]
+    assert ends == [AttemptState.PREEMPTED, AttemptState.EXPIRED, AttemptState.RUNNING]
+    assert packed.curve(RESUMED, "loss").values.tolist() == [2.0, 1.5, 1.375]
+    (profile,) = packed.list_profiles()
+    assert (profile.profile.engine, profile.profile.width) == ("batched", 8)
+    assert [attempt.engine for attempt in packed.get_trial(RESUMED).attempts] == ["batched", None, "serial"]
+    packed.close()
+
+
+def test_a_resumed_run_ends_and_the_evicted_trial_runs_alone(packed: StudyStore) -> None:
+    (lease,) = _sync(packed).leases
+    assert (lease.attempt_id, lease.token) == HELD
+    news = build.report(lease, build.chunk("dev_accuracy", {4: 0.5}), outcome="completed", started_from=2)
+    assert _sync(packed, news).acknowledged == (lease.attempt_id,)
+    assert packed.get_trial(RESUMED).state is TrialState.COMPLETED
+    given = {}
+    for _ in range(2):
+        (lease,) = _sync(packed, capacity=1).leases
+        given[lease.run.trial_id] = lease.alone
+        _sync(packed, _completed(lease))
+    assert given.pop(ALONE)
+    assert list(given.values()) == [False]
+    assert packed.census().trials[TrialState.COMPLETED] == 5
+    packed.close()
+
+
+def _sync(store: StudyStore, *reports: AttemptReport, capacity: int = 0) -> SyncAnswer:
+    device = DeviceReport(name="cuda:0", capacity=capacity)
+    return store.sync(NODE, SyncRequest(attempts=reports, devices=(device,)))

@@ -104,7 +104,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> Iterator[Logged]:
     """What is written to standard error; the root logger is left as it was found."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    yield lambda: capsys.readouterr().err.splitlines()
+    yield lambda: list(capsys.readouterr().err.splitlines())
     root.handlers[:] = handlers
     root.setLevel(level)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from workers.files import write_whole
 
 State = dict[str, Any]
 
@@ -37,6 +40,7 @@ class Checkpoints:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self.path)
+        write_whole(self.path.with_suffix(".json"), json.dumps({"step": state.get("step", 0)}))
 
     def load(self, device: str) -> State | None:
         """Return the state last saved, None where there is none. Only plain data is read, never code.

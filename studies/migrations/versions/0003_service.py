@@ -110,18 +110,19 @@ def _reading() -> None:
     for name in ("points", "bytes"):
         op.add_column("stagetune_trial", sa.Column(name, count, nullable=False, server_default="0"))
     thinned.fill(op.get_bind())
-    scored, ended = sa.text("score IS NOT NULL"), sa.text("ended_at IS NOT NULL")
+    op.create_index("ix_stagetune_trial_study_id_stage_number", "stagetune_trial", ["study_id", "stage", "number"])
+    _index_of_some("unfinished", ["study_id", "number"], "ended_at IS NULL")
+    _index_of_some("scored", ["study_id", "score", "number", "stage"], "score IS NOT NULL")
+    _index_of_some("ended", ["study_id", "stage", "last_step", "points", "bytes"], "ended_at IS NOT NULL")
+
+
+def _index_of_some(name: str, columns: list[str], where: str) -> None:
+    """Create an index of those trials alone for which `where` is true."""
+    condition = sa.text(where)
     op.create_index(
-        "ix_stagetune_trial_scored",
+        f"ix_stagetune_trial_{name}",
         "stagetune_trial",
-        ["study_id", "score", "number"],
-        sqlite_where=scored,
-        postgresql_where=scored,
-    )
-    op.create_index(
-        "ix_stagetune_trial_ended",
-        "stagetune_trial",
-        ["study_id", "stage", "last_step", "points", "bytes"],
-        sqlite_where=ended,
-        postgresql_where=ended,
+        columns,
+        sqlite_where=condition,
+        postgresql_where=condition,
     )

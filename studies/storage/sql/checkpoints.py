@@ -70,7 +70,7 @@ def _fenced(connection: Connection, attempt_id: str, token: str, *, lock: bool) 
     found = connection.execute(query.with_for_update(of=tables.trial, key_share=True) if lock else query).first()
     if found is None:
         raise LeaseLost
-    if lock:  # It was read before the lock was had: an expiry may have been faster.
-        if connection.execute(select(attempt.id).where(live)).first() is None:
-            raise LeaseLost
+    # What was read before the lock was had may not hold any more: an expiry may have been faster.
+    if lock and connection.execute(select(attempt.id).where(live)).first() is None:
+        raise LeaseLost
     return str(found.id)

@@ -70,6 +70,7 @@ def make_engine(url: str, *, bounded: bool = True) -> Engine:
     What an error says leaves out the values of its statement: users' parameters and lease tokens are among them.
 
     Args:
+        url: as `database_url` takes it.
         bounded: on PostgreSQL, end statements and waits for locks that take unreasonably long.
     """
     parsed = database_url(url)

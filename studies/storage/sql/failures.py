@@ -49,7 +49,7 @@ _FILE_TROUBLE = {
     sqlite3.SQLITE_NOTADB: "The database's file is none of SQLite's: name another one, or restore a backup.",
 }
 
-_PRIMARY = 0xFF
+PRIMARY = 0xFF
 """The low byte of an extended SQLite error code is the primary one (https://sqlite.org/rescode.html)."""
 
 
@@ -87,9 +87,9 @@ def meaning_of(error: Exception) -> StagetuneError | None:
 
 def _of_sqlite(error: DBAPIError, original: sqlite3.Error) -> StagetuneError | None:
     code = getattr(original, "sqlite_errorcode", None)
-    if (code is not None and code & _PRIMARY == sqlite3.SQLITE_FULL) or code in _WRITE_FAILED:
+    if (code is not None and code & PRIMARY == sqlite3.SQLITE_FULL) or code in _WRITE_FAILED:
         return StorageFull()
-    if code is not None and (trouble := _FILE_TROUBLE.get(code & _PRIMARY)):
+    if code is not None and (trouble := _FILE_TROUBLE.get(code & PRIMARY)):
         return StorageUnavailable(trouble)
     if str(original).startswith(("no such table", "no such column")):
         return SchemaMismatch()

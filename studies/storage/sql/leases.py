@@ -65,8 +65,9 @@ def grant(
     trials = {trial.id: trial for trial in _claim(connection, chosen, _like(queue, chosen))}
     running = _still_running(connection, {trial.study_id for trial in trials.values()})
     claimed = [item for item in queue if item.trial_id in trials and item.study_id in running]
+    begins = now(connection)  # `time` may be earlier than the end of a trial's last attempt, written meanwhile
     given = [
-        leasing.grant(trials[trial_id], worker, device, time, lease_seconds)
+        leasing.grant(trials[trial_id], worker, device, begins, lease_seconds)
         for trial_id, device in assign(claimed, held.seats(worker), allowed)
     ]
     update_all(connection, tables.trial, [item.trial for item in given])

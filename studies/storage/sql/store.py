@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from studies.contract.states import StudyCommand
-from studies.contract.study_file import StudySpec
+from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.views import (
     DecisionRecord,
     Event,
@@ -19,6 +19,7 @@ from studies.contract.views import (
     StudyView,
     TrialDetail,
     TrialPage,
+    TrialView,
     WorkerView,
 )
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
@@ -28,7 +29,7 @@ from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, SettledTrial
+from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
     census,
@@ -39,6 +40,7 @@ from studies.storage.sql import (
     leases,
     logs,
     metrics,
+    overview,
     poison,
     profiles,
     quarantine,
@@ -185,10 +187,10 @@ class SqlStore:
             found = metrics.curves(connection, [trial_id], name)
             return found.get(trial_id, {}).get(name, Curve.empty())
 
-    def curves(self, study_id: str, name: str) -> Mapping[str, Curve]:
+    def curves(self, study_id: str, name: str, only: Collection[str] | None = None) -> Mapping[str, Curve]:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
-            ids = [trial.id for trial in trials.of_study(connection, study_id)]
+            ids = trials.ids_of_study(connection, study_id, only)
             found = metrics.curves(connection, ids, name)
             return {trial_id: found[trial_id][name] for trial_id in ids if name in found.get(trial_id, {})}
 
@@ -201,6 +203,46 @@ class SqlStore:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return decisions.of_study(connection, study_id)
+
+    # --- what a page shows of a study of any size ----------------------------------------------------------------
+
+    def trial_numbers(self, trial_ids: Collection[str]) -> Mapping[str, int]:
+        with reading(self._engine) as connection:
+            return overview.numbers(connection, trial_ids)
+
+    def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.numbered(connection, study_id, numbers)
+
+    def metric_names(self, study_id: str) -> Sequence[str]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.metric_names(connection, study_id)
+
+    def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            return overview.best(connection, studies.get(connection, study_id), limit)
+
+    def running_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.running(connection, study_id, limit)
+
+    def sample_trials(self, study_id: str, stage: StageKind, most: int) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.sample(connection, study_id, stage, most)
+
+    def scores(self, study_id: str, stage: StageKind) -> Scores:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.scores(connection, study_id, stage)
+
+    def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.thinned(connection, study_id, name, most)
 
     # --- workers -------------------------------------------------------------------------------------------------
 

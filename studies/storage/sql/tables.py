@@ -100,6 +100,7 @@ decision = Table(
 )
 
 _SCORED = text("score IS NOT NULL")
+_UNFINISHED = text("ended_at IS NULL")
 _ENDED = text("ended_at IS NOT NULL")
 
 trial = Table(
@@ -139,12 +140,21 @@ trial = Table(
     ForeignKeyConstraint(["study_id", "stage"], [stage.c.study_id, stage.c.kind]),
     _one_of("state", TrialState),
     Index("ix_stagetune_trial_study_id_state", "study_id", "state"),
+    Index("ix_stagetune_trial_study_id_stage_number", "study_id", "stage", "number"),
+    Index(
+        "ix_stagetune_trial_unfinished",
+        "study_id",
+        "number",
+        sqlite_where=_UNFINISHED,
+        postgresql_where=_UNFINISHED,
+    ),
     Index("ix_stagetune_trial_study_id_touched", "study_id", "touched"),
     Index(
         "ix_stagetune_trial_scored",
         "study_id",
         "score",
         "number",
+        "stage",
         sqlite_where=_SCORED,
         postgresql_where=_SCORED,
     ),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from studies.contract.states import StageState, TrialState
-from studies.contract.views import TrialDetail, TrialPage
+from studies.contract.views import TrialDetail, TrialPage, TrialView
 from studies.core.snapshot import Curve
 from studies.errors import NotFound
 from studies.storage import presenting
@@ -46,14 +46,25 @@ def of_study(connection: Connection, study_id: str) -> list[TrialRecord]:
     return records(connection, TrialRecord, select(tables.trial).where(c.study_id == study_id).order_by(c.number))
 
 
+def ids_of_study(connection: Connection, study_id: str, only: Collection[str] | None) -> list[str]:
+    """Return the ids of a study's trials by number; of those in `only` where it is given."""
+    c = tables.trial.c
+    query = select(c.id).where(c.study_id == study_id).order_by(c.number)
+    return list(connection.execute(query if only is None else query.where(c.id.in_(only))).scalars())
+
+
 def page(connection: Connection, study_id: str, after: int | None, limit: int) -> TrialPage:
     c = tables.trial.c
     query = select(tables.trial).where(c.study_id == study_id, c.number > (-1 if after is None else after))
     later = records(connection, TrialRecord, query.order_by(c.number).limit(limit + 1))
-    shown = later[:limit]
-    summaries = metrics.summaries(connection, [trial.id for trial in shown])
-    views = tuple(presenting.trial_view(trial, summaries.get(trial.id, {})) for trial in shown)
-    return TrialPage(trials=views, next_after=views[-1].number if len(later) > limit else None)
+    shown = views(connection, later[:limit])
+    return TrialPage(trials=tuple(shown), next_after=shown[-1].number if len(later) > limit else None)
+
+
+def views(connection: Connection, found: Sequence[TrialRecord]) -> list[TrialView]:
+    """Return trials with their summaries."""
+    summaries = metrics.summaries(connection, [trial.id for trial in found])
+    return [presenting.trial_view(trial, summaries.get(trial.id, {})) for trial in found]
 
 
 def detail(connection: Connection, trial_id: str, waiting_because: str) -> TrialDetail:

@@ -22,15 +22,28 @@ from tests.faults.ledger import Ledger
 from tests.faults.postgres import Postgres
 from tests.faults.proxy import BadNetwork, Link
 from tests.faults.soak.strikes import Blow, Strike
-from tests.integration.cluster import LEASE_SECONDS, STUDY, Cluster, free_port, kill
+from tests.integration.cluster import LEASE_SECONDS, STOP_SECONDS, STUDY, Cluster, free_port, kill
 
 WORKERS = ("north", "east", "south")
 STUDIES_AT_ONCE = 2
 BAD_SHARE = 0.08
 """Of the requests, that something befalls on the way."""
 
+LONGER: dict[str, Any] = STUDY | {
+    "budget": {"steps": 250, "trials": 40},
+    "stages": [
+        {"kind": "lr_sweep", "grid": [round(0.3 * 0.6**power, 6) for power in range(12)], "refine": 0},
+        {"kind": "decay_schedule", "forms": ["linear"]},
+    ],
+}
+"""Enough for all workers, in runs that last a few seconds."""
+
 DRAIN_SECONDS = 60.0
+SLACK_SECONDS = 5.0
+"""What a busy machine adds to every promise."""
+
 CUT_SECONDS = 0.5
+VICTIM_SECONDS = 15.0
 AWAY_SECONDS = 1.5
 
 
@@ -91,7 +104,7 @@ class Arena:
     def _submit(self, name: str) -> str:
         """The name is the key too: asked again after an answer that was lost, the server tells which study that is."""
         with self._client() as client:
-            document = json.dumps(STUDY | {"name": name}).encode()
+            document = json.dumps(LONGER | {"name": name}).encode()
             return client.submit(document, "application/json", idempotency_key=name).id
 
     def _client(self) -> ApiClient:
@@ -136,9 +149,33 @@ class Arena:
 
     def _restart_server(self, chance: float) -> bool:
         port = _chosen(self._ports, chance)
-        self._cluster.stop(self._servers[port])
+        self._stop_server(port)
         self._servers[port] = self._cluster.serve(port)
         return True
+
+    def _stop_server(self, port: int) -> None:
+        """Ask it to end: one that is only just starting ends as a process does by default."""
+        asked = time.monotonic()
+        self._servers[port].terminate()
+        try:
+            self._servers[port].wait(DRAIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill(self._servers[port])
+        if time.monotonic() - asked > STOP_SECONDS + SLACK_SECONDS:
+            self.faults.append(f"the server at port {port} took {time.monotonic() - asked:.0f} s to end")
+
+    def tend(self) -> None:
+        """Do what a service manager does: start again what has ended by itself. No worker has a reason to."""
+        for port, server in self._servers.items():
+            if server.poll() is not None:
+                if self._postgres is None:
+                    self.faults.append(f"a server ended by itself: {self._cluster.output(f'server-{port}')[-2000:]}")
+                self.struck[Strike.GAVE_UP] += 1
+                self._servers[port] = self._cluster.serve(port)
+        for name, worker in self._workers.items():
+            if worker.poll() is not None:
+                self.faults.append(f"worker {name} ended by itself: {self._cluster.output(name)[-2000:]}")
+                self._workers[name] = self._work(name)
 
     def _kill_worker(self, chance: float) -> bool:
         name = _chosen(WORKERS, chance)
@@ -165,10 +202,13 @@ class Arena:
             self.faults.append(f"worker {name} ended with code {code}: {self._cluster.output(name)[-2000:]}")
 
     def _kill_run(self, chance: float) -> bool:
-        return _kill_one([run for name in WORKERS for run in _tree(self._workers[name]).runs], chance)
+        return _kill_one(lambda: [run for name in WORKERS for run in _tree(self._workers[name]).runs], chance)
 
     def _kill_nursery(self, chance: float) -> bool:
-        return _kill_one([each for name in WORKERS for each in _tree(self._workers[name]).nurseries], chance)
+        """Of those that have forked: one that dies while it warms up tells the worker that the node cannot work."""
+        return _kill_one(
+            lambda: [each for name in WORKERS for each in _tree(self._workers[name]).warm_nurseries], chance
+        )
 
     def _partition(self, chance: float) -> bool:
         stalled = self.links[_chosen(WORKERS, chance)]
@@ -234,8 +274,8 @@ class Arena:
         """Drain workers, stop servers: in time, and with good exit codes."""
         for name in WORKERS:
             self._drain(name)
-        for server in self._servers.values():
-            self._cluster.stop(server)
+        for port in self._ports:
+            self._stop_server(port)
 
     def close(self) -> None:
         self._cluster.close()
@@ -258,21 +298,24 @@ class _tree:  # noqa: N801 (reads as a question)
     """The processes of a worker: its nursery, below it a keeper a run, below that the run."""
 
     def __init__(self, worker: subprocess.Popen[bytes]) -> None:
-        self.nurseries: list[psutil.Process] = []
+        self.warm_nurseries: list[psutil.Process] = []
         self.runs: list[psutil.Process] = []
         with suppress(psutil.NoSuchProcess):
-            self.nurseries = psutil.Process(worker.pid).children()
-        for nursery in self.nurseries:
+            for nursery in psutil.Process(worker.pid).children():
+                keepers = nursery.children()
+                self.warm_nurseries += [nursery] * bool(keepers)
+                self.runs += [run for keeper in keepers for run in keeper.children()]
+
+
+def _kill_one(victims: Callable[[], Sequence[psutil.Process]], chance: float) -> bool:
+    """Kill one of the victims as soon as there is any; none may come for a while."""
+    deadline = time.monotonic() + VICTIM_SECONDS
+    while time.monotonic() < deadline:
+        if found := victims():
             with suppress(psutil.NoSuchProcess):
-                self.runs += [run for keeper in nursery.children() for run in keeper.children()]
-
-
-def _kill_one(processes: Sequence[psutil.Process], chance: float) -> bool:
-    if not processes:
-        return False
-    with suppress(psutil.NoSuchProcess):
-        _chosen(processes, chance).kill()
-        return True
+                _chosen(found, chance).kill()
+                return True
+        time.sleep(0.05)
     return False
 
 

@@ -15,7 +15,7 @@ from studies.storage.port import StudyStore
 from tests.faults.postgres import Postgres
 from tests.faults.proxy import Fate
 from tests.faults.soak.arena import Arena, arena
-from tests.faults.soak.strikes import OF_A_DATABASE_SERVER, Strike, blows
+from tests.faults.soak.strikes import OF_A_DATABASE_SERVER, STRIKES, Strike, blows
 from tests.integration.cluster import loss
 from tests.invariant import Study, violations
 
@@ -89,18 +89,20 @@ def _wait_for_work(shaken: Arena) -> None:
     deadline = time.monotonic() + CALM_SECONDS
     while not shaken.ledger.acknowledged:
         assert time.monotonic() < deadline, "no work began"
+        shaken.tend()
         shaken.keep_busy()
         time.sleep(0.1)
 
 
 def _strike(shaken: Arena, until: float, seed: int, tell: Tell) -> None:
-    kinds = [strike for strike in Strike if shaken.has_database_server or strike not in OF_A_DATABASE_SERVER]
+    kinds = [strike for strike in STRIKES if shaken.has_database_server or strike not in OF_A_DATABASE_SERVER]
     for blow in blows(seed, kinds):
         time.sleep(min(blow.pause_seconds, max(0.0, until - time.monotonic())))
         if time.monotonic() >= until:
             return
         if shaken.strike(blow):
             tell(blow.strike)
+        shaken.tend()
         shaken.keep_busy()
 
 
@@ -109,6 +111,7 @@ def _wait_for_the_end(shaken: Arena) -> list[str]:
     while not shaken.all_ended():
         if time.monotonic() > deadline:
             return [f"studies did not end within {CALM_SECONDS:g} s of peace"]
+        shaken.tend()
         time.sleep(0.2)
     return []
 

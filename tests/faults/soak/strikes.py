@@ -22,6 +22,8 @@ class Strike(StrEnum):
     PAUSE = "study paused and resumed"
     RESTART_DATABASE = "database restarted"
     KILL_DATABASE = "database killed"
+    GAVE_UP = "server ended without its database"
+    """Not ours: it was started while the database was away, and is started again."""
 
 
 _WEIGHTS = {
@@ -37,6 +39,7 @@ _WEIGHTS = {
     Strike.RESTART_DATABASE: 3,
     Strike.KILL_DATABASE: 2,
 }
+STRIKES = tuple(_WEIGHTS)
 OF_A_DATABASE_SERVER = (Strike.RESTART_DATABASE, Strike.KILL_DATABASE)
 LONGEST_PAUSE_SECONDS = 3.0
 
@@ -50,7 +53,7 @@ class Blow:
     chance: float
 
 
-def blows(seed: int, strikes: Sequence[Strike] = tuple(Strike)) -> Iterator[Blow]:
+def blows(seed: int, strikes: Sequence[Strike] = STRIKES) -> Iterator[Blow]:
     """Yield blows without end; every kind comes once, in a drawn order, before chance alone decides."""
     draw = random.Random(seed)
     opening = draw.sample(strikes, len(strikes))

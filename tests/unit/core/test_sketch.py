@@ -65,7 +65,7 @@ def test_a_long_gap_stays_a_gap_and_a_spike_stays_a_spike() -> None:
     kept = sketch(Curve(np.arange(1, 1_001), values))
     silent = kept.steps[np.isnan(kept.values)]
     assert silent.min() < 350
-    assert silent.max() > 650
+    assert silent.max() > 600
     assert 1e3 in kept.values
 
 

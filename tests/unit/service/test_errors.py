@@ -13,11 +13,13 @@ from service.app import create_app
 from service.settings import Settings
 from studies import errors
 from studies.contract.views import Problem
+from studies.contract.worker_protocol import MAX_POINTS_PER_SYNC
 from studies.storage.memory import MemoryStore
 from tests.asgi import client_of
 from tests.builders import spec
 
 DOCUMENT = spec().model_dump(mode="json")
+YAML = {"Content-Type": "application/yaml"}
 JSON = {"Content-Type": "application/json"}
 
 
@@ -45,6 +47,18 @@ def twice(first: Call, second: Call) -> Call:
     return call
 
 
+FLOOD: dict[str, Any] = {
+    "attempts": [
+        {
+            "attempt_id": "at_1",
+            "token": "t",
+            "metrics": [
+                {"name": "loss", "sequence": sequence, "steps": [1] * 4096, "values": [1] * 4096}
+                for sequence in range(MAX_POINTS_PER_SYNC // 4096 + 1)
+            ],
+        }
+    ]
+}
 REGISTRATION: dict[str, Any] = {"name": "w", "devices": [{"name": "cpu"}]}
 
 FAILURES: dict[str, tuple[Call, int, str]] = {
@@ -80,6 +94,28 @@ FAILURES: dict[str, tuple[Call, int, str]] = {
     "study with NaN": (lambda h: submit(h, DOCUMENT | {"seed": float("nan")}), 422, "invalid-study"),
     "study with an unknown key": (lambda h: submit(h, DOCUMENT | {"sede": 1}), 422, "invalid-study"),
     "study deep": (lambda h: h.post("/api/v1/studies", content="[" * 10_000, headers=JSON), 422, "invalid-study"),
+    "study deep, YAML": (lambda h: h.post("/api/v1/studies", content="[" * 10_000, headers=YAML), 422, "invalid-study"),
+    "study deep, YAML blocks": (
+        lambda h: h.post("/api/v1/studies", content="- " * 10_000, headers=YAML),
+        422,
+        "invalid-study",
+    ),
+    "study deep, whole": (
+        lambda h: h.post("/api/v1/studies", content='{"a":' * 10_000 + "1" + "}" * 10_000, headers=JSON),
+        422,
+        "invalid-study",
+    ),
+    "registration deep": (
+        lambda h: h.post("/api/v1/workers", content='{"name":' + "[" * 10_000 + "]" * 10_000 + "}"),
+        422,
+        "invalid-request",
+    ),
+    "news deep": (
+        lambda h: h.post("/api/v1/workers/wk_none/sync", content='{"attempts":' * 10_000),
+        422,
+        "invalid-request",
+    ),
+    "news of too many points": (lambda h: h.post("/api/v1/workers/wk_none/sync", json=FLOOD), 422, "invalid-request"),
     "study of another media type": (
         lambda h: h.post("/api/v1/studies", data={"a": "b"}),
         415,

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from service.ticker import Ticker
-from studies.errors import StorageUnavailable
+from studies.errors import SchemaMismatch, StorageFull, StorageUnavailable
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
@@ -64,6 +64,8 @@ def test_after_stop_nothing_ticks() -> None:
     ("error", "says"),
     [
         (StorageUnavailable("the disk is full"), "cannot reach the database: the disk is full"),
+        (StorageFull("make room"), "the engine cannot write: make room"),
+        (SchemaMismatch("upgrade Stagetune"), "the engine leaves the studies alone: upgrade Stagetune"),
         (ValueError("a bug"), "the engine's last tick failed: ValueError: a bug"),
     ],
 )
@@ -99,6 +101,25 @@ def test_slow_ticks_leave_half_of_the_time_to_others() -> None:
     with ticking(tick):
         wait_until(lambda: len(spans) > 3)
     assert all(later[0] - earlier[1] >= 0.029 for earlier, later in pairwise(spans))
+
+
+def test_a_tick_that_does_not_end_is_trouble_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.ticker.STUCK_SECONDS", 0.02)
+    hold = threading.Event()
+    with ticking(lambda: hold.wait(5) and None) as ticker:
+        wait_until(lambda: ticker.trouble is not None)
+        assert "the engine hangs" in (ticker.trouble or "")
+        hold.set()
+        wait_until(lambda: ticker.trouble is None)
+
+
+def test_trouble_that_lasts_is_said_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    tick = Scripted(*[StorageUnavailable("away")] * 3)
+    with ticking(tick):
+        wait_until(lambda: tick.calls > 4)
+    said = [record.message for record in caplog.records if record.levelname in ("WARNING", "INFO")]
+    assert said[:2] == ["the engine cannot reach the database: away", "the engine moves the studies again"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # dying is the point here

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from workers.run_directory import RunDirectory
 from workers.runtime.checkpoint import Checkpoints, SaveBudget, UnreadableCheckpoint
 
 
@@ -18,7 +19,8 @@ def test_a_checkpoint_is_replaced_whole_and_leaves_no_scraps(tmp_path: Path) -> 
     state = checkpoints.load("cpu")
     assert state is not None
     assert state["step"] == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "checkpoint.pt"]
+    assert RunDirectory(tmp_path).checkpoint_step() == 2
 
 
 def test_a_damaged_checkpoint_is_set_aside_for_the_next_attempt(tmp_path: Path) -> None:

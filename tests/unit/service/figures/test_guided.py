@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 
 from service.figures.drawing import to_json
-from service.figures.guided import PointData, point_data, probes_drawing, rungs_drawing, search_drawing
+from service.figures.guided import PointData, point_data, probes_drawing, records, rungs_drawing, search_drawing
 from service.figures.palette import DARK, LIGHT
 from studies.contract.decision import Candidate
 from studies.contract.schedule import Schedule
 from studies.contract.states import TrialState
 from studies.contract.study_file import Metric
+from studies.storage.port import Scores
 from tests.builders import decision
 from tests.unit.service.figures.samples import HOSTILE, scored, trial
 
@@ -68,6 +70,18 @@ def test_without_a_score_there_is_nothing_to_draw(draw) -> None:
 def test_only_stopped_points_have_no_best() -> None:
     data = point_data([scored(0, 0.5, state=TrialState.PRUNED)], ACCURACY, None)
     assert search_drawing(data, LIGHT).sentence == "1 point, 1 of them stopped early."
+
+
+def test_a_choice_of_many_says_so() -> None:
+    data = point_data([scored(0, 0.5)], ACCURACY, None, asked=9_000)
+    assert search_drawing(data, LIGHT).sentence.startswith("1 of 9,000 points, ")
+
+
+@pytest.mark.parametrize(("direction", "numbers"), [("maximize", [3, 5, 9]), ("minimize", [3, 4])])
+def test_records_are_the_best_of_their_time(direction: str, numbers: list[int]) -> None:
+    known = Scores(np.array([3, 4, 5, 7, 9]), np.array([0.5, 0.1, 0.6, 0.6, 0.7]))
+    assert records(known, Metric(direction=direction)) == numbers
+    assert records(Scores(np.empty(0, np.int64), np.empty(0)), Metric()) == []
 
 
 def test_what_users_wrote_is_escaped() -> None:

@@ -13,7 +13,9 @@ from service.figures.palette import LIGHT
 from service.figures.trial import trial_curve_data, trial_curve_drawing
 from studies.contract.states import TrialState
 from studies.contract.study_file import Metric
+from studies.core.curves import sketch
 from studies.core.snapshot import Curve
+from studies.storage.port import Thinned
 from tests.unit.service.figures.samples import HOSTILE, curve, falling, scored, trial
 
 LOOK = CurveLook("loss")
@@ -26,39 +28,41 @@ def many(count: int, running: int = 0):
     return trials, {t.id: falling(0.1) for t in trials}
 
 
-def test_few_curves_are_all_told_apart() -> None:
-    data = live_data(*many(5), Metric(), LOOK)
-    assert len(data.highlighted) == 5
-    assert data.others == ()
-    assert data.best.number == 4
+def thinned(trials) -> list[Thinned]:
+    return [Thinned(t.id, t.state, sketch(falling(0.1))) for t in trials]
+
+
+def test_those_told_apart_stand_best_first_and_not_again_behind() -> None:
+    trials, curves = many(50, running=4)
+    data = live_data([*trials[:4], *trials[-3:]], curves, thinned(trials), Metric(), LOOK)
+    assert [row.trial.number for row in data.highlighted] == [49, 48, 47, 3, 2, 1, 0]
+    assert (data.best.number, data.others) == (49, 43)
 
 
 def test_the_best_is_the_lowest_when_minimising() -> None:
-    data = live_data(*many(5), Metric(direction="minimize"), LOOK)
+    data = live_data(*many(5), [], Metric(direction="minimize"), LOOK)
     assert data.best.number == 0
 
 
-def test_of_many_only_the_best_and_the_running_are_coloured() -> None:
-    data = live_data(*many(50, running=4), Metric(), LOOK)
-    assert [row.trial.number for row in data.highlighted] == [49, 48, 47, 3, 2, 1, 0]
-    assert len(data.others) == 43
-
-
-def test_three_hundred_curves_cost_one_grey_trace_and_at_most_thirty_others() -> None:
-    figure = live_drawing(live_data(*many(300, running=100), Metric(), LOOK), LIGHT).figure
-    assert len(figure["data"]) == 1 + MOST_HIGHLIGHTED
-    assert sum(len(trace["x"]) for trace in figure["data"]) < 70_000
-    assert figure["data"][0]["line"]["color"] == LIGHT.context
+def test_five_hundred_curves_cost_one_grey_trace() -> None:
+    trials, curves = many(530, running=30)
+    drawing = live_drawing(live_data(trials[:30], curves, thinned(trials), Metric(), LOOK, asked=10_000), LIGHT)
+    assert len(drawing.figure["data"]) == 1 + MOST_HIGHLIGHTED
+    assert sum(len(trace["x"]) for trace in drawing.figure["data"]) < 70_000
+    assert drawing.figure["data"][0]["line"]["color"] == LIGHT.context
+    assert drawing.sentence == (
+        "Loss over steps of 530 of 10,000 trials; the thick line is the best so far, #29; 500 in grey, evenly chosen."
+    )
 
 
 def test_smoothing_keeps_the_raw_line_faint_behind() -> None:
-    figure = live_drawing(live_data(*many(2), Metric(), CurveLook("loss", smooth=50)), LIGHT).figure
+    figure = live_drawing(live_data(*many(2), [], Metric(), CurveLook("loss", smooth=50)), LIGHT).figure
     assert [trace["opacity"] < 0.5 for trace in figure["data"]] == [True, False, True, False]
 
 
 def test_log_axes_are_as_chosen_and_forget_the_zoom() -> None:
-    plain = live_drawing(live_data(*many(2), Metric(), LOOK), LIGHT).figure["layout"]
-    log = live_drawing(live_data(*many(2), Metric(), CurveLook("loss", 0, True, True)), LIGHT).figure["layout"]
+    plain = live_drawing(live_data(*many(2), [], Metric(), LOOK), LIGHT).figure["layout"]
+    log = live_drawing(live_data(*many(2), [], Metric(), CurveLook("loss", 0, True, True)), LIGHT).figure["layout"]
     assert (plain["xaxis"]["type"], log["xaxis"]["type"], log["yaxis"]["type"]) == ("linear", "log", "log")
     assert plain["uirevision"] != log["uirevision"]
 
@@ -67,36 +71,42 @@ def test_a_diverging_curve_does_not_stretch_the_axis() -> None:
     trials = [scored(0, 0.9), trial(1, TrialState.DIVERGED)]
     losses = {"tr_0": curve(2.0, 1.0), "tr_1": curve(2.0, 1e30)}
     for log_y, most in ((False, 2.1), (True, 0.4)):
-        data = live_data(trials, losses, Metric(), CurveLook("loss", log_y=log_y))
+        data = live_data(trials, losses, [], Metric(), CurveLook("loss", log_y=log_y))
         assert live_drawing(data, LIGHT).figure["layout"]["yaxis"]["range"][1] < most
+
+
+def test_a_diverging_curve_behind_does_not_stretch_the_axis_either() -> None:
+    behind = Thinned("tr_1", TrialState.DIVERGED, curve(2.0, 1e30))
+    data = live_data([scored(0, 0.9)], {"tr_0": curve(2.0, 1.0)}, [behind], Metric(), LOOK)
+    assert data.sound_range == (1.0, 2.0)
 
 
 def test_the_range_is_free_where_nothing_or_everything_diverged() -> None:
     for state in (TrialState.COMPLETED, TrialState.DIVERGED):
-        data = live_data([trial(0, state)], {"tr_0": curve(2.0, 1e30)}, Metric(), LOOK)
+        data = live_data([trial(0, state)], {"tr_0": curve(2.0, 1e30)}, [], Metric(), LOOK)
         assert "range" not in live_drawing(data, LIGHT).figure["layout"]["yaxis"]
 
 
 def test_a_values_below_zero_on_a_log_axis_leave_the_range_to_plotly() -> None:
     trials = [trial(0), trial(1, TrialState.DIVERGED)]
-    data = live_data(trials, {"tr_0": curve(-1.0), "tr_1": curve(9.0)}, Metric(), CurveLook("loss", log_y=True))
+    data = live_data(trials, {"tr_0": curve(-1.0), "tr_1": curve(9.0)}, [], Metric(), CurveLook("loss", log_y=True))
     assert "range" not in live_drawing(data, LIGHT).figure["layout"]["yaxis"]
 
 
 def test_nobody_can_put_a_link_into_a_figure() -> None:
-    data = live_data([trial(0, params={HOSTILE: HOSTILE})], {"tr_0": falling(0.1)}, Metric(), LOOK)
+    data = live_data([trial(0, params={HOSTILE: HOSTILE})], {"tr_0": falling(0.1)}, [], Metric(), LOOK)
     text = to_json(live_drawing(data, LIGHT)).split('"table"', maxsplit=1)[0]
     assert "<a " not in text
     assert "&lt;a href" in text
 
 
 def test_a_curve_leads_to_its_trial() -> None:
-    (trace,) = live_drawing(live_data(*many(1), Metric(), LOOK), LIGHT).figure["data"]
+    (trace,) = live_drawing(live_data(*many(1), [], Metric(), LOOK), LIGHT).figure["data"]
     assert trace["meta"]["trial"] == "tr_0"
 
 
 def test_without_a_curve_it_says_which_metric_is_awaited() -> None:
-    drawing = live_drawing(live_data([trial(0)], {}, Metric(), CurveLook("dev_f1")), LIGHT)
+    drawing = live_drawing(live_data([trial(0)], {}, [], Metric(), CurveLook("dev_f1")), LIGHT)
     assert drawing.figure is None
     assert "dev f1" in drawing.sentence
 
@@ -104,7 +114,7 @@ def test_without_a_curve_it_says_which_metric_is_awaited() -> None:
 @pytest.mark.parametrize("values", [(1.0,), (1.0, math.nan, 2.0), (1.0, math.inf, 0.5)])
 def test_plotly_accepts_every_property(values: tuple[float, ...]) -> None:
     look = CurveLook("loss", smooth=20)
-    live = live_drawing(live_data([scored(0, 0.5)], {"tr_0": curve(*values)}, Metric(), look), LIGHT)
+    live = live_drawing(live_data([scored(0, 0.5)], {"tr_0": curve(*values)}, [], Metric(), look), LIGHT)
     own = trial_curve_drawing(trial_curve_data(trial(0), curve(*values), look), LIGHT)
     for drawing in (live, own):
         go.Figure(drawing.figure)

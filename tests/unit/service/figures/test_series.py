@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.figures.drawing import Drawing, to_json
 from service.figures.labels import escape
-from service.figures.series import Series, final_value, gaps, joined, points_each, series, smoothed
+from service.figures.series import final_value, gaps, points_each, series, smoothed
 from studies.core.snapshot import Curve
 from tests.unit.service.figures.samples import HOSTILE, curve, falling
 
@@ -28,12 +28,6 @@ def test_any_float_becomes_json_and_only_what_is_finite_stays(values: list[float
 
 def test_a_gap_is_none() -> None:
     assert gaps([1.0, math.nan, math.inf, -math.inf]) == (1.0, None, None, None)
-
-
-def test_curves_in_one_trace_are_kept_apart_by_a_gap() -> None:
-    together = joined([Series((1, 2), (5.0, 6.0)), Series((1,), (7.0,))])
-    assert together.values == (5.0, 6.0, None, 7.0, None)
-    assert len(together.steps) == len(together.values)
 
 
 @pytest.mark.parametrize("curves", [0, 1, 30, 300, 10_000])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.pages.reading import all_trials
-from service.pages.story import StageCard, story
+from service.pages.story import StageCard, story, told_of
 from studies.contract.states import StageState, StudyCommand
 from studies.core.actions import AwaitApproval, CloseStage
 from studies.storage.memory import MemoryStore
@@ -16,7 +15,8 @@ from tests.histories import History
 
 def cards(history: History) -> tuple[StageCard, ...]:
     store = history.store
-    return story(store.get_study(history.study_id), all_trials(store, history.study_id))
+    study = store.get_study(history.study_id)
+    return story(study, store.trial_numbers(told_of(study)))
 
 
 def test_a_finished_study_tells_three_decisions(store: MemoryStore) -> None:

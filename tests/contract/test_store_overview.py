@@ -1,0 +1,122 @@
+"""What a page shows of a study of any size: the best, the running, an even choice, and how much it has left behind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from studies.contract.states import StudyCommand, TrialState
+from studies.contract.worker_protocol import Lease
+from studies.core.actions import ContinueTrial, EndTrial
+from studies.core.curves import sketch
+from studies.storage import StudyStore
+from tests import builders as build
+from tests.contract.scenes import decide, finish, running_study, take
+
+STAGE = "lr_sweep"
+
+
+def _leased(store: StudyStore, count: int, **study: object) -> tuple[str, str, tuple[Lease, ...]]:
+    """A study with `count` trials, all running on one worker."""
+    study_id = running_study(store, *(f"t{number}" for number in range(count)), **study)  # type: ignore[arg-type]
+    worker_id = store.register_worker(build.worker(capacity=count))
+    return study_id, worker_id, store.sync(worker_id, build.sync()).leases
+
+
+@pytest.mark.parametrize(("direction", "order"), [("maximize", [1, 2, 0]), ("minimize", [0, 1, 2])])
+def test_the_best_come_by_score_and_then_by_number(store: StudyStore, direction: str, order: list[int]) -> None:
+    metric = {"name": "dev_accuracy", "direction": direction}
+    study_id, worker_id, leases = _leased(store, 4, spec=build.spec(metric=metric))
+    for lease, score in zip(leases, (0.5, 0.9, 0.9), strict=False):
+        finish(store, worker_id, lease, score)
+    assert [trial.number for trial in store.best_trials(study_id, 9)] == order
+    assert [trial.number for trial in store.best_trials(study_id, 2)] == order[:2]
+    assert [trial.number for trial in store.running_trials(study_id, 9)] == [3]
+    assert store.running_trials(study_id, 0) == []
+    found = store.scores(study_id, STAGE)
+    assert (found.numbers.tolist(), found.scores.tolist()) == ([0, 1, 2], [0.5, 0.9, 0.9])
+    assert len(store.scores(study_id, "batch_momentum").numbers) == 0
+
+
+def test_a_trial_that_goes_on_or_is_ended_otherwise_has_no_score(store: StudyStore) -> None:
+    study_id, worker_id, leases = _leased(store, 3)
+    for lease in leases:
+        finish(store, worker_id, lease)
+    first, second, third = (lease.run.trial_id for lease in leases)
+    decide(store, study_id, ContinueTrial(first, 200, "it still gains"), EndTrial(second, "pruned", "not needed"))
+    assert [trial.id for trial in store.best_trials(study_id, 9)] == [third]
+    best = store.get_study(study_id).best
+    assert best is not None
+    assert best.trial_id == third
+
+
+@pytest.mark.parametrize(("most", "numbers"), [(9, [0, 1, 2, 3, 4]), (5, [0, 1, 2, 3, 4]), (3, [0, 2, 4]), (1, [0])])
+def test_a_sample_is_evenly_chosen(store: StudyStore, most: int, numbers: list[int]) -> None:
+    study_id, worker_id, leases = _leased(store, 5)
+    store.sync(worker_id, build.sync(*[build.report(lease, build.chunk("loss")) for lease in leases], capacity=0))
+    assert [trial.number for trial in store.sample_trials(study_id, STAGE, most)] == numbers
+    ids = [leases[number].run.trial_id for number in numbers]
+    assert [thinned.trial_id for thinned in store.thinned_curves(study_id, "loss", most)] == ids
+    assert store.sample_trials(study_id, "batch_momentum", most) == []
+
+
+def test_thinned_curves_stand_for_all_points_however_they_came(store: StudyStore) -> None:
+    study_id, worker_id, (lease, _) = _leased(store, 2)
+    values = np.random.default_rng(0).normal(size=200).round(3)
+    for sequence in range(4):
+        part = {step: float(values[step - 1]) for step in range(50 * sequence + 1, 50 * sequence + 51)}
+        chunk = build.chunk("loss", part, sequence=sequence)
+        for _ in range(2):
+            store.sync(worker_id, build.sync(build.report(lease, chunk)))
+    (found,) = store.thinned_curves(study_id, "loss", 9)
+    whole = sketch(store.curve(lease.run.trial_id, "loss"))
+    assert (found.trial_id, found.state) == (lease.run.trial_id, TrialState.RUNNING)
+    assert found.curve.steps.tolist() == whole.steps.tolist()
+    assert found.curve.values.tolist() == whole.values.tolist()
+    assert store.thinned_curves(study_id, "dev_accuracy", 9) == []
+
+
+def test_a_resumed_run_replaces_what_it_supersedes_in_the_thinned_curve(store: StudyStore) -> None:
+    study_id = running_study(store)
+    worker_id = store.register_worker(build.worker())
+    lease = take(store, worker_id)
+    old = build.report(lease, build.chunk("loss", {1: 1.0, 2: 2.0, 3: 3.0}), outcome="preempted")
+    (again,) = store.sync(worker_id, build.sync(old)).leases
+    news = build.report(again, build.chunk("loss", {2: 9.0}), started_from=1)
+    store.sync(worker_id, build.sync(news))
+    (found,) = store.thinned_curves(study_id, "loss", 1)
+    assert dict(zip(found.curve.steps.tolist(), found.curve.values.tolist(), strict=True)) == {1: 1.0, 2: 9.0}
+
+
+def test_curves_of_a_few_trials_are_those_alone(store: StudyStore) -> None:
+    study_id, worker_id, leases = _leased(store, 3)
+    store.sync(worker_id, build.sync(*[build.report(lease, build.chunk("loss")) for lease in leases]))
+    wanted = leases[1].run.trial_id
+    assert store.curves(study_id, "loss", [wanted, "tr_none"]).keys() == {wanted}
+    assert store.curves(study_id, "loss", []) == {}
+
+
+def test_names_and_numbers(store: StudyStore) -> None:
+    study_id, worker_id, leases = _leased(store, 2)
+    assert store.metric_names(study_id) == []
+    store.sync(worker_id, build.sync(build.report(leases[1], build.chunk("loss"), build.chunk("dev_accuracy"))))
+    assert store.metric_names(study_id) == ["dev_accuracy", "loss"]
+    second = leases[1].run.trial_id
+    assert store.trial_numbers([second, "tr_none"]) == {second: 1}
+    assert store.trial_numbers([]) == {}
+    assert [trial.id for trial in store.trials_numbered(study_id, [7, 1])] == [second]
+    assert store.trials_numbered(study_id, []) == []
+
+
+def test_the_size_counts_what_is_stored_once(store: StudyStore) -> None:
+    study_id, worker_id, (lease, _) = _leased(store, 2)
+    assert store.get_study(study_id).size.trials == 2
+    news = build.report(lease, build.chunk("loss", {1: 0.5, 2: 0.25, 3: 0.1}), log="hello\n")
+    for _ in range(2):
+        store.sync(worker_id, build.sync(news))
+    size = store.get_study(study_id).size
+    assert (size.points, size.bytes) == (3, 3 * 8 + 6)
+    assert store.list_studies()[0].size == size
+    finish(store, worker_id, lease)
+    store.command(study_id, StudyCommand.CANCEL)
+    assert store.get_study(study_id).size.points == 4

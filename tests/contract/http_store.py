@@ -160,6 +160,9 @@ class HttpStore:
     def review_quarantine(self) -> int:
         return self._behind.review_quarantine()
 
+    def isolate(self) -> int:
+        return self._behind.isolate()
+
     def extend_leases(self) -> None:
         self._behind.extend_leases()
 

@@ -49,6 +49,8 @@ def _access() -> None:
         sa.ForeignKeyConstraint(["token_id"], ["stagetune_token.id"], name="fk_stagetune_session_token_id"),
         sa.PrimaryKeyConstraint("key_hash", name="pk_stagetune_session"),
     )
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("stagetune_attempt", sa.Column("printed", count, nullable=False, server_default="0"))
 
 
 def _nodes() -> None:

@@ -243,6 +243,7 @@ attempt = Table(
     Column("alone", Boolean, nullable=False, server_default=false()),
     Column("engine", Text),
     Column("width", Integer, nullable=False, server_default="0"),
+    Column("printed", Count, nullable=False, server_default="0"),
     UniqueConstraint("trial_id", "ordinal"),
     _one_of("state", AttemptState),
     Index(

@@ -168,7 +168,6 @@ def test_an_attempt_begins_after_the_end_of_the_one_before(
     gone, waiting = east.register_worker(build.worker("gone")), east.register_worker(build.worker("waiting"))
     lease = take(east, gone)
     age_database(postgres_store_url, LEASE_SECONDS + 1)
-<<<<<<< HEAD
     grant = leases.grant
 
     def grant_after_the_expiry(*arguments: Any) -> Any:
@@ -176,15 +175,6 @@ def test_an_attempt_begins_after_the_end_of_the_one_before(
         return grant(*arguments)
 
     monkeypatch.setattr(leases, "grant", grant_after_the_expiry)
-=======
-    head = leases._head
-
-    def head_after_the_expiry(*arguments: Any) -> Any:
-        assert west.expire_leases() == 1
-        return head(*arguments)
-
-    monkeypatch.setattr(leases, "_head", head_after_the_expiry)
->>>>>>> main
     (again,) = east.sync(waiting, build.sync()).leases
     assert again.run.trial_id == lease.run.trial_id
     before, after = east.get_trial(lease.run.trial_id).attempts

@@ -25,6 +25,7 @@ from studies.contract.views import (
     Event,
     LogPage,
     ProfileView,
+    StudySize,
     StudySummary,
     StudyView,
     TrialDetail,
@@ -71,6 +72,25 @@ class SettledTrial:
 
 NAMED_BY = 100
 """Trials at either end of a study whose metrics are taken for all that it has: any more would say the same."""
+
+
+@dataclass(frozen=True)
+class PrunedStudy:
+    """A study that was forgotten, or would be; ``optuna`` names its studies in Optuna's record."""
+
+    id: str
+    name: str
+    optuna: tuple[str, ...]
+    size: StudySize
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was forgotten, or would be: studies the oldest first, and how many workers and events."""
+
+    studies: tuple[PrunedStudy, ...]
+    workers: int
+    events: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +174,13 @@ class StudyStore(Protocol):
 
     def expire_leases(self) -> int:
         """End attempts whose lease has run out, by `after_attempt`; return how many."""
+
+    def isolate(self) -> int:
+        """Move documents that cannot be read out of the way; return how many there were.
+
+        For whoever met an error that should not be: what such a document belongs to (a trial, or a study) has failed
+        afterwards, with the reason, and everything else goes on.
+        """
 
     def extend_leases(self) -> None:
         """Give every running attempt a whole lease from now.
@@ -266,6 +293,23 @@ class StudyStore(Protocol):
         """Return events with an id greater than `after` in order of id; of all studies when `study_id` is None."""
 
     def last_event_id(self) -> int: ...
+
+    # --- what is old ---------------------------------------------------------------------------------------------
+
+    def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
+        """Forget studies that ended more than `older_than` seconds ago, with everything that belongs to them.
+
+        Also workers that have not been heard of for as long and have no run in a study that stays, and events as old.
+        A study that has not ended is not touched. With `dry_run` nothing is: the answer says what would be.
+        Optuna's record is not kept here; `studies.storage.optuna_bridge.forgetting` removes it.
+        """
+
+    def compact(self) -> int:
+        """Give room that is free inside the database back to the file system; return by how many bytes it shrank.
+
+        SQLite rewrites its file: that takes as much room again meanwhile, and writers wait. PostgreSQL uses the room
+        for what comes, by itself: 0.
+        """
 
     # --- operations ----------------------------------------------------------------------------------------------
 

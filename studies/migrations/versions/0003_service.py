@@ -52,7 +52,7 @@ def _access() -> None:
 
 
 def _nodes() -> None:
-    """Workers that are held back, and where a trial last failed."""
+    """Workers that are held back, where a trial last failed, and documents that could not be read."""
     for column in (
         sa.Column("hold", sa.Text(), nullable=True),
         sa.Column("held_because", sa.Text(), nullable=False, server_default=""),
@@ -62,6 +62,17 @@ def _nodes() -> None:
         op.add_column("stagetune_worker", column)
     op.add_column("stagetune_trial", sa.Column("failed_on", sa.Text(), nullable=False, server_default=""))
     op.add_column("stagetune_trial", sa.Column("failed_at", sa.Double(), nullable=True))
+    op.create_table(
+        "stagetune_poison",
+        sa.Column("id", _COUNT, nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("study_id", sa.Text(), nullable=False),
+        sa.Column("trial_id", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("found_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_stagetune_poison"),
+    )
 
 
 def _checkpoints() -> None:

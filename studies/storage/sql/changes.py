@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select
 
-from studies.contract.states import AttemptState, StudyCommand, TrialState
+from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
 from studies.core.actions import Action
 from studies.core.lifecycle import is_active
-from studies.storage.applying import apply_actions, ends_the_study, named_trials, proposed_keys
+from studies.storage.applying import apply_actions, end_study, ends_the_study, named_trials, proposed_keys
 from studies.storage.commanding import apply_command
 from studies.storage.picture import Picture
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
@@ -63,6 +63,15 @@ def command(connection: Connection, study_id: str, order: StudyCommand) -> None:
     study = studies.get(connection, study_id, lock=True)
     picture = _picture(connection, study, records(connection, TrialRecord, _ALL_UNFINISHED, {"study_id": study_id}))
     apply_command(picture, order)
+    _write(connection, picture)
+
+
+def fail(connection: Connection, study_id: str, reason: str) -> None:
+    """Fail a study that no decision can be taken about."""
+    study = studies.get(connection, study_id, lock=True)
+    picture = _picture(connection, study, records(connection, TrialRecord, _ALL_UNFINISHED, {"study_id": study_id}))
+    picture.set_study(version=study.version + 1, updated_at=picture.now)
+    end_study(picture, StudyState.FAILED, reason)
     _write(connection, picture)
 
 

@@ -51,7 +51,7 @@ def database_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except sqlalchemy.exc.ArgumentError:
+    except (sqlalchemy.exc.ArgumentError, ValueError):  # the latter for a port that is no number
         raise StagetuneError(_unknown("that address")) from None
     if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")
@@ -130,6 +130,14 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that writes; it commits unless an exception leaves it."""
     with mapped_errors(engine), engine.begin() as connection:
         yield connection
+
+
+@contextmanager
+def rehearsing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that writes and is undone at its end, whatever happened."""
+    with mapped_errors(engine), engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
@@ -24,10 +25,11 @@ from studies.contract.views import (
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
+from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
     census,
@@ -39,8 +41,11 @@ from studies.storage.sql import (
     logs,
     metrics,
     overview,
+    poison,
     profiles,
+    pruning,
     quarantine,
+    rehearsal,
     studies,
     trials,
     waiting,
@@ -52,6 +57,8 @@ from studies.storage.sql.schema import check_schema
 from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
 from studies.storage.work_done import WorkDone, WorkLog
+
+logger = logging.getLogger(__name__)
 
 
 class SqlStore:
@@ -155,6 +162,10 @@ class SqlStore:
         self._work.add(done)
         return count
 
+    def isolate(self) -> int:
+        with writing(self._engine) as connection:
+            return poison.isolate(connection)
+
     def extend_leases(self) -> None:
         with writing(self._engine) as connection:
             leases.extend(connection, self._lease_seconds)
@@ -241,6 +252,18 @@ class SqlStore:
             return workers.register(connection, worker)
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        """Take a worker's news; what nobody foresaw in one report or one row does not hold back the rest for ever."""
+        try:
+            return self._sync(worker_id, request)
+        except StagetuneError:
+            raise
+        except Exception:
+            logger.exception("the news of worker %s cannot be taken as they are", worker_id)
+            if not self.isolate():
+                request = rehearsal.without_poison(self._engine, worker_id, request, self._lease_seconds)
+            return self._sync(worker_id, request)
+
+    def _sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
         done = WorkDone()
         with writing(self._engine) as connection:
             answer = sync(connection, worker_id, request, self._lease_seconds, done)
@@ -293,6 +316,14 @@ class SqlStore:
     def last_event_id(self) -> int:
         with events.settled(self._engine) as connection:
             return events.last_id(connection)
+
+    # --- what is old ---------------------------------------------------------------------------------------------
+
+    def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
+        return pruning.prune(self._engine, older_than, dry_run=dry_run)
+
+    def compact(self) -> int:
+        return pruning.compact(self._engine)
 
     # --- operations ----------------------------------------------------------------------------------------------
 

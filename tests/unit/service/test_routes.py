@@ -276,3 +276,18 @@ def test_behind_a_proxy_the_location_carries_its_prefix(store: MemoryStore) -> N
     app = create_app(Settings(database_url="memory://", root_path="/tune"), store, tick=lambda: None)
     with client_of(app) as http:
         assert submitted(http).headers["location"].startswith("/tune/api/v1/studies/st_")
+
+
+def test_a_report_that_cannot_be_read_fails_its_run_and_no_other(http: httpx.Client, store: MemoryStore) -> None:
+    study_id = store.create_study(spec()).study_id
+    store.apply(study_id, store.load(study_id).version, [OpenStage("lr_sweep"), add_trials("good", "bad")])
+    worker_id = store.register_worker(worker(capacity=2))
+    good, bad = store.sync(worker_id, sync()).leases
+    tree = sync(report(good, chunk("loss", {1: 1.0})), report(bad, chunk("loss", {1: 1.0}))).model_dump(mode="json")
+    tree["attempts"][1]["metrics"][0]["name"] = "no name"
+    answer = http.post(f"/api/v1/workers/{worker_id}/sync", json=tree)
+    assert answer.status_code == 200
+    assert set(answer.json()["acknowledged"]) == {good.attempt_id, bad.attempt_id}
+    assert len(store.curve(good.run.trial_id, "loss")) == 1
+    (attempt, *_) = store.get_trial(bad.run.trial_id).attempts
+    assert (attempt.state, "metrics.0.name" in attempt.reason) == ("failed", True)

@@ -403,6 +403,7 @@ class MemoryStore:
                 trials=Counter(trial.state for trial in self._tables.trials.values()),
                 queue_seconds=now - min(since, default=now),
                 workers_alive=len(self._alive_workers()),
+                workers_held=Counter(worker.hold for worker in self._alive_workers() if worker.hold is not None),
             )
 
     def check(self) -> None:

@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +23,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, Table
 
 from studies.storage.optuna_bridge.record import TRIAL_ID
-from studies.storage.sql import bulk
+from studies.storage.sql import packed
 
 KNOWN_SCHEMA = 12
 
@@ -60,8 +59,12 @@ def possible(storage: BaseStorage) -> bool:
 
 
 @contextmanager
-def writing(storage: RDBStorage, recorded: Recorded) -> Iterator[Connection]:
-    """Open a transaction that nobody else writes to this Optuna study in, Optuna itself included."""
+def writing(storage: BaseStorage, recorded: Recorded) -> Iterator[Connection]:
+    """Open a transaction that nobody else writes to this Optuna study in, Optuna itself included.
+
+    The storage is one for which batches are `possible`.
+    """
+    assert isinstance(storage, RDBStorage)
     with storage.engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -100,7 +103,7 @@ def add(connection: Connection, recorded: Recorded, trials: Sequence[FrozenTrial
 
 def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows and connection.dialect.name == "postgresql":
-        bulk.insert(connection, table, rows)
+        packed.insert(connection, table, rows)
     elif rows:
         connection.execute(sa.insert(table), rows)
 
@@ -111,7 +114,7 @@ def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, An
 def _head(study_id: int, number: int, trial: FrozenTrial) -> dict[str, Any]:
     """Return the row of a trial; the times of its attributes are converted as Optuna's model does."""
     model = models.TrialModel(datetime_start=trial.datetime_start, datetime_complete=trial.datetime_complete)
-    times: dict[str, datetime | None] = {
+    times: dict[str, Any] = {
         "datetime_start": model._datetime_start_utc,
         "datetime_complete": model._datetime_complete_utc,
     }

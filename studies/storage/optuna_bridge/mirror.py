@@ -32,7 +32,7 @@ KEPT = 64
 """Optuna studies of which it is remembered which trials they have."""
 
 _LOCK_KEY = 0x57A6E70E
-"""PostgreSQL advisory lock that one writer of Optuna's record holds at a time, whichever server it is on."""
+"""PostgreSQL advisory lock that one server holds at a time while it creates things of Optuna's."""
 
 
 class OptunaMirror:
@@ -67,7 +67,7 @@ class OptunaMirror:
             return {}
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         numbers: dict[str, int] = {}
-        with self._alone():
+        with self._lock:
             for stage, settled in groupby(sorted(trials, key=_stage), key=_stage):
                 numbers |= self._record(f"{study_name}/{stage}", direction, list(settled))
         return numbers
@@ -82,11 +82,14 @@ class OptunaMirror:
 
     def _record(self, name: str, direction: Direction, trials: Sequence[SettledTrial]) -> dict[str, int]:
         """Add the trials that the Optuna study of that name lacks; return the numbers of all."""
-        storage = self._opened()
-        if not (self._batched and isinstance(storage, RDBStorage)):
-            return _one_by_one(self._study(name, direction), trials)
-        recorded = self._recorded.pop(name, None) or Recorded(self._study(name, direction)._study_id)
-        numbers = _at_once(storage, recorded, trials)
+        recorded = self._recorded.pop(name, None)
+        if recorded is None:
+            with self._alone():
+                study = self._study(name, direction)
+                if not self._batched:
+                    return _one_by_one(study, trials)
+                recorded = Recorded(study._study_id)
+        numbers = _at_once(self._opened(), recorded, trials)
         self._recorded[name] = recorded  # what raised is not kept: it is looked at anew
         if len(self._recorded) > KEPT:
             self._recorded.popitem(last=False)
@@ -108,22 +111,21 @@ class OptunaMirror:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep every other writer of Optuna's record out: threads by a lock, other servers by PostgreSQL's."""
-        with self._lock:
-            if self._url.get_backend_name() != "postgresql":
-                yield
-                return
-            engine = sqlalchemy.create_engine(self._url, poolclass=NullPool)
-            with engine.connect() as connection:
-                connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_LOCK_KEY)))
-                yield
+        """Keep other servers on PostgreSQL from creating tables or studies, or adding trials one by one, meanwhile."""
+        if self._url.get_backend_name() != "postgresql":
+            yield
+            return
+        engine = sqlalchemy.create_engine(self._url, poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_LOCK_KEY)))
+            yield
 
 
 def _stage(trial: SettledTrial) -> str:
     return trial.stage
 
 
-def _at_once(storage: RDBStorage, recorded: Recorded, trials: Sequence[SettledTrial]) -> dict[str, int]:
+def _at_once(storage: BaseStorage, recorded: Recorded, trials: Sequence[SettledTrial]) -> dict[str, int]:
     """Add the trials that are not recorded yet in one transaction; return the numbers of all."""
     with writing(storage, recorded) as connection:
         look(connection, recorded)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, RowMapping, Select, Table, Update, bindparam, insert, update
 
 from studies.storage.records import AttemptRecord, StageRecord, StudyRecord, TrialRecord
-from studies.storage.sql import bulk
+from studies.storage.sql import packed
 
 Record = TypeVar("Record", StudyRecord, StageRecord, TrialRecord, AttemptRecord)
 
@@ -65,7 +65,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        bulk.insert(connection, table, rows)
+        packed.insert(connection, table, rows)
     else:
         connection.execute(insert(table), rows)
 
@@ -74,11 +74,11 @@ def update_all(connection: Connection, table: Table, values: Sequence[Record]) -
     """Write what may change of `values` over the rows with their primary keys."""
     if not values:
         return
-    keys = tuple(column.name for column in table.primary_key)
-    names = _CHANGING[type(values[0])]
+    keys: tuple[str, ...] = tuple(column.name for column in table.primary_key)
+    names: tuple[str, ...] = _CHANGING[type(values[0])]
     rows = [{name: getattr(value, name) for name in (*keys, *names)} for value in values]
     if connection.dialect.name == "postgresql":
-        bulk.update(connection, table, keys, rows)
+        packed.update(connection, table, keys, rows)
     else:
         connection.execute(_update(table, keys, names), [_prefixed(row) for row in rows])
 

@@ -1,4 +1,4 @@
-"""Many rows in one statement, for PostgreSQL: they travel as one JSON parameter and are unpacked by the server.
+"""Records in one statement, for PostgreSQL: they travel as one JSON parameter and are unpacked by the server.
 
 A batch of 32 rows costs one round trip and one plan instead of 32. SQLite, which runs within the process, has no round
 trips to save. Not for binary columns, nor for floats that may be NaN or infinite: JSON has no place for them.
@@ -13,9 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Insert, Table, TableValuedAlias, Update, bindparam, column
-from sqlalchemy.dialects.postgresql import psycopg
 
-_DIALECT = psycopg.dialect()
+_DIALECT = sa.make_url("postgresql+psycopg://").get_dialect()()
 
 Row = Mapping[str, Any]
 

@@ -15,8 +15,8 @@ from studies.storage.records import AttemptRecord
 from studies.storage.sql import tables
 from studies.storage.sql.metrics import piece
 
-MAX_POINTS = 20_000_000
-"""Points kept, 16 bytes each: about 320 MB at the very most."""
+MAX_POINTS = 4_000_000
+"""Points kept, 16 bytes each: about 64 MB at the very most. They are those of runs that have not ended."""
 
 _ATTEMPTS_PER_QUERY = 200
 

@@ -330,3 +330,15 @@ def test_where_everything_fails_the_study_does_and_says_so(kind: StageKind) -> N
     simulation = search({"kind": kind}, world=failing(lambda *_: True, quadratic()))
     assert isinstance(simulation.last, Fail)
     assert "ValueError: no such file" in simulation.last.reason
+
+
+def test_a_run_is_read_as_it_was_on_the_way() -> None:
+    whole = {"loss": Curve(np.array([1, 2, 3]), np.array([3.0, 2.0, 1.0])), "dev": Curve(np.array([3]), np.array([0.5]))}
+    trial = Trial("tr_1", 0, "k", "joint_search", {}, Schedule(), 3, 0, TrialState.COMPLETED, curves=whole)
+    cut = read_at(trial, 2, lambda seen: Reading(float(len(seen.curve("loss"))), noise=len(seen.curves)))  # type: ignore[arg-type]
+    assert cut == Reading(2.0, 2)
+    read_at(trial, 2, lambda seen: _assert_same({name: len(seen.curve(name)) for name in [*seen.curves, "none"]}))
+
+
+def _assert_same(found: dict[str, int]) -> None:
+    assert found == {"loss": 2, "dev": 0, "none": 0}

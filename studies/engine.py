@@ -17,7 +17,7 @@ from studies.core.actions import Action, Fail
 from studies.core.decide import decide
 from studies.core.sampling import Sampler
 from studies.core.snapshot import Snapshot
-from studies.errors import StorageUnavailable
+from studies.errors import NotFound, StorageUnavailable
 from studies.log_lines import bound
 from studies.storage.port import SettledTrial, StudyStore
 
@@ -239,6 +239,8 @@ class Engine:
                 self._store.mark_mirrored(numbers)
         except StorageUnavailable:
             raise
+        except NotFound:
+            settled = []  # it was pruned meanwhile: there is nothing left to record
         except Exception:
             logger.exception("the trials of study %s could not be recorded with Optuna", study_id)
             settled = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -40,7 +41,7 @@ from studies.core.actions import Action
 from studies.core.lifecycle import is_active, is_failure
 from studies.core.snapshot import Curve, Snapshot, Trial
 from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
-from studies.storage import clearing, granting, leasing, presenting, quarantine, reporting
+from studies.storage import clearing, granting, leasing, memory_pruning, presenting, quarantine, reporting
 from studies.storage import memory_overview as overview
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
@@ -64,7 +65,7 @@ from studies.storage.granting import (
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
-from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.summaries import extended, scored
@@ -365,12 +366,23 @@ class MemoryStore:
 
     def events(self, study_id: str | None, after: int, limit: int = 500) -> Sequence[Event]:
         with self._lock:
-            later = self._tables.events[max(after, 0) :]
+            first = bisect_right(self._tables.events, after, key=lambda event: event.id)
+            later = self._tables.events[first:]
             return [event for event in later if study_id in (None, event.study_id)][:limit]
 
     def last_event_id(self) -> int:
         with self._lock:
-            return len(self._tables.events)
+            return self._tables.events[-1].id if self._tables.events else 0
+
+    # --- what is old ---------------------------------------------------------------------------------------------
+
+    def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
+        with self._lock:
+            return memory_pruning.prune(self._tables, self._clock() - older_than, dry_run=dry_run)
+
+    def compact(self) -> int:
+        """There is no file."""
+        return 0
 
     # --- operations ----------------------------------------------------------------------------------------------
 
@@ -391,6 +403,7 @@ class MemoryStore:
                 trials=Counter(trial.state for trial in self._tables.trials.values()),
                 queue_seconds=now - min(since, default=now),
                 workers_alive=len(self._alive_workers()),
+                workers_held=Counter(worker.hold for worker in self._alive_workers() if worker.hold is not None),
             )
 
     def check(self) -> None:

@@ -36,7 +36,7 @@ from studies.core.snapshot import Curve
 from studies.storage import StudyStore
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
@@ -200,6 +200,12 @@ class HttpStore:
 
     def close(self) -> None:
         self._behind.close()
+
+    def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
+        return self._behind.prune(older_than, dry_run=dry_run)
+
+    def compact(self) -> int:
+        return self._behind.compact()
 
     # --- plumbing ------------------------------------------------------------------------------------------------
 

@@ -65,7 +65,8 @@ ASK = [
 POSTGRES = [line for line in commands() if line.startswith("export STAGETUNE_DATABASE_URL=")]
 UPGRADE = "stagetune db upgrade"
 CURL = [line for line in commands() if line.startswith("curl ")]
-RUN_HERE = {*LOCAL, SERVE, WORKER, FUNCTION_WORKER, SUBMIT, *ASK, *POSTGRES, UPGRADE, *CURL}
+TOKENS = [line for line in commands() if line.startswith("stagetune token ")]
+RUN_HERE = {*TOKENS, *LOCAL, SERVE, WORKER, FUNCTION_WORKER, SUBMIT, *ASK, *POSTGRES, UPGRADE, *CURL}
 """What the tests below run."""
 
 ACTIVATE = "source .venv/bin/activate"
@@ -218,6 +219,25 @@ def test_server_workers_and_the_questions_one_asks(served: Shell) -> None:
     best = yaml.safe_load((served.folder / "best.yaml").read_text())
     assert best["params"]["lr"] in (0.1, 0.01)
     assert len((served.folder / "trials.csv").read_text().splitlines()) > 4
+
+
+def test_tokens_close_the_server_to_everyone_else(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    me, nodes, listed = [shell.run(line) for line in TOKENS]
+    assert "gpu-nodes" in listed
+
+    def workers() -> int:
+        answer = httpx.get(f"{shell.url}/api/v1/workers", headers={"Authorization": f"Bearer {me.strip()}"})
+        return len(answer.raise_for_status().json())
+
+    with shell.running(SERVE, until=shell.ready):
+        assert httpx.get(f"{shell.url}/api/v1/workers").status_code == 401
+        with shell.running(WORKER, until=lambda: workers() == 1, STAGETUNE_TOKEN=nodes.strip()):
+            pass
+        with shell.start("stagetune list", STAGETUNE_TOKEN=nodes.strip()) as refused:
+            _, told = refused.communicate(timeout=DEADLINE)
+        assert refused.returncode == 1
+        assert "stagetune token create NAME --scope read" in " ".join(told.split())
 
 
 def test_curl_submits_once_and_lists(served: Shell) -> None:

@@ -16,12 +16,14 @@ def take(connection: Connection, lease_seconds: float) -> Census:
     time = now(connection)
     studies = connection.execute(select(study.state, func.count()).group_by(study.state))
     trials = connection.execute(select(trial.state, func.count()).group_by(trial.state))
-    alive = select(func.count()).select_from(tables.worker).where(worker.last_sync_at >= time - lease_seconds)
+    alive = select(worker.hold, func.count()).where(worker.last_sync_at >= time - lease_seconds).group_by(worker.hold)
+    workers = {row[0]: row[1] for row in connection.execute(alive)}
     return Census(
         studies={row[0]: row[1] for row in studies},
         trials={row[0]: row[1] for row in trials},
         queue_seconds=_queue_seconds(connection, time),
-        workers_alive=connection.execute(alive).scalar_one(),
+        workers_alive=sum(workers.values()),
+        workers_held={hold: count for hold, count in workers.items() if hold is not None},
     )
 
 

@@ -27,7 +27,7 @@ from studies.core.snapshot import Curve, Snapshot
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
     census,
@@ -40,6 +40,7 @@ from studies.storage.sql import (
     metrics,
     overview,
     profiles,
+    pruning,
     quarantine,
     studies,
     trials,
@@ -293,6 +294,14 @@ class SqlStore:
     def last_event_id(self) -> int:
         with events.settled(self._engine) as connection:
             return events.last_id(connection)
+
+    # --- what is old ---------------------------------------------------------------------------------------------
+
+    def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
+        return pruning.prune(self._engine, older_than, dry_run=dry_run)
+
+    def compact(self) -> int:
+        return pruning.compact(self._engine)
 
     # --- operations ----------------------------------------------------------------------------------------------
 

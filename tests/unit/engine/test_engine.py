@@ -76,6 +76,18 @@ def test_a_tick_steps_a_study_until_it_waits() -> None:
     assert (view.state, view.stages[0].state.value, view.progress.trials) == (StudyState.RUNNING, "running", 1)
 
 
+def test_a_study_that_was_pruned_meanwhile_is_no_trouble(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore()
+    study = store.create_study(spec()).study_id
+    engine = engine_of(store)
+    engine.tick()
+    store.command(study, StudyCommand.CANCEL)
+    store.prune(-1.0)
+    assert engine.flush()
+    engine.tick()
+    assert caplog.records == []
+
+
 def test_a_step_says_whether_the_study_moved() -> None:
     store = MemoryStore()
     study = store.create_study(spec()).study_id

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from studies.log_lines import LogFormat, configure
-from workers.agent import Agent, AgentSettings
+from workers.agent import GRACE_SECONDS, Agent, AgentSettings
 from workers.client import Client, Refused
 from workers.courier import HAND_IN_SECONDS, Keeping
 from workers.devices import UnknownDevice, find_devices
@@ -75,6 +75,10 @@ def work(
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0.0, help="How often a run that goes on hands its checkpoint to the server, at most.")
     ] = HAND_IN_SECONDS,
+    grace_seconds: Annotated[
+        float,
+        typer.Option(min=0.0, help="How long a run that is told to stop has to save its state."),
+    ] = GRACE_SECONDS,
     max_runs_per_device: Annotated[
         int | None,
         typer.Option(
@@ -115,6 +119,7 @@ def work(
         version=_version(),
         packing=packing,
         checkpoints=checkpoints,
+        grace_seconds=grace_seconds,
         checkpoint_seconds=checkpoint_seconds,
     )
     modules = WARM_MODULES if settings.objectives else ()

@@ -48,10 +48,11 @@ def commands() -> list[str]:
     return [line for block in blocks("sh") for line in block.replace("\\\n", "").splitlines() if line.strip()]
 
 
-STUDY, SEARCH = blocks("yaml")
-(TRAIN,) = blocks("python")
+STUDY, SEARCH, COMMAND = blocks("yaml")
+TRAIN, PROGRAM = blocks("python")
 
 LOCAL = ["stagetune run study.yaml"]
+LOCAL_COMMAND = "stagetune run command.yaml"
 SERVE = "stagetune serve"
 WORKER = "stagetune-worker --server http://127.0.0.1:8080"
 FUNCTION_WORKER = "stagetune-worker --server http://127.0.0.1:8080 --allow 'train.py:*'"
@@ -67,7 +68,20 @@ POSTGRES = [line for line in commands() if line.startswith("export STAGETUNE_DAT
 UPGRADE = "stagetune db upgrade"
 CURL = [line for line in commands() if line.startswith("curl ")]
 TOKENS = [line for line in commands() if line.startswith("stagetune token ")]
-RUN_HERE = {*TOKENS, *LOCAL, SERVE, WORKER, FUNCTION_WORKER, SUBMIT, *ASK, *POSTGRES, UPGRADE, BACKUP, *CURL}
+RUN_HERE = {
+    *TOKENS,
+    *LOCAL,
+    LOCAL_COMMAND,
+    SERVE,
+    WORKER,
+    FUNCTION_WORKER,
+    SUBMIT,
+    *ASK,
+    *POSTGRES,
+    UPGRADE,
+    BACKUP,
+    *CURL,
+}
 """What the tests below run."""
 
 ACTIVATE = "source .venv/bin/activate"
@@ -86,6 +100,8 @@ class Shell:
             small = small.replace(long, short)
         (folder / "study.yaml").write_text(small)
         (folder / "train.py").write_text(TRAIN)
+        (folder / "command.yaml").write_text(COMMAND)
+        (folder / "program.py").write_text(PROGRAM)
         self._environment = os.environ | {
             "PATH": f"{programs(folder / 'bin')}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
@@ -204,6 +220,10 @@ def test_a_study_runs_here(shell: Shell) -> None:
     assert "Stagetune: digits-cnn" in out
     assert "completed after" in out
     shutil.rmtree(shell.folder / "stagetune-data")  # the next reader begins with a server
+
+
+def test_a_command_runs_here(shell: Shell) -> None:
+    assert "own-program" in shell.run(LOCAL_COMMAND + " --data-dir command-data")
 
 
 def test_server_workers_and_the_questions_one_asks(served: Shell) -> None:

@@ -131,7 +131,6 @@ def _reading() -> None:
     op.create_index("ix_stagetune_trial_study_id_stage_number", "stagetune_trial", ["study_id", "stage", "number"])
     _index_of_some("unfinished", ["study_id", "number"], "ended_at IS NULL")
     _index_of_some("scored", ["study_id", "score", "number", "stage"], "score IS NOT NULL")
-    _index_of_some("ended", ["study_id", "stage", "last_step", "points", "bytes"], "ended_at IS NOT NULL")
 
 
 def _index_of_some(name: str, columns: list[str], where: str) -> None:

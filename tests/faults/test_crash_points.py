@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from studies.contract.states import AttemptState, TrialState
 from studies.storage import open_store
-from tests.faults.crash_points import LEASE_SECONDS, World, fated
+from tests.faults.crash_points import LEASE_SECONDS, Due, World, fated
 from tests.invariant import assert_whole
 
+PERIOD = 23
+"""A server lives for so many moments; longer than any one thing that it has to do takes, or it would never get on."""
 
-def test_measure(database):
-    began = time.monotonic()
-    with fated(lambda moment: False) as fate:
-        world = World(database, fate)
+RECORDING_PERIOD = 61
+
+E = AttemptState
+ATTEMPTS = {
+    "falls-silent": [E.EXPIRED, E.COMPLETED],
+    "fails-once": [E.FAILED, E.COMPLETED],
+    "fails-twice": [E.FAILED, E.FAILED],
+    "diverges": [E.DIVERGED],
+    "completes": [E.COMPLETED],
+    "last": [E.COMPLETED],
+}
+"""How every trial goes, whatever becomes of the server."""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    url: str = request.getfixturevalue(f"{request.param}_store_url")
+    yield url
+
+
+def live(database: str, name: str, due: Due, *, recording: bool) -> tuple[int, int]:
+    """Let a study live through its server's deaths and hold it to what was promised; return moments and deaths."""
+    with fated(due) as fate:
+        world = World(database, fate, name, recording=recording)
         world.live()
-    print(fate.moments, time.monotonic() - began)
-    store = open_store(database, LEASE_SECONDS)
-    trials = assert_whole(store, world.study_id, database, ledger=world.ledger)
-    print([(t.key, t.state, [a.state for a in t.attempts]) for t in trials])
-    store.close()
-    for step in (61, 83, 97):
-        pass
+    with closing(open_store(database, LEASE_SECONDS)) as store:
+        trials = assert_whole(store, world.study_id, database, ledger=world.ledger)
+    assert {trial.key: [attempt.state for attempt in trial.attempts] for trial in trials} == ATTEMPTS
+    assert {trial.key for trial in trials if trial.state is TrialState.FAILED} == {"fails-twice"}
+    return fate.moments, fate.deaths
+
+
+def test_every_moment_of_the_store_and_the_engine(database: str) -> None:
+    """Each run dies at every 23rd moment, and each of the 23 begins one later: together they die at every one."""
+    moments, deaths = zip(
+        *[
+            live(database, f"at-{first}", lambda moment, first=first: moment % PERIOD == first, recording=False)
+            for first in range(PERIOD)
+        ],
+        strict=True,
+    )
+    print(moments, deaths)
+    assert min(deaths) >= 2
+    assert sum(deaths) >= min(moments)
+
+
+@pytest.mark.parametrize("first", [7, 22, 37, 52])
+def test_moments_of_optunas_record(database: str, first: int) -> None:
+    _, deaths = live(database, "recorded", lambda moment: moment % RECORDING_PERIOD == first, recording=True)
+    assert deaths

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy import Engine as Database
 
 from studies.contract.states import StageState
+from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import AttemptReport, Lease, SyncRequest
 from studies.core.actions import Action, AddTrials, CloseStage, Finish, OpenStage
 from studies.core.snapshot import Snapshot
@@ -140,7 +141,7 @@ class Server:
     def __init__(self, url: str, fate: Fate, mirror: Mirror) -> None:
         self._store, self._mirror = open_store(url, LEASE_SECONDS), mirror
         self.store = Mortal(self._store, fate)
-        self.engine = Engine(self.store, _no_sampler, Mortal(self._mirror, fate), decide)  # type: ignore[arg-type]
+        self.engine = Engine(self.store, no_sampler, Mortal(self._mirror, fate), decide)  # type: ignore[arg-type]
 
     def close(self) -> None:
         self._mirror.close()
@@ -211,18 +212,18 @@ class World:
         url: its database.
         fate: when its server dies.
         name: the study's.
-        recording: whether Optuna's record is written along; it is written at the end in any case.
+        recording: whether Optuna's record is written along.
     """
 
     def __init__(self, url: str, fate: Fate, name: str, *, recording: bool) -> None:
         script = Script()
         self.ledger = Ledger()
         self.study_id = ""
-        self._spec = build.spec(name, stages=[{"kind": kind} for kind in KEYS])
+        self._spec = spec(name)
         self._url = url
         self._fate = fate
         self._recording = recording
-        self._server = self._started(recording=recording)
+        self._server = self._started()
         self._silent = Node(f"silent-{name}", self.ledger, script, capacity=1)
         self._node = Node(f"node-{name}", self.ledger, script, capacity=2)
 
@@ -238,12 +239,9 @@ class World:
             raise AssertionError(f"the study did not end within {MAX_TURNS} turns")
         with self._fate.spared():
             self._server.close()
-            last = self._started(recording=True)
-            assert last.engine.flush()
-            last.close()
 
-    def _started(self, *, recording: bool) -> Server:
-        return Server(self._url, self._fate, OptunaMirror(self._url) if recording else Nowhere())
+    def _started(self) -> Server:
+        return Server(self._url, self._fate, OptunaMirror(self._url) if self._recording else Nowhere())
 
     def _turn(self) -> bool:
         server = self._server
@@ -272,7 +270,12 @@ class World:
     def _restart(self) -> None:
         with self._fate.spared():
             self._server.close()
-            self._server = self._started(recording=self._recording)
+            self._server = self._started()
+
+
+def spec(name: str) -> StudySpec:
+    """A study that `decide` moves on."""
+    return build.spec(name, stages=[{"kind": kind} for kind in KEYS])
 
 
 def decide(snapshot: Snapshot, _: object) -> tuple[Action, ...]:
@@ -296,5 +299,5 @@ def _proceed(snapshot: Snapshot, kind: Any) -> tuple[Action, ...]:
     return ()
 
 
-def _no_sampler(request: object) -> tuple[Any, ...]:
+def no_sampler(request: object) -> tuple[Any, ...]:
     raise AssertionError(f"nothing here samples, yet {request} was asked")

@@ -33,7 +33,21 @@ def upgrade(database_url: str) -> None:
     """
     if database_url.startswith(_SQLITE):
         _make_folder(Path(database_url.removeprefix(_SQLITE)).parent)
-    upgrade_database(database_url)
+    try:
+        upgrade_database(database_url)
+    except StorageUnavailable as error:
+        raise _with_reason(error) from error
+
+
+def _with_reason(error: StorageUnavailable) -> StorageUnavailable:
+    """Add what the driver says: whoever starts a server may know it, and needs it."""
+    from studies.storage.sql.failures import driver_says  # nothing of SQL is loaded for a store in memory
+
+    said = driver_says(error)
+    if said is None or type(error) is not StorageUnavailable:
+        return error
+    mend = "See to the database, or to the address in --database-url or STAGETUNE_DATABASE_URL, and start again."
+    return StorageUnavailable(f"The database cannot be used: {said}. {mend}")
 
 
 def build_engine(settings: Settings, store: StudyStore) -> Engine:

@@ -1,4 +1,4 @@
-"""Places for event streams: each holds a connection and asks the database twice a second, so there is an end to them."""
+"""Places for event streams: each holds a connection and asks the database twice a second, so they are bounded."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ may do so on one database, since a decision only counts at the version of the st
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
@@ -16,7 +17,7 @@ from studies.core.actions import Action, Fail
 from studies.core.decide import decide
 from studies.core.sampling import Sampler
 from studies.core.snapshot import Snapshot
-from studies.errors import StorageUnavailable
+from studies.errors import NotFound, StorageUnavailable
 from studies.log_lines import bound
 from studies.storage.port import SettledTrial, StudyStore
 
@@ -35,8 +36,11 @@ REFRESH_TICKS = 20
 """Every so many ticks all active studies are looked at, moved or not. Events can be missed: PostgreSQL may commit an
 event after one with a greater id, and points that are reported close together share one event."""
 
-MIRROR_BATCH = 20
-"""Most trials of one study that one tick hands to Optuna: each costs some 15 to 100 ms, and studies wait meanwhile."""
+MIRROR_BATCH = 50
+"""Most trials of one study that are recorded with Optuna at once; on SQLite all other writers wait meanwhile."""
+
+RECORDING_SECONDS = 0.2
+"""How long a tick goes on to record settled trials with Optuna: studies wait meanwhile, so the rest is for the next."""
 
 _EVENTS_PER_PAGE = 500
 _SETTLING = frozenset({"study", "stage", "trial"})
@@ -64,18 +68,28 @@ class Engine:
         sampler: where stages that search at random get their points from.
         mirror: where settled trials are recorded.
         decision: what to do about a study; another one than the core's is for tests.
+        clock: seconds since any moment, by which the time for recording is measured.
     """
 
-    def __init__(self, store: StudyStore, sampler: Sampler, mirror: Mirror, decision: Decide = decide) -> None:
+    def __init__(
+        self,
+        store: StudyStore,
+        sampler: Sampler,
+        mirror: Mirror,
+        decision: Decide = decide,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._sampler = sampler
         self._mirror = mirror
         self._decide = decision
+        self._clock = clock
         self._ticks = 0
         self._last_event: int | None = None
         self._due: set[str] = set()
         self._unmirrored: set[str] = set()
         self._unrecorded: set[str] = set()
+        self._specs: dict[str, StudySpec] = {}
         self._failures: Counter[str] = Counter()
         self._away = True
 
@@ -91,7 +105,7 @@ class Engine:
             StorageUnavailable: the database does not answer; nothing is lost, the next tick goes on.
         """
         try:
-            self._do_all(self._tend_leases, self._store.review_quarantine, self._move_studies, self._record_some)
+            self._do_all(self._tend_leases, self._store.review_quarantine, self._move_studies, self._record_for_a_while)
         except StorageUnavailable:
             self._away = True
             raise
@@ -142,14 +156,13 @@ class Engine:
         For a program that ends: what is left is recorded when an engine works on this store again.
 
         Args:
-            more: asked before every batch of at most `MIRROR_BATCH` trials a study.
+            more: asked before every round of at most `MIRROR_BATCH` trials a study.
 
         Raises:
             StorageUnavailable: as `tick`.
         """
         self._take_news()
-        while self._unmirrored and more():
-            self._record_some()
+        self._record_while(more)
         return not self._unmirrored
 
     def close(self) -> None:
@@ -219,26 +232,39 @@ class Engine:
 
     # --- Optuna's record -----------------------------------------------------------------------------------------
 
-    def _record_some(self) -> None:
-        for study_id in sorted(self._unmirrored):
-            with bound(study=study_id):
-                self._record(study_id)
+    def _record_for_a_while(self) -> None:
+        deadline = self._clock() + RECORDING_SECONDS
+        self._record_while(lambda: self._clock() < deadline)
+
+    def _record_while(self, more: Callable[[], bool]) -> None:
+        """Record batch by batch, study after study, until nothing is left or `more` says that it is enough."""
+        while self._unmirrored and more():
+            for study_id in sorted(self._unmirrored):
+                with bound(study=study_id):
+                    self._record(study_id)
 
     def _record(self, study_id: str) -> None:
         """Record a study's settled trials; what fails is tried again with the next news or refresh."""
         try:
             settled = self._store.settled_trials(study_id, limit=MIRROR_BATCH + 1)
             if settled:
-                spec = self._store.get_study(study_id).spec
-                self._store.mark_mirrored(self._written(spec, settled[:MIRROR_BATCH]))
+                self._store.mark_mirrored(self._written(self._spec(study_id), settled[:MIRROR_BATCH]))
         except StorageUnavailable:
             raise
+        except NotFound:
+            settled = []  # it was pruned meanwhile: there is nothing left to record
         except Exception:
             logger.exception("the trials of study %s could not be recorded with Optuna", study_id)
             settled = []
             self._unrecorded.add(study_id)
         if len(settled) <= MIRROR_BATCH:
             self._unmirrored.discard(study_id)
+
+    def _spec(self, study_id: str) -> StudySpec:
+        """Return what the study was submitted as, which never changes."""
+        if study_id not in self._specs:
+            self._specs[study_id] = self._store.get_study(study_id).spec
+        return self._specs[study_id]
 
     def _written(self, spec: StudySpec, trials: Sequence[SettledTrial]) -> dict[str, int]:
         """Hand trials to Optuna; where that fails one by one, so that one it refuses does not hold back the others."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,6 @@ import optuna
 import psutil
 
 from studies.contract.states import AttemptState, TrialState
-from studies.contract.study_file import MAX_ATTEMPTS
 from studies.contract.views import StudyView, TrialDetail
 from studies.core.lifecycle import MAX_EXPIRIES
 from studies.storage.port import StudyStore
@@ -32,16 +31,35 @@ Value = Callable[[Mapping[str, object], int], float]
 
 @dataclass(frozen=True)
 class Study:
-    """A study that has ended, as its store tells it."""
+    """A study that has ended, as its store tells it.
+
+    Attributes:
+        told: by trial, the first word of each of its events: added, started, completed, goes (on), ...
+    """
 
     store: StudyStore
     view: StudyView
     trials: tuple[TrialDetail, ...]
+    told: Mapping[str, Sequence[str]]
 
     @classmethod
     def of(cls, store: StudyStore, study_id: str) -> Study:
         listed = store.list_trials(study_id, limit=1_000).trials
-        return cls(store, store.get_study(study_id), tuple(store.get_trial(trial.id) for trial in listed))
+        trials = tuple(store.get_trial(trial.id) for trial in listed)
+        return cls(store, store.get_study(study_id), trials, _told(store, study_id, trials))
+
+
+def _told(store: StudyStore, study_id: str, trials: Iterable[TrialDetail]) -> dict[str, list[str]]:
+    beginnings = {trial.id: f"trial {trial.number} ({trial.key}) " for trial in trials}
+    told: dict[str, list[str]] = {trial_id: [] for trial_id in beginnings}
+    after = 0
+    while events := store.events(study_id, after, PAGE):
+        after = events[-1].id
+        for event in events:
+            if event.kind == "trial" and event.trial_id is not None:
+                words = event.message.removeprefix(beginnings[event.trial_id])
+                told[event.trial_id].append(words.split(" ", 1)[0].rstrip(":,"))
+    return told
 
 
 def assert_whole(
@@ -106,7 +124,7 @@ def _how_it_ended(study: Study) -> Iterator[str]:
 
 def _of_trial(study: Study, trial: TrialDetail) -> Iterator[str]:
     name = f"trial {trial.number} ({trial.key}) of {study.view.name}"
-    told = list(_told(study, trial))
+    told = study.told[trial.id]
     ends = [word for word in told if word in ENDS]
     if not ends or ends[-1] != trial.state:
         yield f"{name} is {trial.state} and was told to have ended as {ends}"
@@ -114,26 +132,15 @@ def _of_trial(study: Study, trial: TrialDetail) -> Iterator[str]:
         yield f"{name} completed more than once: {told}"
     if len(ends) - ends.count("completed") > 1:
         yield f"{name} ended more than once: {told}"
-    if trial.state is TrialState.FAILED and not _failed_by_rule(trial):
+    if trial.state is TrialState.FAILED and not _failed_by_rule(trial, study.view.spec.max_attempts):
         yield f"{name} failed before its time: {trial.ended_because}"
     yield from (f"{name}: {line}" for line in _of_attempts(trial))
 
 
-def _told(study: Study, trial: TrialDetail) -> Iterator[str]:
-    """Yield the first word of everything that was told about a trial: added, started, completed, goes (on), ..."""
-    after = 0
-    while events := study.store.events(study.view.id, after, PAGE):
-        after = events[-1].id
-        for event in events:
-            if event.kind == "trial" and event.trial_id == trial.id:
-                words = event.message.removeprefix(f"trial {trial.number} ({trial.key}) ")
-                yield words.split(" ", 1)[0].rstrip(":,")
-
-
-def _failed_by_rule(trial: TrialDetail) -> bool:
+def _failed_by_rule(trial: TrialDetail, max_attempts: int) -> bool:
     """Whether a trial had all the attempts that it may have: run after run was killed, or worker after worker."""
     ends = [attempt.state for attempt in trial.attempts]
-    return ends.count(AttemptState.FAILED) >= MAX_ATTEMPTS or ends.count(AttemptState.EXPIRED) >= MAX_EXPIRIES
+    return ends.count(AttemptState.FAILED) >= max_attempts or ends.count(AttemptState.EXPIRED) >= MAX_EXPIRIES
 
 
 def _of_attempts(trial: TrialDetail) -> Iterator[str]:

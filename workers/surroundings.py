@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.channel import Frame, FrameInbox, FrameWriter
+from workers.memory_faults import kind_of
 from workers.pack_protocol import PackOrder
 from workers.run_directory import RunDirectory
 from workers.runtime.reporter import Reporter
@@ -141,4 +142,4 @@ class ChannelSurroundings:
 def error_record(fault: BaseException) -> dict[str, Any]:
     """Return an exception as data: type, message, traceback (its end, where it is long)."""
     text = "".join(traceback.format_exception(fault))
-    return {"type": type(fault).__name__, "message": str(fault)[:MAX_MESSAGE], "traceback": text[-MAX_TRACEBACK:]}
+    return {"type": kind_of(fault), "message": str(fault)[:MAX_MESSAGE], "traceback": text[-MAX_TRACEBACK:]}

@@ -10,14 +10,12 @@ from typing import Any, Literal
 
 from studies.contract.base import Scalar
 from studies.contract.worker_protocol import Outcome
+from workers.memory_faults import OUT_OF_MEMORY
 
 MAX_REASON = 2_000
 MAX_MESSAGE = 4_000
 MAX_TRACEBACK = 20_000
 """Characters that travel to the server: the end of a traceback, all of which is in the log on disk."""
-
-OUT_OF_MEMORY = frozenset({"OutOfMemoryError", "MemoryError"})
-"""Types of exceptions: torch's and Python's own."""
 
 
 IN_THEIR_OWN_WORDS = {"NoMetric": "no-metric: ", "CommandFailed": ""}

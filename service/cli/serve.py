@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.console import err
-from service.client import ApiError
 from service.settings import Settings, read_settings, require_safe_bind
 from studies.log_lines import LogFormat
 
@@ -54,8 +53,9 @@ def serve(
 ) -> None:
     """Serve the API and the dashboard. What is left out comes from STAGETUNE_... or the defaults."""
     from service.app import create_app  # the engine's numerics take a while to load: not for `--help`
+    from service.cli.listening import listen_or_explain
     from service.logs import configure_logs
-    from service.server import Server, listen, url_of
+    from service.server import Server, url_of
     from service.storage import open_database
 
     settings = _settings(
@@ -69,13 +69,7 @@ def serve(
         access_log=access_log,
     )
     configure_logs(settings)
-    try:
-        listening = listen(settings.host, settings.port)
-    except OSError as error:
-        raise ApiError(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another --port"
-        ) from error
-    with listening, closing(open_database(settings)) as store:
+    with listen_or_explain(settings.host, settings.port) as listening, closing(open_database(settings)) as store:
         require_safe_bind(settings, store.credentials)
         url = url_of(listening)
         server = Server(create_app(settings, store))

@@ -10,7 +10,7 @@ from enum import StrEnum
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from studies.contract.states import AttemptState, StudyState, TrialState
+from studies.contract.states import AttemptState, StudyState, TrialState, WorkerHold
 from studies.errors import StagetuneError
 from studies.storage.census import Census
 from studies.storage.port import StudyStore
@@ -71,6 +71,10 @@ def _of_census(census: Census) -> Iterator[Metric]:
         value=census.queue_seconds,
     )
     yield GaugeMetricFamily("stagetune_workers_alive", "Workers heard of within a lease.", value=census.workers_alive)
+    held = GaugeMetricFamily("stagetune_workers_held", "Of these, those given nothing new, by why.", labels=["hold"])
+    for hold in WorkerHold:
+        held.add_metric([hold.value], census.workers_held.get(hold, 0))
+    yield held
 
 
 def _by_state(name: str, help_text: str, states: type[StrEnum], count: Callable[..., int | None]) -> GaugeMetricFamily:

@@ -35,6 +35,7 @@ IdempotencyKey = Annotated[
     status_code=201,
     openapi_extra=body_of(StudySpec, "application/json", "application/yaml"),
     dependencies=_SUBMIT,
+    responses={200: {"model": StudyView, "description": "The study that this Idempotency-Key made before."}},
 )
 def create_study(
     request: Request,

@@ -13,6 +13,7 @@ from studies.contract.scopes import Scope
 from studies.contract.views import CurveView, LogPage, TrialDetail, TrialPage
 from studies.contract.worker_protocol import MAX_LOG_CHARS, MetricName
 from studies.core.curves import minmax_thin
+from studies.core.curves.thinning import MIN_POINTS
 from studies.core.snapshot import LOSS, Curve
 
 MAX_OFFSET = 2**53
@@ -42,7 +43,7 @@ def get_curve(
     store: StoreDep,
     trial_id: TrialId,
     name: MetricName = LOSS,
-    points: Annotated[int, Query(ge=2, le=100_000, description="At most this many.")] = 1000,
+    points: Annotated[int, Query(ge=MIN_POINTS, le=100_000, description="At most this many.")] = 1000,
 ) -> CurveView:
     """Return a metric's curve, thinned so that its minima and maxima stay. NaN and infinities are strings."""
     whole = store.curve(trial_id, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 
@@ -32,6 +32,12 @@ def _below_one(value: float) -> float:
 
 Fraction = Annotated[float, AfterValidator(_below_one), Field(json_schema_extra={"minimum": 0, "exclusiveMaximum": 1})]
 """A share or a momentum: one check for both ends, so that a fault names the whole interval."""
+
+Measured = Annotated[
+    float,
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}, mode="serialization"),
+]
+"""A float that need not be finite, documented as what it travels as: what runs measure is anything."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from studies.contract.base import Message, Params
+from studies.contract.base import Measured, Message, Params
 from studies.contract.schedule import Schedule
 
 
@@ -26,7 +26,7 @@ class Candidate(Message):
     params: Params
     schedule: Schedule
     num_steps: int
-    score: float | None = None
+    score: Measured | None = None
     note: str = ""
 
 

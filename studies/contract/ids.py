@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from base64 import b32encode
 from typing import Literal
 
 Kind = Literal["study", "stage", "trial", "attempt", "worker", "decision", "token"]
@@ -16,13 +17,15 @@ _PREFIX: dict[Kind, str] = {
     "decision": "de",
     "token": "tk",
 }
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_ALPHABET = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghjkmnpqrstvwxyz")
+"""The 32 letters of base32 as digits and letters that are not mistaken for each other."""
+
 _LENGTH = 14
 
 
 def new_id(kind: Kind) -> str:
     """Return a fresh id such as ``tr_7k2m...`` with 70 random bits."""
-    return f"{_PREFIX[kind]}_" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    return f"{_PREFIX[kind]}_{b32encode(secrets.token_bytes(10)).decode()[:_LENGTH].translate(_ALPHABET)}"
 
 
 def new_token() -> str:

@@ -72,7 +72,8 @@ def _order_faults(data: Any, faults: list[_Fault]) -> Iterator[_Fault]:
     stages = data.get("stages") if isinstance(data, dict) else None
     if not isinstance(stages, tuple) or any(location == ("stages",) for location, _ in faults):
         return
-    kinds = [stage.get("kind") for stage in stages if isinstance(stage, dict)]
+    given = [stage.get("kind") for stage in stages if isinstance(stage, dict)]
+    kinds = [kind for kind in given if isinstance(kind, str)]
     strategy = data.get("strategy")
     fault = stage_order_fault(kinds, strategy if strategy in get_args(Strategy) else None)
     if fault:

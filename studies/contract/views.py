@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from studies.contract.base import Message, Params, Timestamp
+from studies.contract.base import Measured, Message, Params, Timestamp
 from studies.contract.decision import Decision
 from studies.contract.packing import Engine, RunProfile
 from studies.contract.schedule import Schedule
@@ -32,7 +32,7 @@ class BestTrial(Message):
 
     trial_id: str
     params: Params
-    metrics: dict[str, float]
+    metrics: dict[str, Measured]
 
 
 class Progress(Message):
@@ -100,9 +100,9 @@ class MetricSummary(Message):
     """A metric of a trial at a glance; ``best`` is by the study's direction for its own metric, the minimum else."""
 
     last_step: int
-    last: float
-    minimum: float
-    maximum: float
+    last: Measured
+    minimum: Measured
+    maximum: Measured
     count: int
 
 
@@ -155,7 +155,7 @@ class CurveView(Message):
     trial_id: str
     name: str
     steps: tuple[int, ...]
-    values: tuple[float, ...]
+    values: tuple[Measured, ...]
     total_points: int
 
 

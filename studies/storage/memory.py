@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -40,7 +41,7 @@ from studies.core.actions import Action
 from studies.core.lifecycle import is_active, is_failure
 from studies.core.snapshot import Curve, Snapshot, Trial
 from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
-from studies.storage import clearing, granting, leasing, presenting, quarantine, reporting
+from studies.storage import clearing, granting, leasing, memory_pruning, presenting, quarantine, reporting
 from studies.storage import memory_overview as overview
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
@@ -61,10 +62,11 @@ from studies.storage.granting import (
     seats_of,
     shares,
 )
+from studies.storage.log_cap import kept
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
-from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.summaries import extended, scored
@@ -174,6 +176,7 @@ class MemoryStore:
                 if trial.id not in self._tables.mirrored
                 and presenting.is_settled(trial.state, stages[trial.stage].state, study.state)
             ]
+            trials.sort(key=lambda trial: (stages[trial.stage].position, trial.number))
             metric = study.spec.metric
             return [
                 presenting.settled_trial(trial, self._summaries(trial.id), self.curve(trial.id, metric.name), metric)
@@ -368,12 +371,23 @@ class MemoryStore:
 
     def events(self, study_id: str | None, after: int, limit: int = 500) -> Sequence[Event]:
         with self._lock:
-            later = self._tables.events[max(after, 0) :]
+            first = bisect_right(self._tables.events, after, key=lambda event: event.id)
+            later = self._tables.events[first:]
             return [event for event in later if study_id in (None, event.study_id)][:limit]
 
     def last_event_id(self) -> int:
         with self._lock:
-            return len(self._tables.events)
+            return self._tables.events[-1].id if self._tables.events else 0
+
+    # --- what is old ---------------------------------------------------------------------------------------------
+
+    def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
+        with self._lock:
+            return memory_pruning.prune(self._tables, self._clock() - older_than, dry_run=dry_run)
+
+    def compact(self) -> int:
+        """There is no file."""
+        return 0
 
     # --- operations ----------------------------------------------------------------------------------------------
 
@@ -394,6 +408,7 @@ class MemoryStore:
                 trials=Counter(trial.state for trial in self._tables.trials.values()),
                 queue_seconds=now - min(since, default=now),
                 workers_alive=len(self._alive_workers()),
+                workers_held=Counter(worker.hold for worker in self._alive_workers() if worker.hold is not None),
             )
 
     def check(self) -> None:
@@ -517,7 +532,8 @@ class MemoryStore:
         self._grow(attempt.trial_id, fresh, log_bytes)
         self._work.add(WorkDone(points=sum(len(curve) for _, curve in fresh), log_bytes=log_bytes))
         after = reporting.resumed(attempt, report, len(fresh))
-        after = replace(after, lease_expires_at=now + self._lease_seconds)
+        printed = attempt.printed + log_bytes
+        after = replace(after, lease_expires_at=now + self._lease_seconds, printed=printed)
         self._tables.attempts[attempt.id] = after
         self._summarise(after, fresh, anew=reporting.supersedes_anew(attempt, after))
         if fresh:
@@ -539,6 +555,7 @@ class MemoryStore:
         """Store the pieces that are new; return their bytes as UTF-8."""
         pieces = self._tables.logs.setdefault(attempt_id, {})
         fresh = {chunk.sequence: storable(chunk.text) for chunk in report.logs if chunk.sequence not in pieces}
+        fresh = kept(fresh, self._tables.attempts[attempt_id].printed)
         pieces.update(fresh)
         return sum(len(text.encode()) for text in fresh.values())
 

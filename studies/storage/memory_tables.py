@@ -22,6 +22,7 @@ class Tables:
     Attributes:
         chunks: by (attempt, metric) and sequence; logs: by attempt and sequence.
         checkpoints: by trial.
+        told: events ever published; the last one may be gone.
         profiles: label, profile and when it was told, by class and model of device.
     """
 
@@ -38,6 +39,7 @@ class Tables:
     idempotency: dict[str, tuple[str, str]] = field(default_factory=dict)
     profiles: dict[ProfileKey, tuple[str, RunProfile, float]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    told: int = 0
     checkpoints: dict[str, CheckpointInfo] = field(default_factory=dict)
 
     def trials_of(self, study_id: str) -> list[TrialRecord]:
@@ -61,7 +63,7 @@ class Tables:
 
     def publish(self, news: News, now: float) -> None:
         """Number an event and keep it."""
-        number = len(self.events) + 1
+        number = self.told = self.told + 1
         self.events.append(
             Event(
                 id=number,

@@ -25,6 +25,7 @@ from studies.contract.views import (
     Event,
     LogPage,
     ProfileView,
+    StudySize,
     StudySummary,
     StudyView,
     TrialDetail,
@@ -71,6 +72,25 @@ class SettledTrial:
 
 NAMED_BY = 100
 """Trials at either end of a study whose metrics are taken for all that it has: any more would say the same."""
+
+
+@dataclass(frozen=True)
+class PrunedStudy:
+    """A study that was forgotten, or would be; ``optuna`` names its studies in Optuna's record."""
+
+    id: str
+    name: str
+    optuna: tuple[str, ...]
+    size: StudySize
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was forgotten, or would be: studies the oldest first, and how many workers and events."""
+
+    studies: tuple[PrunedStudy, ...]
+    workers: int
+    events: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +164,9 @@ class StudyStore(Protocol):
         """
 
     def settled_trials(self, study_id: str, limit: int | None = None) -> Sequence[SettledTrial]:
-        """Return trials of closed stages (or of an ended study) that Optuna's record lacks, ordered by number.
+        """Return trials of closed stages (or of an ended study) that Optuna's record lacks.
 
-        At most `limit` of them, all where it is None.
+        Stage by stage, by number within each; at most `limit` of them, all where it is None.
         """
 
     def mark_mirrored(self, numbers: Mapping[str, int]) -> None:
@@ -273,6 +293,23 @@ class StudyStore(Protocol):
         """Return events with an id greater than `after` in order of id; of all studies when `study_id` is None."""
 
     def last_event_id(self) -> int: ...
+
+    # --- what is old ---------------------------------------------------------------------------------------------
+
+    def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
+        """Forget studies that ended more than `older_than` seconds ago, with everything that belongs to them.
+
+        Also workers that have not been heard of for as long and have no run in a study that stays, and events as old.
+        A study that has not ended is not touched. With `dry_run` nothing is: the answer says what would be.
+        Optuna's record is not kept here; `studies.storage.optuna_bridge.forgetting` removes it.
+        """
+
+    def compact(self) -> int:
+        """Give room that is free inside the database back to the file system; return by how many bytes it shrank.
+
+        SQLite rewrites its file: that takes as much room again meanwhile, and writers wait. PostgreSQL uses the room
+        for what comes, by itself: 0.
+        """
 
     # --- operations ----------------------------------------------------------------------------------------------
 

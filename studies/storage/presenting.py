@@ -81,10 +81,19 @@ def study_summary(picture: StudyPicture) -> StudySummary:
         stages=tuple(_stage_view(study, stage, picture.tallies.get(stage.kind, Tally())) for stage in picture.stages),
         best=picture.best,
         progress=_progress(study, whole),
-        size=StudySize(trials=whole.trials, points=whole.points, bytes=whole.bytes),
+        size=_size(whole),
         created_at=study.created_at,
         updated_at=study.updated_at,
     )
+
+
+def size(tallies: Iterable[Tally]) -> StudySize:
+    """Return what a study with these tallies has left behind."""
+    return _size(sum(tallies, Tally()))
+
+
+def _size(whole: Tally) -> StudySize:
+    return StudySize(trials=whole.trials, points=whole.points, bytes=whole.bytes)
 
 
 def study_view(picture: StudyPicture, waiting_because: str) -> StudyView:

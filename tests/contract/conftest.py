@@ -38,6 +38,8 @@ def age_database(url: str, seconds: float) -> None:
             ("attempt", "ended_at"),
             ("worker", "last_sync_at"),
             ("trial", "told_at"),
+            ("study", "updated_at"),
+            ("event", "at"),
             ("token", "expires_at"),
             ("token", "last_used_at"),
             ("session", "opened_at"),

@@ -30,13 +30,13 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
-from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
+from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
 from studies.core.actions import Action
 from studies.core.snapshot import Curve
 from studies.storage import StudyStore
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
@@ -148,6 +148,15 @@ class HttpStore:
     def expire_leases(self) -> int:
         return self._behind.expire_leases()
 
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        return self._behind.keep_checkpoint(attempt_id, token, info)
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        return self._behind.kept_checkpoint(attempt_id, token)
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        return self._behind.retire_checkpoints()
+
     def review_quarantine(self) -> int:
         return self._behind.review_quarantine()
 
@@ -203,6 +212,12 @@ class HttpStore:
 
     def close(self) -> None:
         self._behind.close()
+
+    def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
+        return self._behind.prune(older_than, dry_run=dry_run)
+
+    def compact(self) -> int:
+        return self._behind.compact()
 
     # --- plumbing ------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from studies.contract.study_file import StudySpec
@@ -28,6 +29,17 @@ def running_study(store: StudyStore, *keys: str, spec: StudySpec | None = None, 
 
 def trials(store: StudyStore, study_id: str) -> Sequence[Trial]:
     return store.load(study_id).snapshot.trials
+
+
+def seen(store: StudyStore, study_id: str) -> list[object]:
+    """Return all that the engine would be told of the study, in a form that can be compared."""
+    known = store.load(study_id)
+    curves = [
+        {name: (curve.steps.tolist(), repr(curve.values.tolist())) for name, curve in sorted(trial.curves.items())}
+        for trial in known.snapshot.trials
+    ]
+    bare = [replace(trial, curves={}) for trial in known.snapshot.trials]
+    return [known.version, replace(known.snapshot, trials=()), bare, curves]
 
 
 def take(store: StudyStore, worker_id: str) -> Lease:

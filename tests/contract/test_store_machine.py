@@ -1,12 +1,13 @@
 """Syncs duplicated, reordered and retried end in the same state on a database as in the memory model.
 
-Both stores get the same requests; ids differ, so they are compared by trial numbers, and time is moved for both.
+Both stores get the same requests; ids differ, so they are compared by trial numbers, and time is moved for both. The
+database has two servers: now one works on it, now the other, and each sees what a server that has just come would see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -21,7 +22,7 @@ from studies.errors import NotAllowedNow
 from studies.storage import MemoryStore, StudyStore, open_store
 from tests import builders as build
 from tests.contract.conftest import LEASE_SECONDS, HandClock, age_database
-from tests.contract.scenes import running_study, trials
+from tests.contract.scenes import running_study, seen, trials
 
 TRIALS = 4
 OUTCOMES = ["completed", "failed", "diverged", "stopped", "preempted", "evicted"]
@@ -43,8 +44,7 @@ class TwoStores(RuleBasedStateMachine):
         super().__init__()
         self.clock = HandClock()
         self.model = MemoryStore(self.clock, LEASE_SECONDS)
-        self.stored = open_store(self.url, LEASE_SECONDS)
-        self.stores: tuple[StudyStore, StudyStore] = (self.model, self.stored)
+        self.stored, self.beside = (open_store(self.url, LEASE_SECONDS) for _ in range(2))
         spec = build.spec(f"s{self.stored.last_event_id()}")
         keys = [f"t{number}" for number in range(TRIALS)]
         self.study = self._both(lambda store: running_study(store, *keys, spec=spec, num_steps=100))
@@ -52,12 +52,21 @@ class TwoStores(RuleBasedStateMachine):
         self.leases: list[tuple[int, Pair]] = []
         self.sent: list[tuple[int, tuple[SyncRequest, SyncRequest]]] = []
 
+    @property
+    def stores(self) -> tuple[StudyStore, StudyStore]:
+        return self.model, self.stored
+
+    @rule()
+    def the_other_server_goes_on(self) -> None:
+        self.stored, self.beside = self.beside, self.stored
+
     def teardown(self) -> None:
         """Leave nothing in the database that the next example would meet."""
         self.stored.command(self.study[1], StudyCommand.CANCEL)
         age_database(self.url, LEASE_SECONDS * 2)
         self.stored.expire_leases()
         self.stored.close()
+        self.beside.close()
 
     def _both(self, call: Callable[[StudyStore], str]) -> tuple[str, str]:
         return call(self.model), call(self.stored)
@@ -169,6 +178,11 @@ class TwoStores(RuleBasedStateMachine):
     def both_tell_the_same(self) -> None:
         first, second = (self._picture(store, study) for store, study in zip(self.stores, self.study, strict=True))
         assert first == second
+
+    @invariant()
+    def a_server_sees_what_one_that_has_just_come_sees(self) -> None:
+        with closing(open_store(self.url, LEASE_SECONDS)) as newcomer:
+            assert seen(self.stored, self.study[1]) == seen(newcomer, self.study[1])
 
     @staticmethod
     def _picture(store: StudyStore, study_id: str) -> list[object]:

@@ -42,7 +42,7 @@ def execute(url: str, statement: Any) -> Any:
 
 
 def spoil(url: str, table: str, column: str, where: str, content: Any = '{"half of') -> None:
-    statement = text(f"UPDATE stagetune_{table} SET {column} = :content WHERE {where}")  # noqa: S608
+    statement = text(f"UPDATE stagetune_{table} SET {column} = :content WHERE {where}")
     execute(url, statement.bindparams(content=content))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
+from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState, WorkerHold
 from studies.storage import StudyStore
 from studies.storage.work_done import WorkDone
 from tests import builders as build
@@ -37,6 +37,15 @@ def test_workers_are_alive_for_a_lease(store: StudyStore, advance: Advance) -> N
     store.sync(heard, build.sync())
     assert store.census().workers_alive == 1
     assert silent != heard
+
+
+def test_workers_that_are_held_are_counted_among_those_alive(store: StudyStore, advance: Advance) -> None:
+    worker_id, _ = (store.register_worker(build.worker(name)) for name in ("held", "free"))
+    held = store.drain_worker(worker_id).hold
+    assert held is not None
+    assert (store.census().workers_alive, dict(store.census().workers_held)) == (2, {WorkerHold.DRAINING: 1})
+    advance(LEASE_SECONDS + 1)
+    assert not store.census().workers_held
 
 
 def test_the_queue_is_as_old_as_its_oldest_trial(store: StudyStore, advance: Advance) -> None:

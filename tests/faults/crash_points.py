@@ -17,7 +17,7 @@ from sqlalchemy import Engine as Database
 
 from studies.contract.states import StageState
 from studies.contract.study_file import StudySpec
-from studies.contract.worker_protocol import AttemptReport, Lease, SyncRequest
+from studies.contract.worker_protocol import AttemptReport, Lease, MetricChunk
 from studies.core.actions import Action, AddTrials, CloseStage, Finish, OpenStage
 from studies.core.snapshot import Snapshot
 from studies.engine import Engine, Mirror

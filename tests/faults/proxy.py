@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import random
+import sys
 import threading
 import time
 from collections import Counter
@@ -84,6 +85,13 @@ class BadNetwork:
         return self._draw.choice(self._fates) if self._draw.random() < self.share else Fate.PASS
 
 
+class _Listener(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that are killed: that is what they are there for."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 class Link:
     """The way from one worker to a server; what passes is written into the ledger.
 
@@ -106,7 +114,7 @@ class Link:
         self._flowing.set()
         self._cut = False
         self._late: list[Request] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http = _Listener(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="link")
         self._thread.start()

@@ -1,8 +1,8 @@
-"""A server that dies at every statement and commit there is: started again it goes on by itself, and nothing is lost."""
+"""A server that dies at every statement and commit there is: started again it goes on, and nothing is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 
 import pytest
@@ -17,7 +17,11 @@ from tests.invariant import assert_whole
 PERIOD = 23
 """A server lives for so many moments; longer than any one thing that it has to do takes, or it would never get on."""
 
-RECORDING_PERIOD = 61
+GROUPS = 4
+"""Tests that share the runs."""
+
+RECORDING_PERIOD = 41
+FIRST_DEATH = 7
 
 E = AttemptState
 ATTEMPTS = {
@@ -29,12 +33,6 @@ ATTEMPTS = {
     "last": [E.COMPLETED],
 }
 """How every trial goes, whatever becomes of the server."""
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    url: str = request.getfixturevalue(f"{request.param}_store_url")
-    yield url
 
 
 def live(database: str, name: str, due: Due, *, recording: bool) -> tuple[World, Fate]:
@@ -55,18 +53,28 @@ def assert_lived(database: str, worlds: Iterable[World]) -> None:
             assert {trial.key for trial in trials if trial.state is TrialState.FAILED} == {"fails-twice"}
 
 
-def test_every_moment_of_the_store_and_the_engine(database: str) -> None:
+@pytest.mark.parametrize("begin", range(GROUPS))
+def test_every_moment_of_the_store_and_the_engine(sqlite_store_url: str, begin: int) -> None:
     """Each run dies at every 23rd moment, and each of the 23 begins one later: together they die at every one."""
+    _die_every_period(sqlite_store_url, range(begin, PERIOD, GROUPS))
+
+
+def test_moments_of_the_store_and_the_engine_on_postgres(postgres_store_url: str) -> None:
+    _die_every_period(postgres_store_url, range(0, PERIOD, GROUPS))
+
+
+def _die_every_period(database: str, firsts: Iterable[int]) -> None:
     lived = [
         live(database, f"at-{first}", lambda moment, first=first: moment % PERIOD == first, recording=False)
-        for first in range(PERIOD)
+        for first in firsts
     ]
     assert min(fate.deaths for _, fate in lived) > 1
     assert_lived(database, [world for world, _ in lived])
 
 
-@pytest.mark.parametrize("first", [7, 37])
-def test_moments_of_optunas_record(database: str, first: int) -> None:
-    world, fate = live(database, "recorded", lambda moment: moment % RECORDING_PERIOD == first, recording=True)
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_moments_of_optunas_record(request: pytest.FixtureRequest, database: str) -> None:
+    url = request.getfixturevalue(f"{database}_store_url")
+    world, fate = live(url, "recorded", lambda moment: moment % RECORDING_PERIOD == FIRST_DEATH, recording=True)
     assert fate.deaths
-    assert_lived(database, [world])
+    assert_lived(url, [world])

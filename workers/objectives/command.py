@@ -49,7 +49,7 @@ def run_command(context: RunContext, objective: CommandObjective, folder: Path) 
     metrics.unlink(missing_ok=True)  # A program of an earlier attempt that still writes has the old file.
     metrics.touch()
     words = run_words(context, checkpoints, metrics)
-    lines = MetricLines(metrics, context.reporter, resumed=checkpoints.resume_step > 0, note=_note)
+    lines = MetricLines(metrics, context.reporter, started_from=checkpoints.started_from, note=_note)
     process = _start(objective, context, words, folder)
     _attend(process, lines, context)
     return _ending(process.returncode, lines, context, resumed=checkpoints.resume_step > 0)

@@ -46,8 +46,8 @@ class FunctionTrial:
         self.num_steps = context.run.num_steps
         self.seed = context.run.seed
         self.device = context.device
-        own = OwnCheckpoints.of(context)
-        self.checkpoint_dir, self.resume_step = own.folder, own.resume_step
+        self._own = OwnCheckpoints.of(context)
+        self.checkpoint_dir, self.resume_step = self._own.folder, self._own.resume_step
         self._started = False
 
     def lr(self, step: int) -> float:
@@ -74,7 +74,7 @@ class FunctionTrial:
     def _start(self, step: int) -> None:
         if not self._started:
             self._started = True
-            self._context.reporter.started(step - 1 if self.resume_step else 0)
+            self._context.reporter.started(self._own.started_from(step))
 
 
 def run_function(context: RunContext, objective: FunctionObjective, folder: Path) -> Ending:

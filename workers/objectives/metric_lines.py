@@ -121,18 +121,20 @@ class MetricLines:
     Args:
         path: the file.
         reporter: takes the points.
-        resumed: whether an earlier attempt left something to go on from.
+        started_from: says by the first step reported how many were complete when the run began.
         note: takes what the run's log should say.
 
     Attributes:
         diverged: what was wrong with the first loss that was not finite; empty while all were.
     """
 
-    def __init__(self, path: Path, reporter: Reporter, *, resumed: bool, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path, reporter: Reporter, *, started_from: Callable[[int], int], note: Callable[[str], None]
+    ) -> None:
         self.diverged = ""
         self._reader = LineReader(path)
         self._reporter = reporter
-        self._resumed = resumed
+        self._started_from = started_from
         self._note = note
         self._started = False
         self._number = 0
@@ -160,7 +162,7 @@ class MetricLines:
     def _report(self, point: Point) -> None:
         if not self._started:
             self._started = True
-            self._reporter.started(max(0, point.step - 1) if self._resumed else 0)
+            self._reporter.started(self._started_from(point.step))
         for name, value in point.metrics.items():
             try:
                 self._reporter.report(point.step, {name: value})

@@ -6,12 +6,14 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from workers.files import write_whole
+from workers.memory_faults import is_out_of_memory
 
 State = dict[str, Any]
 
@@ -26,6 +28,10 @@ class UnreadableCheckpoint(Exception):
     """The checkpoint cannot be read, or not by this version: it was set aside, and the next attempt starts anew."""
 
 
+class UnwritableCheckpoint(OSError):
+    """The checkpoint cannot be written; the one before it is whole."""
+
+
 class Checkpoints:
     """The checkpoint of one trial in its run directory: a state dict of tensors, numbers and strings."""
 
@@ -33,8 +39,24 @@ class Checkpoints:
         self.path = directory / "checkpoint.pt"
 
     def save(self, state: State) -> None:
-        """Write to a temporary name, flush to disk, then replace: a run killed meanwhile leaves the old one whole."""
+        """Write to a temporary name, flush to disk, then replace: a run killed meanwhile leaves the old one whole.
+
+        Raises:
+            UnwritableCheckpoint: the disk is full, or the directory gone.
+        """
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+        try:
+            self._write(state, temporary)
+        except (OSError, RuntimeError) as fault:  # torch tells of a full disk by a RuntimeError
+            if is_out_of_memory(fault):
+                raise
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise UnwritableCheckpoint(
+                f"the checkpoint cannot be written ({fault}): free space where the worker keeps its runs (--workdir)"
+            ) from fault
+
+    def _write(self, state: State, temporary: Path) -> None:
         with temporary.open("wb") as file:
             torch.save({"format": FORMAT, **state}, file)
             file.flush()

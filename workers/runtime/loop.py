@@ -14,12 +14,14 @@ import gc
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from studies.contract.packing import Engine
+from workers.memory_faults import is_out_of_memory
 from workers.packing.sizes import is_serial
 from workers.runtime.admission import Admission, BuildTask, Newcomer
 from workers.runtime.cohort import Batch, Cohort
@@ -71,7 +73,9 @@ def train(
         out_of_memory = False
         try:
             training.advance()
-        except torch.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as fault:
+            if not is_out_of_memory(fault):
+                raise
             out_of_memory = True
         if out_of_memory:  # Not within the except: the exception's traceback holds on to the tensors of the step.
             training.make_room()
@@ -174,19 +178,22 @@ class _Training:
 
     def _let_go(self, leaving: Sequence[Member]) -> None:
         """End those who are through, and those who were told to stop: with a checkpoint of where they stand."""
-        endings: dict[Member, Ending] = {}
+        endings: dict[Member, Ending | OSError] = {}
         for row, member in enumerate(self.members):
             if member in leaving:
                 endings[member] = Ending("completed" if member.over else "stopped", member.step)
                 if self.cohort and not member.over:
-                    member.save(self.cohort, row)
+                    endings[member] = _disk_fault(partial(member.save, self.cohort, row)) or endings[member]
         self._end(endings)
 
-    def _end(self, endings: Mapping[Member, Ending]) -> None:
-        """Tell how members ended, and close the ranks."""
+    def _end(self, endings: Mapping[Member, Ending | OSError]) -> None:
+        """Tell how members ended, by a fault of the disk perhaps, and close the ranks."""
         for member, ending in endings.items():
             member.recorder.flush()
-            self.pack.ended(member.context, ending)
+            if isinstance(ending, Ending):
+                self.pack.ended(member.context, ending)
+            else:
+                self.pack.failed(member.context, ending)
         rows = [row for row, member in enumerate(self.members) if member not in endings]
         self.members = [self.members[row] for row in rows]
         self.cohort = self.cohort.select(rows) if self.cohort and rows else None
@@ -230,7 +237,7 @@ class _Training:
     def _read_back(self) -> None:
         """Record the latest updates of all members; whose loss is not finite has diverged, the others go on."""
         updates = self.readback.take()
-        diverged: dict[Member, Ending] = {}
+        diverged: dict[Member, Ending | OSError] = {}
         for ahead, (losses, hits, rates) in enumerate(updates, start=1 - len(updates)):
             for member, loss, hit, lr in zip(self.members, losses, hits, rates, strict=True):
                 if member in diverged:
@@ -247,9 +254,14 @@ class _Training:
     def _evaluate(self, rows: Sequence[int]) -> None:
         data = self.members[0].data
         figures, cohort = self._computed(lambda cohort: (evaluate(cohort, rows, data), cohort))
+        faults: dict[Member, Ending | OSError] = {}
         for row, dev in zip(rows, figures, strict=True):
-            self.members[row].evaluated(dev)
-            self.members[row].save_if_worthwhile(cohort, row)
+            member = self.members[row]
+            if fault := _disk_fault(partial(member.judged, dev, cohort, row)):
+                faults[member] = fault
+        if faults:
+            self._read_back()
+            self._end(faults)
 
     def _tell_pace(self, width: int, samples: int) -> None:
         rate = self.pace.count(samples)
@@ -287,3 +299,12 @@ class _Training:
         self._evict([member.context for member in crowd[width:]], reason)
         restarted = [self.admission.restarted(member) for member in crowd[:width]]
         self.newcomers = [newcomer for newcomer in restarted if newcomer]
+
+
+def _disk_fault(write: Callable[[], None]) -> OSError | None:
+    """Write something to a member's directory; return what went wrong, which is that member's end and no other's."""
+    try:
+        write()
+    except OSError as fault:
+        return fault
+    return None

@@ -120,6 +120,15 @@ class Member:
             state = {"step": self.step, **cohort.state(row), "random": random_state(generator)}
             self._checkpoints.save({**state, "history": self.recorder.history()})
 
+    def judged(self, dev: Mapping[str, float], cohort: Cohort, row: int) -> None:
+        """Take the figures of a dev evaluation, and save where that is due.
+
+        Raises:
+            OSError: the run's directory cannot be written.
+        """
+        self.evaluated(dev)
+        self.save_if_worthwhile(cohort, row)
+
     def save_if_worthwhile(self, cohort: Cohort, row: int) -> None:
         """Save after the last update, and otherwise only as often as costs little beside the training."""
         if self.over or self._budget.allows(len(cohort)):

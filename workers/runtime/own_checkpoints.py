@@ -17,14 +17,21 @@ class OwnCheckpoints:
 
     Attributes:
         folder: it exists.
+        resumed: an earlier attempt left something in it.
         resume_step: the last step that an earlier attempt reported if it left something in the folder, otherwise 0.
     """
 
     folder: Path
+    resumed: bool
     resume_step: int
+
+    def started_from(self, first_step: int) -> int:
+        """Return how many steps were complete when this attempt began, by the first step that it reports."""
+        return max(0, first_step - 1) if self.resumed else 0
 
     @classmethod
     def of(cls, context: RunContext) -> OwnCheckpoints:
         folder = context.directory / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder, context.delivered if any(folder.iterdir()) else 0)
+        resumed = any(folder.iterdir())
+        return cls(folder, resumed, context.delivered if resumed else 0)

@@ -58,7 +58,11 @@ export function startFigures(page) {
       visible.forEach(tryToDraw);
     }
   });
-  page.addEventListener("submit", (event) => event.preventDefault());
+  page.addEventListener("submit", (event) => {
+    if (event.target instanceof Element && event.target.closest("[data-controls]")) {
+      event.preventDefault();
+    }
+  });
   DARK.addEventListener("change", () => visible.forEach(tryToDraw));
   return { adopt, refresh };
 }

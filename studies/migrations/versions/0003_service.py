@@ -49,6 +49,8 @@ def _access() -> None:
         sa.ForeignKeyConstraint(["token_id"], ["stagetune_token.id"], name="fk_stagetune_session_token_id"),
         sa.PrimaryKeyConstraint("key_hash", name="pk_stagetune_session"),
     )
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("stagetune_attempt", sa.Column("printed", count, nullable=False, server_default="0"))
 
 
 def _nodes() -> None:
@@ -100,6 +102,22 @@ def _dispatch() -> None:
     """The queue and the engine's view of a study."""
     op.add_column("stagetune_trial", sa.Column("touched", _COUNT, nullable=False, server_default="0"))
     op.create_index("ix_stagetune_trial_study_id_touched", "stagetune_trial", ["study_id", "touched"])
+    unrecorded = sa.text("optuna_number IS NULL")
+    op.create_index(
+        "ix_stagetune_trial_unrecorded",
+        "stagetune_trial",
+        ["study_id", "stage", "number"],
+        sqlite_where=unrecorded,
+        postgresql_where=unrecorded,
+    )
+    waiting = sa.text("state = 'waiting'")
+    op.create_index(
+        "ix_stagetune_trial_waiting",
+        "stagetune_trial",
+        ["study_id", "alone", "number"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
 
 
 def _reading() -> None:
@@ -113,7 +131,6 @@ def _reading() -> None:
     op.create_index("ix_stagetune_trial_study_id_stage_number", "stagetune_trial", ["study_id", "stage", "number"])
     _index_of_some("unfinished", ["study_id", "number"], "ended_at IS NULL")
     _index_of_some("scored", ["study_id", "score", "number", "stage"], "score IS NOT NULL")
-    _index_of_some("ended", ["study_id", "stage", "last_step", "points", "bytes"], "ended_at IS NOT NULL")
 
 
 def _index_of_some(name: str, columns: list[str], where: str) -> None:

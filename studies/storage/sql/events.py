@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, func, select
 
 from studies.contract.views import Event
 from studies.storage.records import News
 from studies.storage.sql import tables
 from studies.storage.sql.engine import is_postgres, reading, writing
+from studies.storage.sql.rows import insert_rows
 
 _IN_FLIGHT = 7_302_514_001
 """Key of the advisory lock between writers (shared) and readers of events."""
@@ -31,7 +32,7 @@ def publish(connection: Connection, news: Sequence[News], at: float) -> None:
         {"study_id": item.study_id, "kind": item.kind, "trial_id": item.trial_id, "message": item.message, "at": at}
         for item in news
     ]
-    connection.execute(insert(tables.event), rows)
+    insert_rows(connection, tables.event, rows)
 
 
 @contextmanager

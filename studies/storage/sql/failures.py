@@ -62,7 +62,7 @@ def mapped_errors(engine: Engine | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (DatabaseError, InterfaceError, PoolTimeout) as error:
+    except (DatabaseError, InterfaceError, PoolTimeout, sqlite3.Error) as error:
         meaning = meaning_of(error)
         if meaning is None:
             raise
@@ -71,10 +71,12 @@ def mapped_errors(engine: Engine | None = None) -> Iterator[None]:
 
 def meaning_of(error: Exception) -> StagetuneError | None:
     """Return what a failure of the database means to the caller; None for a fault of Stagetune's own."""
+    if isinstance(error, sqlite3.Error):
+        return _of_sqlite(error)
     if not isinstance(error, DBAPIError):
         return StorageUnavailable()  # no connection came free in time
     if isinstance(error.orig, sqlite3.Error):
-        return _of_sqlite(error, error.orig)
+        return _of_sqlite(error.orig)
     sqlstate = getattr(error.orig, "sqlstate", None)
     if sqlstate in _NO_SUCH:
         return SchemaMismatch()
@@ -85,15 +87,15 @@ def meaning_of(error: Exception) -> StagetuneError | None:
     return StorageUnavailable() if isinstance(error, OperationalError | InterfaceError) else None
 
 
-def _of_sqlite(error: DBAPIError, original: sqlite3.Error) -> StagetuneError | None:
-    code = getattr(original, "sqlite_errorcode", None)
+def _of_sqlite(error: sqlite3.Error) -> StagetuneError | None:
+    code = getattr(error, "sqlite_errorcode", None)
     if (code is not None and code & PRIMARY == sqlite3.SQLITE_FULL) or code in _WRITE_FAILED:
         return StorageFull()
     if code is not None and (trouble := _FILE_TROUBLE.get(code & PRIMARY)):
         return StorageUnavailable(trouble)
-    if str(original).startswith(("no such table", "no such column")):
+    if str(error).startswith(("no such table", "no such column")):
         return SchemaMismatch()
-    return StorageUnavailable() if isinstance(error, OperationalError | InterfaceError) else None
+    return StorageUnavailable() if isinstance(error, sqlite3.OperationalError | sqlite3.InterfaceError) else None
 
 
 def _named(engine: Engine | None) -> SchemaMismatch:
@@ -112,6 +114,7 @@ def _named(engine: Engine | None) -> SchemaMismatch:
 def driver_says(error: BaseException) -> str | None:
     """Return the first line of what the database's driver said, for whoever starts a server; None if nothing."""
     cause = error.__cause__
-    if not isinstance(cause, DBAPIError) or cause.orig is None:
+    original = cause.orig if isinstance(cause, DBAPIError) else cause
+    if original is None or not isinstance(cause, DBAPIError | sqlite3.Error):
         return None
-    return next((line.strip() for line in str(cause.orig).splitlines() if line.strip()), None)
+    return next((line.strip() for line in str(original).splitlines() if line.strip()), None)

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, update
+from sqlalchemy import Connection, bindparam, not_, select, update
 
-from studies.contract.base import Params
 from studies.contract.states import AttemptState, StudyState, TrialState
 from studies.contract.study_file import StudySpec
 from studies.contract.worker_protocol import Lease
 from studies.storage import clearing, leasing, reporting
-from studies.storage.granting import QUEUE, Asker, Enqueued, Queued, Seats, assign, elsewhere_first, seats_of, shares
+from studies.storage.granting import Asker, Enqueued, Queued, Seats, assign, elsewhere_first, seats_of, shares
 from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecord, WorkerRecord
-from studies.storage.sql import events, tables, workers
+from studies.storage.sql import events, queue, tables, workers
+from studies.storage.sql.among import among
 from studies.storage.sql.engine import clock, now
 from studies.storage.sql.rows import insert_all, records, update_all
 from studies.storage.work_done import WorkDone
-
-_IN_TURN = (tables.study.c.created_at, tables.study.c.id, tables.trial.c.alone, tables.trial.c.number)
-"""Order of the queue: by age of the study, those that run alone after its others, by number."""
 
 STAND_INS = 8
 """Trials that are asked for beside each chosen one, since so many servers may be claiming the same at this moment."""
@@ -52,19 +49,22 @@ def grant(
     """
     if worker.hold is not None or not any(seat.hungry for seat in held.seats(worker)):
         return [], []
-    specs = _runnable(connection, worker)
-    queue, waiting = _queue(connection, worker, specs, time - lease_seconds)
-    overdue = overdue_runs(connection, specs, clearing.overdue_before(time, lease_seconds)) if waiting else []
+    specs = queue.runnable(connection, worker)
+    waiting = _head(connection, worker, specs, time - lease_seconds)
+    if not waiting:
+        return [], []
+    length = queue.length(connection, specs, waiting)
+    overdue = queue.overdue(connection, specs, clearing.overdue_before(time, lease_seconds))
     if overdue:
-        queue = clearing.first(overdue, queue)
+        waiting = clearing.first(overdue, waiting)
         held = replace(held, cleared=_cleared(connection, worker, overdue, time - lease_seconds))
-    allowed = shares(queue, held.seats(worker), waiting)
-    chosen = [trial_id for trial_id, _ in assign(queue, held.seats(worker), allowed)]
+    allowed = shares(waiting, held.seats(worker), length)
+    chosen = [trial_id for trial_id, _ in assign(waiting, held.seats(worker), allowed)]
     if not chosen:
         return [], []
-    trials = {trial.id: trial for trial in _claim(connection, chosen, _like(queue, chosen))}
+    trials = {trial.id: trial for trial in _claim(connection, chosen, _like(waiting, chosen))}
     running = _still_running(connection, {trial.study_id for trial in trials.values()})
-    claimed = [item for item in queue if item.trial_id in trials and item.study_id in running]
+    claimed = [item for item in waiting if item.trial_id in trials and item.study_id in running]
     begins = now(connection)  # `time` may be earlier than the end of a trial's last attempt, written meanwhile
     given = [
         leasing.grant(trials[trial_id], worker, device, begins, lease_seconds)
@@ -76,44 +76,13 @@ def grant(
     return leases, [item.news for item in given]
 
 
-def _queue(
-    connection: Connection, worker: WorkerRecord, specs: Mapping[str, StudySpec], since: float
-) -> tuple[list[Queued], int]:
-    """Return the head of the queue of what the worker can run, in order, and the length of all of it."""
-    waits = _waits(specs)
-    query = _in_turn(waits)
-    rows = connection.execute(query).all() if specs else ()
+def _head(connection: Connection, worker: WorkerRecord, specs: Mapping[str, StudySpec], since: float) -> list[Queued]:
+    """Return the head of the queue of what the worker can run, with the devices that idle elsewhere."""
+    rows = queue.head(connection, specs)
     idle = workers.idle_elsewhere(connection, worker, since) if rows else ()
     asker = Asker(workers.of_same_node(connection, worker, {row.failed_on for row in rows} - {""}), since)
     entry = {study_id: Enqueued(spec, leasing.rivals(idle, spec.objective), asker) for study_id, spec in specs.items()}
-    counted = select(func.count()).select_from(tables.trial).where(waits)
-    waiting = len(rows) if len(rows) < QUEUE else connection.execute(counted).scalar_one()
-    return elsewhere_first(entry[row.study_id](row) for row in rows), waiting
-
-
-def _waits(specs: Collection[str]) -> ColumnElement[bool]:
-    return (tables.trial.c.state == TrialState.WAITING) & tables.trial.c.study_id.in_(specs)
-
-
-def _in_turn(which: ColumnElement[bool]) -> Select[tuple[str, str, Params, bool, str, float | None]]:
-    trial, study = tables.trial.c, tables.study.c
-    return (
-        select(trial.id, trial.study_id, trial.params, trial.alone, trial.failed_on, trial.failed_at)
-        .join_from(tables.trial, tables.study, study.id == trial.study_id)
-        .where(which)
-        .order_by(*_IN_TURN)
-        .limit(QUEUE)
-    )
-
-
-def overdue_runs(connection: Connection, specs: Mapping[str, StudySpec], before: float) -> list[clearing.Overdue]:
-    """Return the trials that must run alone and have waited since `before`, in order; there are few."""
-    trial, attempt = tables.trial.c, tables.attempt.c
-    counts = (attempt.trial_id == trial.id) & attempt.state.not_in(clearing.UNCOUNTED)
-    since = select(func.max(attempt.ended_at)).where(counts).scalar_subquery()
-    rows = connection.execute(_in_turn(_waits(specs) & trial.alone & (since < before)))
-    entry = {study_id: Enqueued(spec) for study_id, spec in specs.items()}
-    return [clearing.Overdue(entry[row.study_id](row), specs[row.study_id].objective) for row in rows]
+    return elsewhere_first(entry[row.study_id](row) for row in rows)
 
 
 def _cleared(
@@ -125,38 +94,37 @@ def _cleared(
     return [device for worker_id, device in clearing.cleared(overdue, alive, live) if worker_id == worker.id]
 
 
-def _like(queue: Sequence[Queued], chosen: Collection[str]) -> list[str]:
+def _like(waiting: Sequence[Queued], chosen: Sequence[str]) -> list[str]:
     """Return the chosen trials, and some that may stand in for them: they go out together with one of them."""
-    groups = {item.group for item in queue if item.trial_id in chosen}
-    others = [item.trial_id for item in queue if item.group in groups and item.trial_id not in chosen]
+    taken = {*chosen}
+    groups = {item.group for item in waiting if item.trial_id in taken}
+    others = [item.trial_id for item in waiting if item.group in groups and item.trial_id not in taken]
     return [*chosen, *others[: STAND_INS * len(chosen)]]
+
+
+_CLAIM = (
+    select(tables.trial)
+    .where(tables.trial.c.state == TrialState.WAITING, among(tables.trial.c.id, "stand_ins"))
+    .order_by(not_(among(tables.trial.c.id, "chosen")), tables.trial.c.number)
+    .limit(bindparam("count"))
+    .with_for_update(skip_locked=True, key_share=True)
+)
+
+_STILL_RUNNING = (
+    select(tables.study)
+    .where(among(tables.study.c.id, "studies"), tables.study.c.state == StudyState.RUNNING)
+    .with_for_update(read=True, skip_locked=True)
+)
 
 
 def _claim(connection: Connection, chosen: Sequence[str], stand_ins: Collection[str]) -> list[TrialRecord]:
     """Lock the chosen trials, and a stand-in for each that another server is claiming."""
-    trial = tables.trial.c
-    query = (
-        select(tables.trial)
-        .where(trial.state == TrialState.WAITING, trial.id.in_(stand_ins))
-        .order_by(trial.id.not_in(chosen), trial.number)
-        .limit(len(chosen))
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    return records(connection, TrialRecord, query)
-
-
-def _runnable(connection: Connection, worker: WorkerRecord) -> dict[str, StudySpec]:
-    c = tables.study.c
-    running = connection.execute(select(c.id, c.spec).where(c.state == StudyState.RUNNING))
-    return {row.id: row.spec for row in running if leasing.can_run(worker, row.spec.objective)}
+    given = {"chosen": chosen, "stand_ins": stand_ins, "count": len(chosen)}
+    return records(connection, TrialRecord, _CLAIM, given)
 
 
 def _still_running(connection: Connection, study_ids: Collection[str]) -> dict[str, StudyRecord]:
-    if not study_ids:
-        return {}
-    c = tables.study.c
-    query = select(tables.study).where(c.id.in_(study_ids), c.state == StudyState.RUNNING)
-    found = records(connection, StudyRecord, query.with_for_update(read=True, skip_locked=True))
+    found = records(connection, StudyRecord, _STILL_RUNNING, {"studies": study_ids}) if study_ids else ()
     return {study.id: study for study in found}
 
 

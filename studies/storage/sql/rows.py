@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, Table, bindparam, insert, update
+from sqlalchemy import Connection, RowMapping, Select, Table, Update, bindparam, insert, update
 
 from studies.storage.records import AttemptRecord, StageRecord, StudyRecord, TrialRecord
+from studies.storage.sql import packed
 
 Record = TypeVar("Record", StudyRecord, StageRecord, TrialRecord, AttemptRecord)
 
@@ -19,15 +21,33 @@ _READERS: dict[type, Callable[[RowMapping], tuple[Any, ...]]] = {
 }
 """What takes a record's values from a row, in the order of its fields. Made once: rows come by the thousand."""
 
+_FIXED: Mapping[type, frozenset[str]] = {
+    StudyRecord: frozenset({"id", "name", "spec", "created_at"}),
+    StageRecord: frozenset({"study_id", "kind", "position"}),
+    TrialRecord: frozenset(
+        {"id", "study_id", "number", "key", "stage", "params", "schedule", "seed", "reason", "parent_id", "created_at"}
+    ),
+    AttemptRecord: frozenset(
+        {"id", "trial_id", "study_id", "ordinal", "worker_id", "device", "token", "started_at", "alone"}
+    ),
+}
+"""Fields that stay as they were inserted: they are not written again."""
+
+_CHANGING = {
+    kind: tuple(field.name for field in fields(kind) if field.name not in fixed) for kind, fixed in _FIXED.items()
+}
+
 
 def record(kind: type[Record], row: RowMapping) -> Record:
     """Return a row of a record's table as that record."""
     return kind(*_READERS[kind](row))
 
 
-def records(connection: Connection, kind: type[Record], query: Select[Any]) -> list[Record]:
-    """Return the rows of `query` (all columns of one table) as records."""
-    return [record(kind, row) for row in connection.execute(query).mappings()]
+def records(
+    connection: Connection, kind: type[Record], query: Select[Any], given: Mapping[str, Any] | None = None
+) -> list[Record]:
+    """Return the rows of `query` (all columns of one table) as records; ``given`` are its parameters."""
+    return [record(kind, row) for row in connection.execute(query, given or {}).mappings()]
 
 
 def columns(value: Record) -> dict[str, Any]:
@@ -37,25 +57,41 @@ def columns(value: Record) -> dict[str, Any]:
 
 def insert_all(connection: Connection, table: Table, values: Iterable[Record], **more: Any) -> None:
     """Insert a row for each of `values`; ``more`` are columns that are not fields of the record, the same in all."""
-    rows = [columns(value) | more for value in values]
-    if rows:
+    insert_rows(connection, table, [columns(value) | more for value in values])
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same columns, none of them binary."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        packed.insert(connection, table, rows)
+    else:
         connection.execute(insert(table), rows)
 
 
 def update_all(connection: Connection, table: Table, values: Sequence[Record]) -> None:
-    """Write every column of `values` over the rows with their primary keys."""
+    """Write what may change of `values` over the rows with their primary keys."""
     if not values:
         return
-    keys = [column.name for column in table.primary_key]
-    matches = [table.c[key] == bindparam(f"key_{key}") for key in keys]
-    names = [field.name for field in fields(values[0]) if field.name not in keys]
-    statement = update(table).where(*matches).values({name: bindparam(f"new_{name}") for name in names})
-    connection.execute(statement, [_parameters(value, keys, names) for value in values])
+    keys: tuple[str, ...] = tuple(column.name for column in table.primary_key)
+    names: tuple[str, ...] = _CHANGING[type(values[0])]
+    rows = [{name: getattr(value, name) for name in (*keys, *names)} for value in values]
+    if connection.dialect.name == "postgresql":
+        packed.update(connection, table, keys, rows)
+    else:
+        connection.execute(_update(table, keys, names), [_prefixed(row) for row in rows])
 
 
-def _parameters(value: Record, keys: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    matched = {f"key_{key}": getattr(value, key) for key in keys}
-    return matched | {f"new_{name}": getattr(value, name) for name in names}
+@cache
+def _update(table: Table, keys: Sequence[str], names: Sequence[str]) -> Update:
+    matches = [table.c[key] == bindparam(f"row_{key}") for key in keys]
+    return update(table).where(*matches).values({name: bindparam(f"row_{name}") for name in names})
+
+
+def _prefixed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Name values other than their columns, as SQLAlchemy wants it where a column is matched."""
+    return {f"row_{name}": value for name, value in row.items()}
 
 
 def grouped(connection: Connection, query: Select[Any], column: str) -> dict[str, list[RowMapping]]:

@@ -29,7 +29,7 @@ from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
     census,
@@ -43,6 +43,7 @@ from studies.storage.sql import (
     overview,
     poison,
     profiles,
+    pruning,
     quarantine,
     rehearsal,
     studies,
@@ -55,6 +56,7 @@ from studies.storage.sql.engine import make_engine, reading, writing
 from studies.storage.sql.schema import check_schema
 from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
+from studies.storage.sql.tally_cache import TallyCache
 from studies.storage.work_done import WorkDone, WorkLog
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,7 @@ class SqlStore:
 
     def __init__(self, url: str, lease_seconds: float = 30.0) -> None:
         self._engine = make_engine(url)
+        self._tallies = TallyCache()
         self._lease_seconds = lease_seconds
         self._cache = StudyCache()
         self._credentials = SqlCredentials(self._engine)
@@ -98,7 +101,7 @@ class SqlStore:
 
     def list_studies(self) -> Sequence[StudySummary]:
         with reading(self._engine) as connection:
-            found = studies.pictures(connection, studies.newest_first(connection))
+            found = studies.pictures(connection, studies.newest_first(connection), self._tallies)
             return [presenting.study_summary(picture) for picture in found]
 
     def get_study(self, study_id: str) -> StudyView:
@@ -106,7 +109,7 @@ class SqlStore:
             return self._view(connection, studies.get(connection, study_id))
 
     def _view(self, connection: Connection, study: StudyRecord) -> StudyView:
-        (picture,) = studies.pictures(connection, [study])
+        (picture,) = studies.pictures(connection, [study], self._tallies)
         return presenting.study_view(picture, waiting.of_study(connection, study, self._lease_seconds))
 
     def find_study(self, name: str) -> str | None:
@@ -315,6 +318,14 @@ class SqlStore:
     def last_event_id(self) -> int:
         with events.settled(self._engine) as connection:
             return events.last_id(connection)
+
+    # --- what is old ---------------------------------------------------------------------------------------------
+
+    def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
+        return pruning.prune(self._engine, self._tallies, older_than, dry_run=dry_run)
+
+    def compact(self) -> int:
+        return pruning.compact(self._engine)
 
     # --- operations ----------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from studies.storage.records import News, StageRecord, StudyRecord
 from studies.storage.sql import events, standing, tables
 from studies.storage.sql.engine import now
 from studies.storage.sql.rows import columns, grouped, insert_all, record, records
+from studies.storage.sql.tally_cache import TallyCache
 
 
 def create(connection: Connection, spec: StudySpec, idempotency_key: str | None) -> Created:
@@ -87,12 +88,14 @@ def stages(connection: Connection, study_id: str) -> list[StageRecord]:
     return records(connection, StageRecord, query)
 
 
-def pictures(connection: Connection, studies: Sequence[StudyRecord]) -> list[presenting.StudyPicture]:
+def pictures(
+    connection: Connection, studies: Sequence[StudyRecord], cache: TallyCache
+) -> list[presenting.StudyPicture]:
     """Return what the views of `studies` are made of, in a number of statements that does not grow with them."""
     ids = [study.id for study in studies]
     c = tables.stage.c
     stage_rows = grouped(connection, select(tables.stage).where(c.study_id.in_(ids)).order_by(c.position), "study_id")
-    tallies = standing.tallies(connection, ids)
+    tallies = cache.tallies(connection, ids)
     best = standing.best(connection, studies)
     return [
         presenting.StudyPicture(

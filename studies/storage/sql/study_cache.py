@@ -13,16 +13,19 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from studies.core.snapshot import Curve, Trial
+from studies.errors import StorageUnavailable
 from studies.storage import presenting
 from studies.storage.records import AttemptRecord, TrialRecord
 from studies.storage.sql import marks, metrics, tables
+from studies.storage.sql.among import among
 from studies.storage.sql.curve_cache import CurveCache
 from studies.storage.sql.rows import records
 
-_IDS_PER_QUERY = 500
+_TRIALS_AT_ONCE = 200
+"""Trials whose chunks are in memory at once: of a study of millions of points, all of them would be twice its size."""
 
 
 @dataclass
@@ -65,15 +68,27 @@ class StudyCache:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Keep other threads out; to be entered before the transaction that `trials` looks in begins."""
+        """Keep other threads out; to be entered before the transaction that `trials` looks in begins.
+
+        Where the database was away everything is forgotten: what comes back need not be what went.
+        """
         with self._lock:
-            yield
+            try:
+                yield
+            except StorageUnavailable:
+                self._seen.clear()
+                raise
 
     def trials(self, connection: Connection, study_id: str) -> tuple[Trial, ...]:
         """Return all trials of a study, curves included, in order of number."""
         before = self._seen.get(study_id, _Seen())
         horizon = marks.horizon(connection, study_id)
-        changed = self._read(connection, _touched_since(connection, study_id, before.horizon), before.steps)
+        touched = _touched_since(connection, study_id, before.horizon)
+        changed = [
+            trial
+            for start in range(0, len(touched), _TRIALS_AT_ONCE)
+            for trial in self._read(connection, touched[start : start + _TRIALS_AT_ONCE], before.steps)
+        ]
         seen = self._seen[study_id] = replace(before, horizon=horizon, trials=_together(before.trials, changed))
         return seen.trials
 
@@ -82,11 +97,6 @@ class StudyCache:
         with self._lock:
             for study_id in self._seen.keys() - set(study_ids):
                 del self._seen[study_id]
-
-    def forget(self) -> None:
-        """Forget everything, for example after the database was away: it may not be the one that it was."""
-        with self._lock:
-            self._seen.clear()
 
     def _read(self, connection: Connection, changed: Sequence[TrialRecord], steps: SharedSteps) -> list[Trial]:
         by_trial = _reporters(connection, [trial.id for trial in changed])
@@ -107,22 +117,27 @@ def _trial(
     return presenting.core_trial(trial, steps.of(curves) if trial.state.ended else curves)
 
 
+_ALL = select(tables.trial).where(tables.trial.c.study_id == bindparam("study_id")).order_by(tables.trial.c.number)
+_CHANGED = _ALL.where(tables.trial.c.touched >= bindparam("horizon"))
+
+_REPORTERS = (
+    select(tables.attempt)
+    .where(among(tables.attempt.c.trial_id, "trials"), tables.attempt.c.chunks > 0)
+    .order_by(tables.attempt.c.ordinal)
+)
+
+
 def _touched_since(connection: Connection, study_id: str, horizon: int) -> list[TrialRecord]:
-    c = tables.trial.c
-    query = select(tables.trial).where(c.study_id == study_id).order_by(c.number)
-    return records(connection, TrialRecord, query if horizon == marks.NEVER else query.where(c.touched >= horizon))
+    if horizon == marks.NEVER:
+        return records(connection, TrialRecord, _ALL, {"study_id": study_id})
+    return records(connection, TrialRecord, _CHANGED, {"study_id": study_id, "horizon": horizon})
 
 
 def _reporters(connection: Connection, trial_ids: Sequence[str]) -> dict[str, list[AttemptRecord]]:
     """Return the attempts that have reported points, by trial, the oldest first."""
-    c = tables.attempt.c
     found: dict[str, list[AttemptRecord]] = {}
-    for start in range(0, len(trial_ids), _IDS_PER_QUERY):
-        own = c.trial_id.in_(trial_ids[start : start + _IDS_PER_QUERY])
-        for attempt in records(
-            connection, AttemptRecord, select(tables.attempt).where(own, c.chunks > 0).order_by(c.ordinal)
-        ):
-            found.setdefault(attempt.trial_id, []).append(attempt)
+    for attempt in records(connection, AttemptRecord, _REPORTERS, {"trials": trial_ids}) if trial_ids else ():
+        found.setdefault(attempt.trial_id, []).append(attempt)
     return found
 
 

@@ -101,7 +101,8 @@ decision = Table(
 
 _SCORED = text("score IS NOT NULL")
 _UNFINISHED = text("ended_at IS NULL")
-_ENDED = text("ended_at IS NOT NULL")
+_WAITING = text("state = 'waiting'")
+_UNRECORDED = text("optuna_number IS NULL")
 
 trial = Table(
     f"{PREFIX}trial",
@@ -159,14 +160,20 @@ trial = Table(
         postgresql_where=_SCORED,
     ),
     Index(
-        "ix_stagetune_trial_ended",
+        "ix_stagetune_trial_unrecorded",
         "study_id",
         "stage",
-        "last_step",
-        "points",
-        "bytes",
-        sqlite_where=_ENDED,
-        postgresql_where=_ENDED,
+        "number",
+        sqlite_where=_UNRECORDED,
+        postgresql_where=_UNRECORDED,
+    ),
+    Index(
+        "ix_stagetune_trial_waiting",
+        "study_id",
+        "alone",
+        "number",
+        sqlite_where=_WAITING,
+        postgresql_where=_WAITING,
     ),
 )
 
@@ -225,6 +232,7 @@ attempt = Table(
     Column("alone", Boolean, nullable=False, server_default=false()),
     Column("engine", Text),
     Column("width", Integer, nullable=False, server_default="0"),
+    Column("printed", Count, nullable=False, server_default="0"),
     UniqueConstraint("trial_id", "ordinal"),
     _one_of("state", AttemptState),
     Index(

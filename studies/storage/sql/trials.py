@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from studies.contract.states import StageState, TrialState
+from studies.contract.states import TrialState
+from studies.contract.study_file import StageKind
 from studies.contract.views import TrialDetail, TrialPage, TrialView
 from studies.core.snapshot import Curve
 from studies.errors import NotFound
@@ -14,7 +15,7 @@ from studies.storage import presenting
 from studies.storage.granting import QUEUE, Enqueued, Queued
 from studies.storage.port import SettledTrial
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
-from studies.storage.sql import metrics, tables
+from studies.storage.sql import metrics, studies, tables
 from studies.storage.sql.rows import record, records
 
 ENDED = [state for state in TrialState if state.ended]
@@ -79,16 +80,12 @@ def detail(connection: Connection, trial_id: str, waiting_because: str) -> Trial
 
 
 def settled(connection: Connection, study: StudyRecord, limit: int | None) -> list[SettledTrial]:
-    """Return the first `limit` trials that Optuna's record lacks and whose result stands, by number."""
-    trial, stage = tables.trial.c, tables.stage.c
-    query = select(tables.trial).where(
-        trial.study_id == study.id, trial.optuna_number.is_(None), trial.state.in_(ENDED)
-    )
-    if not study.state.ended:
-        closed = [state for state in StageState if state not in presenting.OPEN_STAGES]
-        kinds = select(stage.kind).where(stage.study_id == study.id, stage.state.in_(closed))
-        query = query.where(trial.stage.in_(kinds))
-    found = records(connection, TrialRecord, query.order_by(trial.number).limit(limit))
+    """Return the first `limit` trials that Optuna's record lacks and whose result stands, stage by stage, by number."""
+    found: list[TrialRecord] = []
+    for stage in studies.stages(connection, study.id):
+        if study.state.ended or stage.state not in presenting.OPEN_STAGES:
+            room = None if limit is None else limit - len(found)
+            found += _unrecorded(connection, study.id, stage.kind, room)
     ids = [item.id for item in found]
     metric = study.spec.metric
     summaries, curves = metrics.summaries(connection, ids), metrics.curves(connection, ids, metric.name)
@@ -98,6 +95,13 @@ def settled(connection: Connection, study: StudyRecord, limit: int | None) -> li
         )
         for item in found
     ]
+
+
+def _unrecorded(connection: Connection, study_id: str, kind: StageKind, limit: int | None) -> list[TrialRecord]:
+    """Return ended trials of a stage that Optuna's record lacks: there is an index of those alone."""
+    c = tables.trial.c
+    own = select(tables.trial).where(c.study_id == study_id, c.stage == kind, c.optuna_number.is_(None))
+    return records(connection, TrialRecord, own.where(c.state.in_(ENDED)).order_by(c.number).limit(limit))
 
 
 def mark_mirrored(connection: Connection, numbers: Mapping[str, int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 from alembic import command
 from sqlalchemy import Connection, Engine, event, func, select
 
+from studies.errors import StorageFull, StorageUnavailable
 from studies.storage.sql.engine import is_postgres, make_engine, sqlite_path, writing
 from studies.storage.sql.failures import mapped_errors
 from studies.storage.sql.schema import configuration, refuse_newer
@@ -48,9 +50,21 @@ def upgrade_database(url: str) -> None:
 
 @contextmanager
 def _alone(database: Path) -> Iterator[None]:
-    """Hold a file lock beside an SQLite database: switching it to WAL does not wait for others by itself."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_name(f"{database.name}.upgrade").open("w") as file:
+    """Hold a file lock beside an SQLite database: switching it to WAL does not wait for others by itself.
+
+    Raises:
+        StorageFull, StorageUnavailable: the folder cannot be written.
+    """
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        file = database.with_name(f"{database.name}.upgrade").open("w")
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StorageFull from error
+        raise StorageUnavailable(
+            f"{database.parent} cannot be written ({error.strerror}): see to its permissions, or choose another place."
+        ) from error
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

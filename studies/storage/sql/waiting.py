@@ -10,7 +10,7 @@ from studies.contract.states import StudyState, TrialState
 from studies.storage import clearing
 from studies.storage.granting import Enqueued, Queued
 from studies.storage.records import StudyRecord, TrialRecord
-from studies.storage.sql import leases, studies, tables, trials, workers
+from studies.storage.sql import queue, studies, tables, trials, workers
 from studies.storage.sql.engine import now
 from studies.storage.waiting import waiting_because
 
@@ -36,6 +36,6 @@ def _because(connection: Connection, study: StudyRecord, waiting: Sequence[Queue
     c = tables.study.c
     running = connection.execute(select(c.id, c.spec).where(c.state == StudyState.RUNNING))
     specs = {row.id: row.spec for row in running}
-    overdue = leases.overdue_runs(connection, specs, clearing.overdue_before(time, lease_seconds))
+    overdue = queue.overdue(connection, specs, clearing.overdue_before(time, lease_seconds))
     given = [worker for worker in alive if worker.hold is None]
     return waiting_because(study, waiting, alive, live, clearing.cleared(overdue, given, live))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench.service import dispatch, optuna_baseline, suggesting
+from tests.bench.service import dispatch, optuna_baseline, pages, recording, suggesting
 from tests.bench.service.databases import databases
 from tests.bench.service.report import document, in_words, markdown, table
 from tests.bench.service.section import Bench, Figure, Section
@@ -23,7 +23,9 @@ OUT = Path("stagetune-data/bench-service")
 SECTIONS: Mapping[str, Section] = {
     "dispatch": dispatch.section,
     "optuna": optuna_baseline.section,
+    "recording": recording.section,
     "suggestions": suggesting.section,
+    "pages": pages.section,
 }
 """What can be measured, in the order in which it is."""
 

@@ -52,20 +52,16 @@ def _rate(study: optuna.Study, count: int) -> float:
 @contextmanager
 def opened(database: Database) -> Iterator[optuna.Study]:
     """Yield an Optuna study with a random sampler, in a database of its own."""
-    with database.fresh() as url:
-        storage = _storage(url)
+    with database.fresh() as url, connected(url) as storage:
         sampler = optuna.samplers.RandomSampler(seed=0)
         study = optuna.create_study(storage=storage, study_name="bench", direction="maximize", sampler=sampler)
         trial = optuna.trial.create_trial(value=0.7, params={"lr": 0.1, "momentum": 0.9}, distributions=SPACE)
         study.add_trials([trial] * SEEDED)
-        try:
-            yield study
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
+        yield study
 
 
-def _storage(url: str) -> RDBStorage:
+@contextmanager
+def connected(url: str) -> Iterator[RDBStorage]:
     """Connect as Optuna's users do; SQLite in write-ahead mode, as Stagetune has it."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
@@ -74,4 +70,8 @@ def _storage(url: str) -> RDBStorage:
     if parsed.get_backend_name() == "sqlite":
         with storage.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-    return storage
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()

@@ -62,6 +62,7 @@ class Arena:
         struck: how often each strike found a victim.
         studies: ids of all studies that were submitted.
         faults: what went wrong besides the invariant: a worker that could not be drained.
+        released: workers that had been quarantined.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Arena:
         self.struck: Counter[Strike] = Counter()
         self.studies: list[str] = []
         self.faults: list[str] = []
+        self.released = 0
         self._postgres = postgres
         self._cluster = Cluster(database_url, folder)
         self._draw = random.Random(seed)
@@ -176,6 +178,15 @@ class Arena:
             if worker.poll() is not None:
                 self.faults.append(f"worker {name} ended by itself: {self._cluster.output(name)[-2000:]}")
                 self._workers[name] = self._work(name)
+        self._release_workers()
+
+    def _release_workers(self) -> None:
+        """A node whose runs are killed again and again is held: as the person would who looks at it, let it go on."""
+        with suppress(ApiError), self._client() as client:
+            for worker in client.workers():
+                if worker.alive and worker.hold is not None:
+                    client.release_worker(worker.id)
+                    self.released += 1
 
     def _kill_worker(self, chance: float) -> bool:
         name = _chosen(WORKERS, chance)

@@ -34,6 +34,7 @@ class Result:
         fates: what befell requests.
         attempts: by final state.
         studies, trials, points: how many there were; points that were acknowledged.
+        released: workers that were quarantined for runs that the soak had killed.
         retries: attempts that were not their trial's first.
         violations: what was not as promised, a line each.
         seconds: from the first process to the last.
@@ -47,6 +48,7 @@ class Result:
     studies: int
     trials: int
     points: int
+    released: int
     retries: int
     violations: tuple[str, ...]
     seconds: float
@@ -142,6 +144,7 @@ def _judged(
         studies=len(shaken.studies),
         trials=len(trials),
         points=sum(len(shaken.ledger.sent[key][0]) for key in shaken.ledger.acknowledged),
+        released=shaken.released,
         retries=sum(max(0, len(trial.attempts) - 1) for trial in trials),
         violations=tuple(dict.fromkeys(found)),
         seconds=seconds,

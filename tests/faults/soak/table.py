@@ -38,5 +38,6 @@ def _rows(results: Sequence[Result]) -> Iterator[Row]:
     yield "leases expired", [result.attempts[AttemptState.EXPIRED] for result in results]
     yield "attempts failed", [result.attempts[AttemptState.FAILED] for result in results]
     yield "attempts preempted", [result.attempts[AttemptState.PREEMPTED] for result in results]
+    yield "workers quarantined", [result.released for result in results]
     yield "retries", [result.retries for result in results]
     yield "violations", [len(result.violations) for result in results]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from studies.contract.states import StudyCommand, StudyState, TrialState
 from studies.core.actions import Action, AddTrials, EndTrial, Fail, OpenStage
 from studies.core.sampling import SearchRequest
 from studies.core.snapshot import Snapshot
-from studies.engine import MAX_FAILURES, MAX_STEPS, MIRROR_BATCH, REFRESH_TICKS, Engine
+from studies.engine import MAX_FAILURES, MAX_STEPS, MIRROR_BATCH, RECORDING_SECONDS, REFRESH_TICKS, Engine
 from studies.errors import StorageUnavailable
 from studies.storage.memory import MemoryStore
 from studies.storage.port import SettledTrial
@@ -62,7 +63,9 @@ class Counted:
 
 
 def engine_of(store: Any, decide: Any = scripted, mirror: Recorder | None = None) -> Engine:
-    return Engine(store, no_sampler, mirror or Recorder(), decide)
+    """An engine whose ticks have time for one round of recording."""
+    times = itertools.count(step=0.7 * RECORDING_SECONDS)
+    return Engine(store, no_sampler, mirror or Recorder(), decide, clock=times.__next__)
 
 
 def test_a_tick_steps_a_study_until_it_waits() -> None:
@@ -71,6 +74,18 @@ def test_a_tick_steps_a_study_until_it_waits() -> None:
     engine_of(store).tick()
     view = store.get_study(study)
     assert (view.state, view.stages[0].state.value, view.progress.trials) == (StudyState.RUNNING, "running", 1)
+
+
+def test_a_study_that_was_pruned_meanwhile_is_no_trouble(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore()
+    study = store.create_study(spec()).study_id
+    engine = engine_of(store)
+    engine.tick()
+    store.command(study, StudyCommand.CANCEL)
+    store.prune(-1.0)
+    assert engine.flush()
+    engine.tick()
+    assert caplog.records == []
 
 
 def test_a_step_says_whether_the_study_moved() -> None:

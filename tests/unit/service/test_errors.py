@@ -92,6 +92,12 @@ FAILURES: dict[str, tuple[Call, int, str]] = {
     "study not JSON": (lambda h: h.post("/api/v1/studies", content="{", headers=JSON), 422, "invalid-study"),
     "study empty": (lambda h: h.post("/api/v1/studies", content="", headers=JSON), 422, "invalid-study"),
     "study with NaN": (lambda h: submit(h, DOCUMENT | {"seed": float("nan")}), 422, "invalid-study"),
+    "study whose stage's kind is a mapping": (
+        lambda h: submit(h, DOCUMENT | {"stages": [{"kind": {}}]}),
+        422,
+        "invalid-study",
+    ),
+    "points too few to keep extremes": (lambda h: h.get("/api/v1/trials/t/metrics?points=3"), 422, "invalid-request"),
     "study with an unknown key": (lambda h: submit(h, DOCUMENT | {"sede": 1}), 422, "invalid-study"),
     "study deep": (lambda h: h.post("/api/v1/studies", content="[" * 10_000, headers=JSON), 422, "invalid-study"),
     "study deep, YAML": (lambda h: h.post("/api/v1/studies", content="[" * 10_000, headers=YAML), 422, "invalid-study"),

@@ -23,9 +23,9 @@ from tests.asgi import client_of
 from tests.contract.scenes import running_study, take
 
 UNITS = ("_seconds", "_bytes", "_total", "_info")
-COUNTS = ("stagetune_studies", "stagetune_trials", "stagetune_workers_alive")
+COUNTS = ("stagetune_studies", "stagetune_trials", "stagetune_workers_alive", "stagetune_workers_held")
 FLAGS = ("stagetune_database_up", "stagetune_engine_in_trouble")
-LABELS = {"state", "end", "kind", "method", "route", "status", "le"}
+LABELS = {"hold", "state", "end", "kind", "method", "route", "status", "le"}
 MOST_SERIES = 200
 
 

@@ -43,9 +43,9 @@ def test_a_missing_table_names_both_versions(engine: Engine) -> None:
     with writing(engine) as connection:
         before = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one()
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(SchemaMismatch, match=r"9999 is newer than this program's 000\d: upgrade Stagetune"):
-        with reading(engine) as connection:
-            connection.execute(text("SELECT * FROM stagetune_of_another_age"))
+    newer = r"9999 is newer than this program's 000\d: upgrade Stagetune"
+    with pytest.raises(SchemaMismatch, match=newer), reading(engine) as connection:
+        connection.execute(text("SELECT * FROM stagetune_of_another_age"))
     with writing(engine) as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{before}'"))
 
@@ -64,12 +64,11 @@ def test_a_broken_constraint_stays_one(engine: Engine) -> None:
 
 
 def test_an_error_does_not_repeat_the_values_of_its_statement(engine: Engine) -> None:
+    again = text(f"INSERT INTO {VERSION_TABLE} SELECT version_num FROM {VERSION_TABLE} WHERE :value <> ''")
     with pytest.raises(IntegrityError) as caught, writing(engine) as connection:
-        for _ in range(2):
-            connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES (:value)"), {"value": "a secret"})
-    assert "parameters hidden" in str(caught.value)
-    with writing(engine) as connection:
-        assert connection.execute(text(f"SELECT count(*) FROM {VERSION_TABLE}")).scalar_one() == 1
+        connection.execute(again, {"value": "a secret"})
+    assert "parameters" in str(caught.value)
+    assert "a secret" not in str(caught.value)
 
 
 # --- a full disk -----------------------------------------------------------------------------------------------------

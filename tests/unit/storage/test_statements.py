@@ -67,7 +67,7 @@ def test_the_statements_of_a_sync_do_not_grow_with_its_runs(sqlite_store_url: st
 def test_a_worker_looks_at_the_head_of_the_queue_and_takes_its_share_of_all(
     sqlite_store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studies.storage.sql.leases.QUEUE", 4)
+    monkeypatch.setattr("studies.storage.sql.queue.QUEUE", 4)
     store = SqlStore(sqlite_store_url)
     running_study(store, *(f"t{number}" for number in range(12)))
     devices = (Device(name="cuda:0", model="A", capacity=12),)

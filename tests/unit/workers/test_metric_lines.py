@@ -20,6 +20,7 @@ from workers.objectives.metric_lines import (
     Point,
     parse_line,
 )
+from workers.runtime.own_checkpoints import OwnCheckpoints
 from workers.runtime.reporter import Reporter
 
 
@@ -77,7 +78,8 @@ def follow(path: Path, text: bytes, *, resumed: bool = False) -> tuple[list[Any]
     notes: list[str] = []
     path.write_bytes(text)
     reporter = Reporter(lambda frame: frames.append(dict(frame)))
-    lines = MetricLines(path, reporter, resumed=resumed, note=notes.append)
+    own = OwnCheckpoints(path, resumed, 0)
+    lines = MetricLines(path, reporter, started_from=own.started_from, note=notes.append)
     lines.take(final=True)
     reporter.flush()
     return frames, notes, lines

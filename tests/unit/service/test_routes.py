@@ -276,3 +276,20 @@ def test_behind_a_proxy_the_location_carries_its_prefix(store: MemoryStore) -> N
     app = create_app(Settings(database_url="memory://", root_path="/tune"), store, tick=lambda: None)
     with client_of(app) as http:
         assert submitted(http).headers["location"].startswith("/tune/api/v1/studies/st_")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/api/v1/studies?limit=1001", id="studies"),
+        pytest.param("/api/v1/studies/{study}/trials?limit=1001", id="trials"),
+        pytest.param("/api/v1/trials/tr_x/metrics?points=100001", id="curve"),
+        pytest.param("/api/v1/trials/tr_x/log?limit=65537", id="log"),
+        pytest.param("/studies/{study}/parts/trials?limit=1001", id="trials of the page"),
+    ],
+)
+def test_a_page_that_is_too_long_is_refused_with_its_bound(http: httpx.Client, study_id: str, path: str) -> None:
+    answer = http.get(path.format(study=study_id))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
+    bound = int(path.rpartition("=")[2]) - 1
+    assert str(bound) in answer.text

@@ -48,6 +48,9 @@ SHORTEST_PAUSE = 0.1
 MAX_BYTES_PER_SYNC = 4 * 2**20
 """Half of what a server takes by default; what exceeds it waits for the next request."""
 
+GRACE_SECONDS = 20.0
+"""Between SIGTERM and SIGKILL, unless told otherwise: a checkpoint of a large model takes a few seconds."""
+
 LAST_WORDS_SECONDS = 4.0
 """A worker that drains gives back what it has by then, whether its checkpoints are handed in or not."""
 
@@ -78,7 +81,7 @@ class AgentSettings:
     packing: Packing = Packing.AUTO
     checkpoints: Keeping = Keeping.SERVER
     checkpoint_seconds: float = HAND_IN_SECONDS
-    grace_seconds: float = 20.0
+    grace_seconds: float = GRACE_SECONDS
     give_back_seconds: float = 10.0
 
     def introduction(self) -> RegisterWorker:

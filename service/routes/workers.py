@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from fastapi import APIRouter
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from service.auth.requires import requires
 from service.dependencies import RawBody, SettingsDep, StoreDep, WorkerId
@@ -13,6 +14,7 @@ from service.errors import refuse_invalid
 from service.openapi import body_of
 from service.routes import PROBLEMS
 from studies.contract.base import Message
+from studies.contract.salvage import salvaged
 from studies.contract.scopes import Scope
 from studies.contract.views import ProfileView, WorkerView
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
@@ -47,7 +49,7 @@ def register_worker(store: StoreDep, settings: SettingsDep, body: RawBody) -> Wo
 @router.post("/{worker_id}/sync", openapi_extra=body_of(SyncRequest, "application/json"), dependencies=_WORKER)
 def sync_worker(store: StoreDep, worker_id: WorkerId, body: RawBody) -> SyncAnswer:
     """Take a worker's news; answer with renewals, stop orders and leases. Sent twice is as good as once."""
-    return store.sync(worker_id, _read(SyncRequest, body))
+    return store.sync(worker_id, _read_sync(body))
 
 
 @router.post("/{worker_id}/drain", dependencies=_ADMIN)
@@ -66,6 +68,17 @@ def release_worker(store: StoreDep, worker_id: WorkerId) -> WorkerView:
 def list_profiles(store: StoreDep) -> list[ProfileView]:
     """List what workers have measured of classes of runs on models of devices, the latest first."""
     return list(store.list_profiles())
+
+
+def _read_sync(body: bytes) -> SyncRequest:
+    """Return what can be read: a worker sends again what is refused, and one poisoned report must not stop the rest."""
+    try:
+        return SyncRequest.model_validate_json(body)
+    except ValidationError as error:
+        try:
+            return salvaged(from_json(body), error)
+        except ValueError:  # it is no JSON, or not only single reports of it are wrong
+            raise refuse_invalid(error) from error
 
 
 def _read(message: type[AnyMessage], body: bytes) -> AnyMessage:

@@ -175,6 +175,13 @@ class StudyStore(Protocol):
     def expire_leases(self) -> int:
         """End attempts whose lease has run out, by `after_attempt`; return how many."""
 
+    def isolate(self) -> int:
+        """Move documents that cannot be read out of the way; return how many there were.
+
+        For whoever met an error that should not be: what such a document belongs to (a trial, or a study) has failed
+        afterwards, with the reason, and everything else goes on.
+        """
+
     def extend_leases(self) -> None:
         """Give every running attempt a whole lease from now.
 

@@ -30,7 +30,7 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
-from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
+from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
 from studies.core.actions import Action
 from studies.core.snapshot import Curve
 from studies.storage import StudyStore
@@ -149,8 +149,20 @@ class HttpStore:
     def expire_leases(self) -> int:
         return self._behind.expire_leases()
 
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        return self._behind.keep_checkpoint(attempt_id, token, info)
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        return self._behind.kept_checkpoint(attempt_id, token)
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        return self._behind.retire_checkpoints()
+
     def review_quarantine(self) -> int:
         return self._behind.review_quarantine()
+
+    def isolate(self) -> int:
+        return self._behind.isolate()
 
     def extend_leases(self) -> None:
         self._behind.extend_leases()

@@ -168,13 +168,13 @@ def test_an_attempt_begins_after_the_end_of_the_one_before(
     gone, waiting = east.register_worker(build.worker("gone")), east.register_worker(build.worker("waiting"))
     lease = take(east, gone)
     age_database(postgres_store_url, LEASE_SECONDS + 1)
-    queue = leases._queue
+    grant = leases.grant
 
-    def queue_after_the_expiry(*arguments: Any) -> Any:
+    def grant_after_the_expiry(*arguments: Any) -> Any:
         assert west.expire_leases() == 1
-        return queue(*arguments)
+        return grant(*arguments)
 
-    monkeypatch.setattr(leases, "_queue", queue_after_the_expiry)
+    monkeypatch.setattr(leases, "grant", grant_after_the_expiry)
     (again,) = east.sync(waiting, build.sync()).leases
     assert again.run.trial_id == lease.run.trial_id
     before, after = east.get_trial(lease.run.trial_id).attempts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
@@ -24,6 +25,7 @@ from studies.contract.views import (
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
+from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
@@ -39,9 +41,11 @@ from studies.storage.sql import (
     logs,
     metrics,
     overview,
+    poison,
     profiles,
     pruning,
     quarantine,
+    rehearsal,
     studies,
     trials,
     waiting,
@@ -54,6 +58,8 @@ from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
 from studies.storage.sql.tally_cache import TallyCache
 from studies.storage.work_done import WorkDone, WorkLog
+
+logger = logging.getLogger(__name__)
 
 
 class SqlStore:
@@ -158,6 +164,10 @@ class SqlStore:
         self._work.add(done)
         return count
 
+    def isolate(self) -> int:
+        with writing(self._engine) as connection:
+            return poison.isolate(connection)
+
     def extend_leases(self) -> None:
         with writing(self._engine) as connection:
             leases.extend(connection, self._lease_seconds)
@@ -244,6 +254,18 @@ class SqlStore:
             return workers.register(connection, worker)
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
+        """Take a worker's news; what nobody foresaw in one report or one row does not hold back the rest for ever."""
+        try:
+            return self._sync(worker_id, request)
+        except StagetuneError:
+            raise
+        except Exception:
+            logger.exception("the news of worker %s cannot be taken as they are", worker_id)
+            if not self.isolate():
+                request = rehearsal.without_poison(self._engine, worker_id, request, self._lease_seconds)
+            return self._sync(worker_id, request)
+
+    def _sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
         done = WorkDone()
         with writing(self._engine) as connection:
             answer = sync(connection, worker_id, request, self._lease_seconds, done)

@@ -232,6 +232,7 @@ attempt = Table(
     Column("alone", Boolean, nullable=False, server_default=false()),
     Column("engine", Text),
     Column("width", Integer, nullable=False, server_default="0"),
+    Column("printed", Count, nullable=False, server_default="0"),
     UniqueConstraint("trial_id", "ordinal"),
     _one_of("state", AttemptState),
     Index(
@@ -338,3 +339,16 @@ session = Table(
     Column("opened_at", Double, nullable=False),
     Column("seen_at", Double, nullable=False),
 )
+
+poison = Table(
+    f"{PREFIX}poison",
+    metadata,
+    Column("id", Count, primary_key=True),
+    Column("place", Text, nullable=False),
+    Column("study_id", Text, nullable=False),
+    Column("trial_id", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("found_at", Double, nullable=False),
+)
+"""Documents that could not be read, as they stood in their rows (`studies.storage.sql.poison`)."""

@@ -293,3 +293,18 @@ def test_a_page_that_is_too_long_is_refused_with_its_bound(http: httpx.Client, s
     assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
     bound = int(path.rpartition("=")[2]) - 1
     assert str(bound) in answer.text
+
+
+def test_a_report_that_cannot_be_read_fails_its_run_and_no_other(http: httpx.Client, store: MemoryStore) -> None:
+    study_id = store.create_study(spec()).study_id
+    store.apply(study_id, store.load(study_id).version, [OpenStage("lr_sweep"), add_trials("good", "bad")])
+    worker_id = store.register_worker(worker(capacity=2))
+    good, bad = store.sync(worker_id, sync()).leases
+    tree = sync(report(good, chunk("loss", {1: 1.0})), report(bad, chunk("loss", {1: 1.0}))).model_dump(mode="json")
+    tree["attempts"][1]["metrics"][0]["name"] = "no name"
+    answer = http.post(f"/api/v1/workers/{worker_id}/sync", json=tree)
+    assert answer.status_code == 200
+    assert set(answer.json()["acknowledged"]) == {good.attempt_id, bad.attempt_id}
+    assert len(store.curve(good.run.trial_id, "loss")) == 1
+    (attempt, *_) = store.get_trial(bad.run.trial_id).attempts
+    assert (attempt.state, "metrics.0.name" in attempt.reason) == ("failed", True)

@@ -116,10 +116,11 @@ class MemoryStore:
             self._publish([News(study.id, "study", "queued")], now)
             return Created(study.id, fresh=True)
 
-    def list_studies(self) -> Sequence[StudySummary]:
+    def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
         with self._lock:
             oldest_first = sorted(self._tables.studies.values(), key=_age)
-            return [presenting.study_summary(self._study_picture(study)) for study in oldest_first[::-1]]
+            wanted = [study for study in oldest_first[::-1] if name in (None, study.name)]
+            return [presenting.study_summary(self._study_picture(study)) for study in wanted[:limit]]
 
     def get_study(self, study_id: str) -> StudyView:
         with self._lock:

@@ -99,9 +99,9 @@ class SqlStore:
             raise RuntimeError(f"study {spec.name} could be neither created nor found")
         return seen
 
-    def list_studies(self) -> Sequence[StudySummary]:
+    def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
         with reading(self._engine) as connection:
-            found = studies.pictures(connection, studies.newest_first(connection), self._tallies)
+            found = studies.pictures(connection, studies.newest_first(connection, limit, name), self._tallies)
             return [presenting.study_summary(picture) for picture in found]
 
     def get_study(self, study_id: str) -> StudyView:

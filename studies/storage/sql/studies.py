@@ -77,9 +77,10 @@ def active(connection: Connection) -> list[str]:
     return list(connection.execute(select(c.id).where(is_active).order_by(c.created_at, c.id)).scalars())
 
 
-def newest_first(connection: Connection) -> list[StudyRecord]:
+def newest_first(connection: Connection, limit: int | None, name: str | None) -> list[StudyRecord]:
     c = tables.study.c
-    return records(connection, StudyRecord, select(tables.study).order_by(c.created_at.desc(), c.id.desc()))
+    query = select(tables.study).order_by(c.created_at.desc(), c.id.desc()).limit(limit)
+    return records(connection, StudyRecord, query if name is None else query.where(c.name == name))
 
 
 def stages(connection: Connection, study_id: str) -> list[StageRecord]:

@@ -7,16 +7,12 @@ disk. Together they are a few dozen, and the busier the server is the larger eac
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from studies.contract.worker_protocol import SyncAnswer, SyncRequest
-from studies.errors import StagetuneError
 from studies.storage.port import StudyStore
-
-logger = logging.getLogger(__name__)
 
 MOST_TOGETHER = 64
 """Syncs in one transaction: beyond that they only wait longer for each other."""
@@ -76,16 +72,9 @@ class Gathering:
     async def _do(self, items: Sequence[_Waiting]) -> None:
         news = [(item.worker_id, item.request) for item in items]
         try:
-            answers: Sequence[SyncAnswer | Exception] = await asyncio.to_thread(self._store.sync_all, news)
-        except StagetuneError as error:
+            answers = await asyncio.to_thread(self._store.sync_all, news)
+        except Exception as error:  # raised again in every request that it concerns
             answers = [error] * len(items)
-        except Exception as error:  # told to whom it concerns: below, or by the request that it belongs to
-            if len(items) > 1:
-                logger.warning("%d syncs failed together (%s): each is tried alone", len(items), error)
-                for item in items:
-                    await self._do([item])
-                return
-            answers = [error]
         for item, answer in zip(items, answers, strict=True):
             _tell(item.answer, answer)
 

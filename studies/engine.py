@@ -97,26 +97,38 @@ class Engine:
         """Expire leases, move every study of which there is news, and record what has settled.
 
         A study that raises does not keep the others from moving: it is tried again, and failed with the reason after
-        `MAX_FAILURES` ticks in a row. The first tick, and the first after the database was away, excuses workers that
-        have not been heard of meanwhile: nobody was there to hear them.
+        `MAX_FAILURES` ticks in a row. Nor does one part of a tick keep the next from being done. The first tick, and
+        the first after the database was away, excuses workers that have not been heard of meanwhile: nobody was there
+        to hear them.
 
         Raises:
             StorageUnavailable: the database does not answer; nothing is lost, the next tick goes on.
         """
         try:
-            self._tend_leases()
-            self._move_studies()
-            self._record_for_a_while()
+            self._do_all(self._tend_leases, self._store.review_quarantine, self._move_studies, self._record_for_a_while)
         except StorageUnavailable:
             self._away = True
             raise
+
+    def _do_all(self, *parts: Callable[[], object]) -> None:
+        """Do every part, then raise the first error, unless what was to blame for it is now out of the way."""
+        errors = []
+        for part in parts:
+            try:
+                part()
+            except StorageUnavailable:
+                raise
+            except Exception as error:
+                logger.exception("a part of the tick failed")
+                errors.append(error)
+        if errors and not self._store.isolate():
+            raise errors[0]
 
     def _tend_leases(self) -> None:
         if self._away:
             self._store.extend_leases()
             self._away = False
         self._store.expire_leases()
-        self._store.review_quarantine()
 
     def _move_studies(self) -> None:
         self._take_news()
@@ -196,6 +208,8 @@ class Engine:
         self._failures.pop(study_id, None)
 
     def _count_failure(self, study_id: str, error: Exception) -> None:
+        if self._store.isolate():
+            return
         self._failures[study_id] += 1
         logger.exception("study %s could not be moved (%d. time in a row)", study_id, self._failures[study_id])
         if self._failures[study_id] >= MAX_FAILURES:
@@ -234,9 +248,7 @@ class Engine:
         try:
             settled = self._store.settled_trials(study_id, limit=MIRROR_BATCH + 1)
             if settled:
-                spec = self._spec(study_id)
-                numbers = self._mirror.write(spec.name, spec.metric.direction, settled[:MIRROR_BATCH])
-                self._store.mark_mirrored(numbers)
+                self._store.mark_mirrored(self._written(self._spec(study_id), settled[:MIRROR_BATCH]))
         except StorageUnavailable:
             raise
         except NotFound:
@@ -253,3 +265,29 @@ class Engine:
         if study_id not in self._specs:
             self._specs[study_id] = self._store.get_study(study_id).spec
         return self._specs[study_id]
+
+    def _written(self, spec: StudySpec, trials: Sequence[SettledTrial]) -> dict[str, int]:
+        """Hand trials to Optuna; where that fails one by one, so that one it refuses does not hold back the others."""
+        try:
+            return dict(self._mirror.write(spec.name, spec.metric.direction, trials))
+        except StorageUnavailable:
+            raise
+        except Exception:
+            if len(trials) == 1:
+                raise
+            return self._written_singly(spec, trials)
+
+    def _written_singly(self, spec: StudySpec, trials: Sequence[SettledTrial]) -> dict[str, int]:
+        numbers: dict[str, int] = {}
+        refused: Exception | None = None
+        for trial in trials:
+            try:
+                numbers |= self._mirror.write(spec.name, spec.metric.direction, [trial])
+            except StorageUnavailable:
+                raise
+            except Exception as error:
+                logger.exception("Optuna refuses trial %s of study %s", trial.trial_id, spec.name)
+                refused = error
+        if refused is not None and not numbers:
+            raise refused
+        return numbers

@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 SHORTEST_PAUSE = 0.1
 """Seconds between two syncs when the end of a run asks for one at once: its place on the device is free."""
 
+GRACE_SECONDS = 20.0
+"""Between SIGTERM and SIGKILL, unless told otherwise: a checkpoint of a large model takes a few seconds."""
+
 LAST_WORDS_SECONDS = 4.0
 """A worker that drains gives back what it has by then, whether its checkpoints are handed in or not."""
 
@@ -72,7 +75,7 @@ class AgentSettings:
     packing: Packing = Packing.AUTO
     checkpoints: Keeping = Keeping.SERVER
     checkpoint_seconds: float = HAND_IN_SECONDS
-    grace_seconds: float = 20.0
+    grace_seconds: float = GRACE_SECONDS
     give_back_seconds: float = 10.0
 
     def introduction(self) -> RegisterWorker:

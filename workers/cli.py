@@ -14,13 +14,14 @@ from typing import Annotated
 import typer
 
 from studies.log_lines import LogFormat, configure
-from workers.agent import Agent, AgentSettings
+from workers.agent import GRACE_SECONDS, Agent, AgentSettings
 from workers.client import Client, Refused
 from workers.courier import HAND_IN_SECONDS, Keeping
 from workers.devices import UnknownDevice, find_devices
 from workers.environment import of_runs
 from workers.objectives import BUILTIN, WARM_MODULES
 from workers.packing.mode import Packing
+from workers.run_directory import unwritable
 from workers.supervisor import NurseryDied, Supervisor
 
 app = typer.Typer(add_completion=False)
@@ -74,6 +75,10 @@ def work(
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0.0, help="How often a run that goes on hands its checkpoint to the server, at most.")
     ] = HAND_IN_SECONDS,
+    grace_seconds: Annotated[
+        float,
+        typer.Option(min=0.0, help="How long a run that is told to stop has to save its state."),
+    ] = GRACE_SECONDS,
     max_runs_per_device: Annotated[
         int | None,
         typer.Option(
@@ -99,6 +104,8 @@ def work(
     Ctrl-C (or SIGTERM) gives all runs back, with their checkpoints; a second one stops at once.
     """
     configure(log_format, logging.DEBUG if verbose else logging.INFO, secrets=[token] if token else [])
+    if why := unwritable(workdir):
+        raise typer.BadParameter(why, param_hint="--workdir")
     try:
         offered = find_devices(devices, max_runs_per_device, packed=packing is not Packing.OFF)
     except UnknownDevice as fault:
@@ -112,6 +119,7 @@ def work(
         version=_version(),
         packing=packing,
         checkpoints=checkpoints,
+        grace_seconds=grace_seconds,
         checkpoint_seconds=checkpoint_seconds,
     )
     modules = WARM_MODULES if settings.objectives else ()

@@ -29,6 +29,11 @@ PackingOption = Annotated[
 Port = Annotated[int | None, typer.Option(help="Port of the dashboard. Default: 8080, or a free one if it is taken.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Begin again, as a new study with a number behind its name.")]
 
+Env = Annotated[
+    list[str] | None,
+    typer.Option("--env", help="A variable that runs may see, by name or pattern: 'WANDB_*'. May be given repeatedly."),
+]
+
 DEFAULT_DATA_DIR = Path("stagetune-data")
 
 
@@ -39,6 +44,7 @@ def run(
     packing: PackingOption = None,
     port: Port = None,
     fresh: Fresh = False,
+    env: Env = None,
 ) -> None:
     """Run a study here and now. Ctrl-C pauses it; the same command again goes on where it stopped.
 
@@ -46,7 +52,7 @@ def run(
     """
     text = file.read_bytes()
     spec = parse_json(text) if media_type_of(file) == "application/json" else parse_yaml(text)
-    _run(spec, data_dir, devices, packing, port, fresh=fresh)
+    _run(spec, data_dir, devices, packing, port, fresh=fresh, env=tuple(env or ()))
 
 
 def demo(
@@ -68,9 +74,16 @@ def demo_study(*, quick: bool) -> StudySpec:
 
 
 def _run(
-    spec: StudySpec, data_dir: Path, devices: str, packing: Packing | None, port: int | None, *, fresh: bool
+    spec: StudySpec,
+    data_dir: Path,
+    devices: str,
+    packing: Packing | None,
+    port: int | None,
+    *,
+    fresh: bool,
+    env: tuple[str, ...] = (),
 ) -> None:
     from service.cli.local_run import LocalRun, run_here  # the service is heavy to load: not for `--help`
 
-    plan = LocalRun(spec=spec, data_dir=data_dir, devices=devices, packing=packing, port=port, fresh=fresh)
+    plan = LocalRun(spec=spec, data_dir=data_dir, devices=devices, packing=packing, port=port, fresh=fresh, env=env)
     raise typer.Exit(run_here(plan, err))

@@ -45,6 +45,7 @@ class LocalRun:
     """What to run and where.
 
     ``port`` None takes the usual one, or a free one if that is taken; ``packing`` None leaves it to the worker.
+    ``env`` are patterns of variables that runs may see.
     """
 
     spec: StudySpec
@@ -53,6 +54,7 @@ class LocalRun:
     packing: Packing | None = None
     port: int | None = None
     fresh: bool = False
+    env: tuple[str, ...] = ()
 
 
 def run_here(plan: LocalRun, console: Console) -> int:
@@ -125,7 +127,7 @@ def _start_worker(plan: LocalRun, server: str, token: str) -> WorkerProcess:
     objective = plan.spec.objective
     allow = () if isinstance(objective, BuiltinObjective) else (pattern_for(objective),)
     command = worker_command(
-        server, plan.devices, plan.data_dir / "runs", allow, builtin=not allow, packing=plan.packing
+        server, plan.devices, plan.data_dir / "runs", allow, builtin=not allow, packing=plan.packing, env=plan.env
     )
     return WorkerProcess(command, plan.data_dir / "worker.log", {"STAGETUNE_TOKEN": token})
 

@@ -65,8 +65,9 @@ def worker_command(
     *,
     builtin: bool = True,
     packing: Packing | None = None,
+    env: Sequence[str] = (),
 ) -> list[str]:
-    """Return the command line of a worker for `server`; `allow` names the functions that it may run."""
+    """Return the command line of a worker for `server`; `allow` names the code it may run, `env` what that sees."""
     command = [sys.executable, "-m", "workers.cli", "--server", server, "--devices", devices]
     command += ["--workdir", str(workdir), "--name", "local"]
     command += ["--checkpoints", "local"]  # in `workdir`, where the next `run` finds them
@@ -74,6 +75,8 @@ def worker_command(
     command += [] if packing is None else ["--packing", packing]
     for target in allow:
         command += ["--allow", target]
+    for pattern in env:
+        command += ["--env", pattern]
     return command
 
 

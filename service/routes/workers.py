@@ -15,6 +15,7 @@ from service.openapi import body_of
 from service.routes import PROBLEMS
 from studies.contract import wire
 from studies.contract.base import Message
+from studies.contract.salvage import salvaged
 from studies.contract.scopes import Scope
 from studies.contract.views import ProfileView, WorkerView
 from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
@@ -42,7 +43,7 @@ def list_workers(store: StoreDep) -> list[WorkerView]:
 def register_worker(store: StoreDep, settings: SettingsDep, body: RawBody) -> WorkerRegistered:
     """Introduce a worker; it gets a fresh id at every start."""
     return WorkerRegistered(
-        worker_id=store.register_worker(_read(RegisterWorker, body, wire.JSON)),
+        worker_id=store.register_worker(_read(RegisterWorker, body)),
         sync_seconds=settings.sync_seconds,
         lease_seconds=settings.lease_seconds,
         max_checkpoint_bytes=settings.max_checkpoint_bytes,
@@ -65,9 +66,9 @@ async def sync_worker(request: Request, gathering: GatheringDep, worker_id: Work
     """
     form = wire.media_type(request.headers.get("content-type", ""))
     if len(body) > AT_ONCE_BYTES:
-        news = await run_in_threadpool(_read, SyncRequest, body, form)
+        news = await run_in_threadpool(_read_sync, body, form)
     else:
-        news = _read(SyncRequest, body, form)
+        news = _read_sync(body, form)
     answer = await gathering.sync(worker_id, news)
     return Response(answer.model_dump_json(), media_type=wire.JSON)
 
@@ -90,8 +91,19 @@ def list_profiles(store: StoreDep) -> list[ProfileView]:
     return list(store.list_profiles())
 
 
-def _read(message: type[AnyMessage], body: bytes, form: str) -> AnyMessage:
+def _read_sync(body: bytes, form: str) -> SyncRequest:
+    """Return what can be read: a worker sends again what is refused, and one poisoned report must not stop the rest."""
     try:
-        return wire.decode(message, body, form)
+        return wire.decode(SyncRequest, body, form)
+    except ValidationError as error:
+        try:
+            return salvaged(wire.tree(SyncRequest, body, form), error)
+        except ValueError:  # it is not well-formed, or not only single reports of it are wrong
+            raise refuse_invalid(error) from error
+
+
+def _read(message: type[AnyMessage], body: bytes) -> AnyMessage:
+    try:
+        return wire.decode(message, body, wire.JSON)
     except ValidationError as error:
         raise refuse_invalid(error) from error

@@ -15,7 +15,7 @@ from io import BytesIO
 from typing import Any, NoReturn, TypeVar
 
 import cbor2
-from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError, from_json
 
 from studies.contract.base import Message
 
@@ -76,11 +76,17 @@ def decode(model: type[MessageT], body: bytes, form: str) -> MessageT:
     """
     if form != CBOR:
         return model.model_validate_json(body)
-    return model.model_validate(_tree(model, body))
+    return model.model_validate(tree(model, body, form))
 
 
-def _tree(model: type[Message], body: bytes) -> Any:
-    """Return what the bytes say, in Python's dictionaries, lists, numbers and arrays."""
+def tree(model: type[Message], body: bytes, form: str) -> Any:
+    """Return what the bytes say, in Python's dictionaries, lists, numbers and arrays.
+
+    Raises:
+        ValueError: they are not well-formed.
+    """
+    if form != CBOR:
+        return from_json(body)
     decoder = cbor2.CBORDecoder(
         BytesIO(body),
         tag_hook=_refuse_tag,
@@ -89,12 +95,12 @@ def _tree(model: type[Message], body: bytes) -> Any:
         allow_duplicate_keys=False,
     )
     try:
-        tree = decoder.decode()
+        found = decoder.decode()
     except cbor2.CBORDecodeError as fault:
         raise _malformed(model, str(fault.__cause__ or fault)) from None
     if _has_more(decoder):
         raise _malformed(model, "something follows the message")
-    return tree
+    return found
 
 
 def _has_more(decoder: cbor2.CBORDecoder) -> bool:

@@ -63,6 +63,7 @@ from studies.storage.granting import (
     seats_of,
     shares,
 )
+from studies.storage.log_cap import kept
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
@@ -116,10 +117,11 @@ class MemoryStore:
             self._publish([News(study.id, "study", "queued")], now)
             return Created(study.id, fresh=True)
 
-    def list_studies(self) -> Sequence[StudySummary]:
+    def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
         with self._lock:
             oldest_first = sorted(self._tables.studies.values(), key=_age)
-            return [presenting.study_summary(self._study_picture(study)) for study in oldest_first[::-1]]
+            wanted = [study for study in oldest_first[::-1] if name in (None, study.name)]
+            return [presenting.study_summary(self._study_picture(study)) for study in wanted[:limit]]
 
     def get_study(self, study_id: str) -> StudyView:
         with self._lock:
@@ -195,6 +197,10 @@ class MemoryStore:
             for attempt in overdue:
                 self._end(attempt, ending, now)
             return len(overdue)
+
+    def isolate(self) -> int:
+        """Return 0: what is in memory was never written down."""
+        return 0
 
     def extend_leases(self) -> None:
         with self._lock:
@@ -313,7 +319,7 @@ class MemoryStore:
                 server_time=now,
             )
 
-    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | NotFound]:
+    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | Exception]:
         with self._lock:
             known = self._tables.workers
             return [
@@ -538,7 +544,7 @@ class MemoryStore:
         log_bytes = self._store_log(attempt.id, report)
         self._grow(attempt.trial_id, fresh, log_bytes)
         self._work.add(WorkDone(points=sum(len(curve) for _, curve in fresh), log_bytes=log_bytes))
-        after = reporting.resumed(attempt, report, len(fresh), now + self._lease_seconds)
+        after = reporting.resumed(attempt, report, now + self._lease_seconds, chunks=len(fresh), printed=log_bytes)
         self._tables.attempts[attempt.id] = after
         self._summarise(after, fresh, anew=reporting.supersedes_anew(attempt, after))
         trial = self._trial(after.trial_id)
@@ -562,6 +568,7 @@ class MemoryStore:
         """Store the pieces that are new; return their bytes as UTF-8."""
         pieces = self._tables.logs.setdefault(attempt_id, {})
         fresh = {chunk.sequence: storable(chunk.text) for chunk in report.logs if chunk.sequence not in pieces}
+        fresh = kept(fresh, self._tables.attempts[attempt_id].printed)
         pieces.update(fresh)
         return sum(len(text.encode()) for text in fresh.values())
 

@@ -36,7 +36,6 @@ from studies.contract.views import (
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
-from studies.errors import NotFound
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
 from studies.storage.work_done import WorkLog
@@ -128,8 +127,8 @@ class StudyStore(Protocol):
             IdempotencyConflict: the key was used for another document.
         """
 
-    def list_studies(self) -> Sequence[StudySummary]:
-        """Return all studies, newest first."""
+    def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
+        """Return studies, newest first: at most `limit` of them, all where it is None; only that of `name` if given."""
 
     def get_study(self, study_id: str) -> StudyView: ...
 
@@ -175,6 +174,13 @@ class StudyStore(Protocol):
 
     def expire_leases(self) -> int:
         """End attempts whose lease has run out, by `after_attempt`; return how many."""
+
+    def isolate(self) -> int:
+        """Move documents that cannot be read out of the way; return how many there were.
+
+        For whoever met an error that should not be: what such a document belongs to (a trial, or a study) has failed
+        afterwards, with the reason, and everything else goes on.
+        """
 
     def extend_leases(self) -> None:
         """Give every running attempt a whole lease from now.
@@ -250,10 +256,10 @@ class StudyStore(Protocol):
         What was measured of classes of runs is stored, the latest word counts, and comes with leases as it is known.
         """
 
-    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | NotFound]:
+    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | Exception]:
         """Do `sync` for several workers, each named once, in one transaction.
 
-        An unknown worker has its error in place of an answer; any other failure is that of all.
+        An error that is one worker's own, as `NotFound`, stands in place of its answer; any other is raised for all.
         """
 
     def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:

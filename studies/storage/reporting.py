@@ -114,15 +114,23 @@ def end_attempt(
     return Ended(trial, attempt, _news(trial, ending))
 
 
-def resumed(attempt: AttemptRecord, report: AttemptReport, fresh_chunks: int, expiry: Timestamp) -> AttemptRecord:
+def resumed(
+    attempt: AttemptRecord, report: AttemptReport, expiry: Timestamp, *, chunks: int, printed: int
+) -> AttemptRecord:
     """Return the attempt after the progress of `report`: where it began is the largest step ever reported for it.
 
-    Its lease holds until `expiry` now.
+    Args:
+        attempt: as it was.
+        report: its worker's news.
+        expiry: until when its lease holds now.
+        chunks: of metrics that were new in it.
+        printed: bytes of output that were.
     """
     return replace(
         attempt,
         started_from=max(attempt.started_from, report.started_from),
-        chunks=attempt.chunks + fresh_chunks,
+        chunks=attempt.chunks + chunks,
+        printed=attempt.printed + printed,
         lease_expires_at=expiry,
     )
 

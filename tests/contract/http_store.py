@@ -30,7 +30,7 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
-from studies.contract.worker_protocol import RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
+from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
 from studies.core.actions import Action
 from studies.core.snapshot import Curve
 from studies.storage import StudyStore
@@ -70,8 +70,9 @@ class HttpStore:
         answer = self._call("POST", "/api/v1/studies", json=to_document(spec), headers=headers)
         return Created(answer.json()["id"], fresh=answer.status_code == 201)
 
-    def list_studies(self) -> Sequence[StudySummary]:
-        return self._get(list[StudySummary], "/api/v1/studies")
+    def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
+        asked: dict[str, str | int] = {} if limit is None else {"limit": limit}
+        return self._get(list[StudySummary], "/api/v1/studies", **asked, **({} if name is None else {"name": name}))
 
     def get_study(self, study_id: str) -> StudyView:
         return self._get(StudyView, f"/api/v1/studies/{study_id}")
@@ -109,7 +110,7 @@ class HttpStore:
         answer = self._call("POST", f"/api/v1/workers/{worker_id}/sync", content=request.model_dump_json())
         return SyncAnswer.model_validate_json(answer.content)
 
-    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | errors.NotFound]:
+    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | Exception]:
         return self._behind.sync_all(news)
 
     def list_workers(self) -> Sequence[WorkerView]:
@@ -151,8 +152,20 @@ class HttpStore:
     def expire_leases(self) -> int:
         return self._behind.expire_leases()
 
+    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
+        return self._behind.keep_checkpoint(attempt_id, token, info)
+
+    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
+        return self._behind.kept_checkpoint(attempt_id, token)
+
+    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
+        return self._behind.retire_checkpoints()
+
     def review_quarantine(self) -> int:
         return self._behind.review_quarantine()
+
+    def isolate(self) -> int:
+        return self._behind.isolate()
 
     def extend_leases(self) -> None:
         self._behind.extend_leases()

@@ -39,7 +39,7 @@ def test_the_next_attempt_is_told_of_it(store: StudyStore, advance: Advance) -> 
     keep(store, first)
     advance(LEASE_SECONDS + 1)
     assert store.expire_leases() == 1
-    second = take(store, store.register_worker(build.worker()))
+    second = take(store, store.register_worker(build.worker("another")))  # the node that fell silent gets it last
     assert (second.run.trial_id, second.checkpoint) == (first.run.trial_id, info(first))
     assert store.kept_checkpoint(second.attempt_id, second.token) == info(first)
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from studies.contract import wire
 from studies.contract.states import StudyCommand
 from studies.contract.views import MetricSummary
 from studies.contract.worker_protocol import AttemptReport, Lease, SyncAnswer, SyncRequest
@@ -35,6 +36,11 @@ def _numbers(summary: MetricSummary) -> str:
     return repr([value + 0.0 for value in summary.model_dump().values()])
 
 
+def _asking_for_nothing(request: SyncRequest) -> SyncRequest:
+    """The order in which workers of one transaction are given trials is the database's own."""
+    return request.model_copy(update={"devices": build.sync(capacity=0).devices})
+
+
 class TwoStores(RuleBasedStateMachine):
     """The model and a database, driven alike. A lease is the pair of what each of them granted."""
 
@@ -51,6 +57,7 @@ class TwoStores(RuleBasedStateMachine):
         self.workers = [self._both(lambda store: store.register_worker(build.worker(capacity=2))) for _ in range(2)]
         self.leases: list[tuple[int, Pair]] = []
         self.sent: list[tuple[int, tuple[SyncRequest, SyncRequest]]] = []
+        self.count = 0
 
     @property
     def stores(self) -> tuple[StudyStore, StudyStore]:
@@ -122,11 +129,27 @@ class TwoStores(RuleBasedStateMachine):
         worker, requests = self.sent[-1 - back % len(self.sent)]
         self._send(worker, requests)
 
+    @precondition(lambda self: self.sent)
+    @rule(back=st.integers(0, 5), others=st.integers(0, 5))
+    def send_together(self, back: int, others: int) -> None:
+        """Send two requests again, from both workers where they are of both, in one transaction of the database."""
+        chosen = {self.sent[-1 - place % len(self.sent)][0]: place for place in (back, others)}
+        news = [(worker, self.sent[-1 - place % len(self.sent)][1]) for worker, place in chosen.items()]
+        full = [(worker, tuple(_asking_for_nothing(each) for each in requests)) for worker, requests in news]
+        stored = self.stored.sync_all([(self.workers[worker][1], requests[1]) for worker, requests in full])
+        for (worker, requests), answer in zip(full, stored, strict=True):
+            assert isinstance(answer, SyncAnswer)
+            self._compare(worker, requests, [self.model.sync(self.workers[worker][0], requests[0]), answer])
+
     def _send(self, worker: int, requests: tuple[SyncRequest, SyncRequest]) -> None:
-        answers = [
-            store.sync(worker_id, request)
-            for store, worker_id, request in zip(self.stores, self.workers[worker], requests, strict=True)
-        ]
+        """Send the model what is meant, and the database what came over the wire, in one form or the other."""
+        self.count += 1
+        form = (wire.JSON, wire.CBOR)[self.count % 2]
+        received = wire.decode(SyncRequest, wire.encode(requests[1], form), form)
+        both = zip(self.stores, self.workers[worker], (requests[0], received), strict=True)
+        self._compare(worker, requests, [store.sync(worker_id, request) for store, worker_id, request in both])
+
+    def _compare(self, worker: int, requests: tuple[SyncRequest, SyncRequest], answers: Sequence[SyncAnswer]) -> None:
         granted = [{lease.run.trial_number: lease for lease in answer.leases} for answer in answers]
         assert granted[0].keys() == granted[1].keys()
         self._compare_answers(requests, answers)

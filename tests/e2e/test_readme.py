@@ -48,10 +48,11 @@ def commands() -> list[str]:
     return [line for block in blocks("sh") for line in block.replace("\\\n", "").splitlines() if line.strip()]
 
 
-STUDY, SEARCH = blocks("yaml")
-(TRAIN,) = blocks("python")
+STUDY, SEARCH, COMMAND = blocks("yaml")
+TRAIN, PROGRAM = blocks("python")
 
 LOCAL = ["stagetune run study.yaml"]
+LOCAL_COMMAND = "stagetune run command.yaml"
 SERVE = "stagetune serve"
 WORKER = "stagetune-worker --server http://127.0.0.1:8080"
 FUNCTION_WORKER = "stagetune-worker --server http://127.0.0.1:8080 --allow 'train.py:*'"
@@ -62,11 +63,25 @@ ASK = [
     "stagetune best digits-cnn --yaml > best.yaml",
     "stagetune export digits-cnn --format csv > trials.csv",
 ]
+BACKUP = "stagetune backup stagetune-backup.db"
 POSTGRES = [line for line in commands() if line.startswith("export STAGETUNE_DATABASE_URL=")]
 UPGRADE = "stagetune db upgrade"
 CURL = [line for line in commands() if line.startswith("curl ")]
 TOKENS = [line for line in commands() if line.startswith("stagetune token ")]
-RUN_HERE = {*TOKENS, *LOCAL, SERVE, WORKER, FUNCTION_WORKER, SUBMIT, *ASK, *POSTGRES, UPGRADE, *CURL}
+RUN_HERE = {
+    *TOKENS,
+    *LOCAL,
+    LOCAL_COMMAND,
+    SERVE,
+    WORKER,
+    FUNCTION_WORKER,
+    SUBMIT,
+    *ASK,
+    *POSTGRES,
+    UPGRADE,
+    BACKUP,
+    *CURL,
+}
 """What the tests below run."""
 
 ACTIVATE = "source .venv/bin/activate"
@@ -85,6 +100,8 @@ class Shell:
             small = small.replace(long, short)
         (folder / "study.yaml").write_text(small)
         (folder / "train.py").write_text(TRAIN)
+        (folder / "command.yaml").write_text(COMMAND)
+        (folder / "program.py").write_text(PROGRAM)
         self._environment = os.environ | {
             "PATH": f"{programs(folder / 'bin')}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
@@ -205,6 +222,10 @@ def test_a_study_runs_here(shell: Shell) -> None:
     shutil.rmtree(shell.folder / "stagetune-data")  # the next reader begins with a server
 
 
+def test_a_command_runs_here(shell: Shell) -> None:
+    assert "own-program" in shell.run(LOCAL_COMMAND + " --data-dir command-data")
+
+
 def test_server_workers_and_the_questions_one_asks(served: Shell) -> None:
     def workers() -> int:
         return len(served.answer("/workers"))
@@ -219,6 +240,15 @@ def test_server_workers_and_the_questions_one_asks(served: Shell) -> None:
     best = yaml.safe_load((served.folder / "best.yaml").read_text())
     assert best["params"]["lr"] in (0.1, 0.01)
     assert len((served.folder / "trials.csv").read_text().splitlines()) > 4
+
+
+def test_the_server_is_scraped_and_backed_up(served: Shell) -> None:
+    (job,) = yaml.safe_load(blocks("yml")[0])["scrape_configs"]
+    ((target,),) = [group["targets"] for group in job["static_configs"]]
+    told = httpx.get(f"http://{target.replace(':8080', f':{served.port}')}/metrics", timeout=DEADLINE).text
+    assert "stagetune_database_up 1.0" in told
+    assert "checked" in served.run(BACKUP)
+    assert (served.folder / "stagetune-backup.db").exists()
 
 
 def test_tokens_close_the_server_to_everyone_else(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ class Nodes:
         self.workers: list[Worker] = []
 
     def study(self, kind: str, num_steps: int) -> None:
+        self._builtin = kind == "builtin"
         spec = build.spec(objective=OBJECTIVES[kind], evaluate_every=20)
         self.study_id = running_study(self.store, "a", spec=spec, num_steps=num_steps)
 
@@ -86,7 +87,8 @@ class Nodes:
         (folder / "train.py").write_text(FUNCTION.replace("PAUSE", str(pause)))
         (folder / "run.py").write_text(COMMAND.replace("PAUSE", str(pause)))
         allow = ("--allow", "train.py:*", "--allow", f"command:{sys.executable} run.py", "--packing", "off")
-        self.workers.append(Worker(self.url, folder, *allow, *options))
+        offer = "--builtin" if self._builtin else "--no-builtin"
+        self.workers.append(Worker(self.url, folder, offer, *allow, *options))
         return self.workers[-1]
 
     @property

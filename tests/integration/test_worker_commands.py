@@ -161,3 +161,47 @@ def test_a_command_that_is_not_allowed_is_refused(server: FakeServer, start: Sta
     outcome = outcome_of(server)
     assert outcome.state == "failed"
     assert "start it with --allow 'command:sh -c true'" in outcome.reason
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "function": {"kind": "function", "target": "own.py:train"},
+    "command": {"kind": "command", "command": [sys.executable, "train.py", "{checkpoint_dir}"]},
+    "builtin": {
+        "kind": "builtin",
+        "name": "image_classification",
+        "args": {"dataset": "digits", "model": "mlp"},
+    },
+}
+
+OWN = """
+import time
+
+def train(trial):
+    for step in range(1, trial.num_steps + 1):
+        trial.report(step, loss=1.0)
+        time.sleep(0.02)
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_secret_of_the_worker_reaches_a_run(
+    server: FakeServer, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    secrets = {"STAGETUNE_TOKEN": "t0ken" * 4, "AWS_SECRET_ACCESS_KEY": "s3cret", "HTTPS_PROXY": "http://me:p4ss@proxy"}
+    for name, value in (secrets | {"WANDB_MODE": "offline", "NO_PROXY": "*"}).items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "train.py").write_text(UNTIL_STOPPED)
+    server.waiting = [lease(objective=KINDS[kind], metric={"name": "loss"}, num_steps=100_000)]
+    offer = "--builtin" if kind == "builtin" else "--no-builtin"
+    options = ("--allow", "own.py:*", "--allow", "command:*", "--packing", "off", "--env", "WANDB_*", offer)
+    worker = Worker(url, tmp_path, *options)
+    try:
+        wait_for(lambda: server.curve("at_1", "loss"), "the first points", 60)
+        environments = [process.environ() for process in worker.tree()]
+        assert len(environments) >= 3  # nursery, keeper, run
+        for environ in environments:
+            assert not secrets.keys() & environ.keys()
+            assert environ["WANDB_MODE"] == "offline"
+    finally:
+        worker.end()

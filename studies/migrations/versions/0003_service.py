@@ -49,10 +49,12 @@ def _access() -> None:
         sa.ForeignKeyConstraint(["token_id"], ["stagetune_token.id"], name="fk_stagetune_session_token_id"),
         sa.PrimaryKeyConstraint("key_hash", name="pk_stagetune_session"),
     )
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("stagetune_attempt", sa.Column("printed", count, nullable=False, server_default="0"))
 
 
 def _nodes() -> None:
-    """Workers that are held back, and where a trial last failed."""
+    """Workers that are held back, where a trial last failed, and documents that could not be read."""
     for column in (
         sa.Column("hold", sa.Text(), nullable=True),
         sa.Column("held_because", sa.Text(), nullable=False, server_default=""),
@@ -62,6 +64,17 @@ def _nodes() -> None:
         op.add_column("stagetune_worker", column)
     op.add_column("stagetune_trial", sa.Column("failed_on", sa.Text(), nullable=False, server_default=""))
     op.add_column("stagetune_trial", sa.Column("failed_at", sa.Double(), nullable=True))
+    op.create_table(
+        "stagetune_poison",
+        sa.Column("id", _COUNT, nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("study_id", sa.Text(), nullable=False),
+        sa.Column("trial_id", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("found_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_stagetune_poison"),
+    )
 
 
 def _checkpoints() -> None:
@@ -134,7 +147,6 @@ def _reading() -> None:
     op.create_index("ix_stagetune_trial_study_id_stage_number", "stagetune_trial", ["study_id", "stage", "number"])
     _index_of_some("unfinished", ["study_id", "number"], "ended_at IS NULL")
     _index_of_some("scored", ["study_id", "score", "number", "stage"], "score IS NOT NULL")
-    _index_of_some("ended", ["study_id", "stage", "last_step", "points", "bytes"], "ended_at IS NOT NULL")
 
 
 def _index_of_some(name: str, columns: list[str], where: str) -> None:

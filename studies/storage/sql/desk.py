@@ -109,13 +109,14 @@ class Desk:
         """Store chunks and logs of live attempts, and bring summaries up to date from what was really new."""
         reports = self._live_reports()
         fresh = metrics.store(self._connection, reports)
-        printed = logs.store(self._connection, reports)
+        before = {attempt.id: attempt.printed for attempt in self._attempts.values()}
+        printed = logs.store(self._connection, reports, before)
         chunks = Counter(attempt_id for attempt_id, _ in fresh.keys)
         anew = {
             after.trial_id
             for report in reports
-            for before, after in (self._resume(report, chunks[report.attempt_id]),)
-            if reporting.supersedes_anew(before, after)
+            for old, after in (self._resume(report, chunks[report.attempt_id], printed[report.attempt_id]),)
+            if reporting.supersedes_anew(old, after)
         }
         self._add_to_summaries(fresh, anew)
         self._grow_trials(fresh, printed)
@@ -123,9 +124,9 @@ class Desk:
         metrics.renew_summaries(self._connection, anew)
         self._tell_points(chunks)
 
-    def _resume(self, report: AttemptReport, fresh_chunks: int) -> tuple[AttemptRecord, AttemptRecord]:
+    def _resume(self, report: AttemptReport, chunks: int, printed: int) -> tuple[AttemptRecord, AttemptRecord]:
         before = self._attempts[report.attempt_id]
-        after = reporting.resumed(before, report, fresh_chunks, self._expiry)
+        after = reporting.resumed(before, report, self._expiry, chunks=chunks, printed=printed)
         self._attempts[before.id] = after
         return before, after
 
@@ -277,7 +278,7 @@ class Desk:
         )
 
 
-_PROGRESS = ("lease_expires_at", "started_from", "chunks", "engine", "width")
+_PROGRESS = ("lease_expires_at", "started_from", "chunks", "printed", "engine", "width")
 """What a sync may change of an attempt that runs on."""
 
 

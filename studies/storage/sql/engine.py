@@ -133,6 +133,14 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def rehearsing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that writes and is undone at its end, whatever happened."""
+    with mapped_errors(engine), engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that sees one state of the whole database and writes nothing."""
     options: dict[str, Any] = {READ_ONLY: True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
@@ -24,7 +25,7 @@ from studies.contract.views import (
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
-from studies.errors import NotFound
+from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
@@ -40,9 +41,11 @@ from studies.storage.sql import (
     logs,
     metrics,
     overview,
+    poison,
     profiles,
     pruning,
     quarantine,
+    rehearsal,
     studies,
     trials,
     waiting,
@@ -53,7 +56,10 @@ from studies.storage.sql.engine import make_engine, reading, writing
 from studies.storage.sql.schema import check_schema
 from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
+from studies.storage.sql.tally_cache import TallyCache
 from studies.storage.work_done import WorkDone, WorkLog
+
+logger = logging.getLogger(__name__)
 
 
 class SqlStore:
@@ -66,6 +72,7 @@ class SqlStore:
 
     def __init__(self, url: str, lease_seconds: float = 30.0) -> None:
         self._engine = make_engine(url)
+        self._tallies = TallyCache()
         self._lease_seconds = lease_seconds
         self._cache = StudyCache()
         self._credentials = SqlCredentials(self._engine)
@@ -92,9 +99,9 @@ class SqlStore:
             raise RuntimeError(f"study {spec.name} could be neither created nor found")
         return seen
 
-    def list_studies(self) -> Sequence[StudySummary]:
+    def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
         with reading(self._engine) as connection:
-            found = studies.pictures(connection, studies.newest_first(connection))
+            found = studies.pictures(connection, studies.newest_first(connection, limit, name), self._tallies)
             return [presenting.study_summary(picture) for picture in found]
 
     def get_study(self, study_id: str) -> StudyView:
@@ -102,7 +109,7 @@ class SqlStore:
             return self._view(connection, studies.get(connection, study_id))
 
     def _view(self, connection: Connection, study: StudyRecord) -> StudyView:
-        (picture,) = studies.pictures(connection, [study])
+        (picture,) = studies.pictures(connection, [study], self._tallies)
         return presenting.study_view(picture, waiting.of_study(connection, study, self._lease_seconds))
 
     def find_study(self, name: str) -> str | None:
@@ -156,6 +163,10 @@ class SqlStore:
             count = leases.expire(connection, done)
         self._work.add(done)
         return count
+
+    def isolate(self) -> int:
+        with writing(self._engine) as connection:
+            return poison.isolate(connection)
 
     def extend_leases(self) -> None:
         with writing(self._engine) as connection:
@@ -244,11 +255,37 @@ class SqlStore:
 
     def sync(self, worker_id: str, request: SyncRequest) -> SyncAnswer:
         (answer,) = self.sync_all([(worker_id, request)])
-        if isinstance(answer, NotFound):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | NotFound]:
+    def sync_all(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | Exception]:
+        """Take the news of workers; what nobody foresaw in one report or one row does not hold back the rest."""
+        try:
+            return self._sync(news)
+        except StagetuneError:
+            raise
+        except Exception:
+            logger.exception("the news of %d workers cannot be taken as they are", len(news))
+            return [self._sync_warily(*item) for item in news]
+
+    def _sync_warily(self, worker_id: str, request: SyncRequest) -> SyncAnswer | Exception:
+        try:
+            return self._sync([(worker_id, request)])[0]
+        except StagetuneError:
+            raise
+        except Exception:
+            logger.exception("the news of worker %s are tried report by report", worker_id)
+        try:
+            if not self.isolate():
+                request = rehearsal.without_poison(self._engine, worker_id, request, self._lease_seconds)
+            return self._sync([(worker_id, request)])[0]
+        except StagetuneError:
+            raise
+        except Exception as error:  # it is raised for the one whose it is
+            return error
+
+    def _sync(self, news: Sequence[tuple[str, SyncRequest]]) -> Sequence[SyncAnswer | Exception]:
         done = WorkDone()
         with writing(self._engine) as connection:
             answers = sync(connection, news, self._lease_seconds, done)
@@ -305,7 +342,7 @@ class SqlStore:
     # --- what is old ---------------------------------------------------------------------------------------------
 
     def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
-        return pruning.prune(self._engine, older_than, dry_run=dry_run)
+        return pruning.prune(self._engine, self._tallies, older_than, dry_run=dry_run)
 
     def compact(self) -> int:
         return pruning.compact(self._engine)

@@ -22,7 +22,7 @@ from studies.storage.work_done import WorkDone
 
 def sync(
     connection: Connection, news: Sequence[tuple[str, SyncRequest]], lease_seconds: float, done: WorkDone
-) -> list[SyncAnswer | NotFound]:
+) -> list[SyncAnswer | Exception]:
     """Take the news of workers, each named once, count them in `done`, and answer; see `StudyStore.sync_all`."""
     known = workers.heard_of(connection, {worker_id: request.devices for worker_id, request in news})
     calls = [Call(known[worker_id], request) for worker_id, request in news if worker_id in known]

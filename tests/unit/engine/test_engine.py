@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from studies.contract.states import StudyCommand, StudyState, TrialState
-from studies.core.actions import Action, AddTrials, Fail, OpenStage
+from studies.core.actions import Action, AddTrials, EndTrial, Fail, OpenStage
 from studies.core.sampling import SearchRequest
 from studies.core.snapshot import Snapshot
 from studies.engine import MAX_FAILURES, MAX_STEPS, MIRROR_BATCH, RECORDING_SECONDS, REFRESH_TICKS, Engine
@@ -351,3 +351,101 @@ def test_closing_closes_the_mirror() -> None:
     mirror = Recorder()
     engine_of(MemoryStore(), scripted, mirror).close()
     assert mirror.written == [("closed", "", 0)]
+
+
+def test_one_study_in_500_that_raises_fails_alone() -> None:
+    store = MemoryStore()
+    studies = [store.create_study(spec(f"s{number}")).study_id for number in range(500)]
+
+    def decide(snapshot: Snapshot, sampler: Any) -> tuple[Action, ...]:
+        if snapshot.study_id == studies[250]:
+            raise ZeroDivisionError("poisoned")
+        return scripted(snapshot, sampler)
+
+    engine = engine_of(store, decide)
+    for _ in range(MAX_FAILURES):
+        engine.tick()
+    views = {view.id: view for view in store.list_studies()}
+    poisoned = views.pop(studies[250])
+    assert poisoned.state is StudyState.FAILED
+    assert "ZeroDivisionError: poisoned" in poisoned.reason
+    assert {(view.state, view.progress.trials) for view in views.values()} == {(StudyState.RUNNING, 1)}
+
+
+def test_an_action_that_the_store_refuses_fails_its_study_alone() -> None:
+    store = MemoryStore()
+    bad, good = (store.create_study(spec(name)).study_id for name in ("bad", "good"))
+
+    def decide(snapshot: Snapshot, sampler: Any) -> tuple[Action, ...]:
+        if snapshot.study_id == bad:
+            return (EndTrial("tr_nowhere", "pruned", "no reason"),)
+        return scripted(snapshot, sampler)
+
+    engine = engine_of(store, decide)
+    for _ in range(MAX_FAILURES):
+        engine.tick()
+    assert (store.get_study(bad).state, store.get_study(good).state) == (StudyState.FAILED, StudyState.RUNNING)
+    assert "tr_nowhere" in store.get_study(bad).reason
+
+
+class Poisoned(MemoryStore):
+    """A store on which leases cannot be expired until what is to blame is out of the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = 1
+
+    def expire_leases(self) -> int:
+        if self.rows:
+            raise ZeroDivisionError("poisoned")
+        return super().expire_leases()
+
+    def isolate(self) -> int:
+        found, self.rows = self.rows, 0
+        return found
+
+
+def test_a_part_of_the_tick_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    store = Poisoned()
+    study = store.create_study(spec()).study_id
+    with caplog.at_level(logging.ERROR):
+        engine_of(store).tick()
+    assert store.get_study(study).state is StudyState.RUNNING
+    assert "poisoned" in caplog.text
+
+
+def test_a_part_of_the_tick_that_fails_without_poison_is_told() -> None:
+    store = MemoryStore()
+    study = store.create_study(spec()).study_id
+    engine = engine_of(store)
+    store.expire_leases = lambda: 1 // 0  # type: ignore[method-assign]
+    with pytest.raises(ZeroDivisionError):
+        engine.tick()
+    assert store.get_study(study).state is StudyState.RUNNING
+
+
+class Picky(Recorder):
+    """A mirror that refuses one trial, whatever comes with it."""
+
+    def __init__(self, refused: int) -> None:
+        super().__init__()
+        self.refused = refused
+        self.numbers: set[int] = set()
+
+    def write(self, study_name: str, direction: str, trials: Sequence[SettledTrial]) -> Mapping[str, int]:
+        if self.refused in {trial.attributes["number"] for trial in trials}:
+            raise ValueError("Optuna does not want it")
+        self.numbers |= {int(str(trial.attributes["number"])) for trial in trials}
+        return {trial.trial_id: int(str(trial.attributes["number"])) for trial in trials}
+
+
+def test_one_trial_that_optuna_refuses_does_not_hold_back_the_others() -> None:
+    store, mirror = MemoryStore(), Picky(3)
+    study = store.create_study(spec()).study_id
+    many = AddTrials("lr_sweep", tuple(proposal(f"t{number}") for number in range(3 * MIRROR_BATCH)))
+    store.apply(study, store.load(study).version, [OpenStage("lr_sweep"), many])
+    store.apply(study, store.load(study).version, [Fail("over")])
+    engine = engine_of(store, mirror=mirror)
+    for _ in range(REFRESH_TICKS + 10):
+        engine.tick()
+    assert mirror.numbers == set(range(3 * MIRROR_BATCH)) - {3}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import cbor2
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from service.app import create_app
 from service.settings import Settings
+from studies.contract import wire
 from studies.contract.states import StudyState
 from studies.contract.study_document import to_yaml
 from studies.contract.views import (
@@ -28,7 +30,7 @@ from studies.contract.views import (
     TrialPage,
     WorkerView,
 )
-from studies.contract.worker_protocol import Lease, MetricChunk, SyncAnswer, WorkerRegistered
+from studies.contract.worker_protocol import Lease, MetricChunk, SyncAnswer, SyncRequest, WorkerRegistered
 from studies.core.actions import CloseStage, OpenStage
 from studies.storage.memory import MemoryStore
 from tests import histories
@@ -276,3 +278,71 @@ def test_behind_a_proxy_the_location_carries_its_prefix(store: MemoryStore) -> N
     app = create_app(Settings(database_url="memory://", root_path="/tune"), store, tick=lambda: None)
     with client_of(app) as http:
         assert submitted(http).headers["location"].startswith("/tune/api/v1/studies/st_")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/api/v1/studies?limit=1001", id="studies"),
+        pytest.param("/api/v1/studies/{study}/trials?limit=1001", id="trials"),
+        pytest.param("/api/v1/trials/tr_x/metrics?points=100001", id="curve"),
+        pytest.param("/api/v1/trials/tr_x/log?limit=65537", id="log"),
+        pytest.param("/studies/{study}/parts/trials?limit=1001", id="trials of the page"),
+    ],
+)
+def test_a_page_that_is_too_long_is_refused_with_its_bound(http: httpx.Client, study_id: str, path: str) -> None:
+    answer = http.get(path.format(study=study_id))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
+    bound = int(path.rpartition("=")[2]) - 1
+    assert str(bound) in answer.text
+
+
+def test_a_report_that_cannot_be_read_fails_its_run_and_no_other(http: httpx.Client, store: MemoryStore) -> None:
+    study_id = store.create_study(spec()).study_id
+    store.apply(study_id, store.load(study_id).version, [OpenStage("lr_sweep"), add_trials("good", "bad")])
+    worker_id = store.register_worker(worker(capacity=2))
+    good, bad = store.sync(worker_id, sync()).leases
+    tree = sync(report(good, chunk("loss", {1: 1.0})), report(bad, chunk("loss", {1: 1.0}))).model_dump(mode="json")
+    tree["attempts"][1]["metrics"][0]["name"] = "no name"
+    answer = http.post(f"/api/v1/workers/{worker_id}/sync", json=tree)
+    assert answer.status_code == 200
+    assert set(answer.json()["acknowledged"]) == {good.attempt_id, bad.attempt_id}
+    assert len(store.curve(good.run.trial_id, "loss")) == 1
+    (attempt, *_) = store.get_trial(bad.run.trial_id).attempts
+    assert (attempt.state, "metrics.0.name" in attempt.reason) == ("failed", True)
+
+
+def test_a_sync_may_be_binary(http: httpx.Client, lease: Lease) -> None:
+    news = sync(report(lease, chunk("loss", {1: 0.5, 2: math.inf}), outcome="completed"))
+    answer = post_binary(http, wire.encode(news, wire.CBOR))
+    assert SyncAnswer.model_validate_json(answer.content).acknowledged == (lease.attempt_id,)
+    curve = http.get(f"/api/v1/trials/{lease.run.trial_id}/metrics?name=loss").json()
+    assert (curve["steps"], curve["values"]) == ([1, 2], [0.5, "Infinity"])
+
+
+def post_binary(http: httpx.Client, body: bytes) -> httpx.Response:
+    worker_id = http.get("/api/v1/workers").json()[0]["id"]
+    headers = {"Content-Type": "application/cbor"}
+    return http.post(f"/api/v1/workers/{worker_id}/sync", content=body, headers=headers)
+
+
+@pytest.mark.parametrize("body", [b"", b"\x81" * 10_000, b"\xa1", b"\xd8\x1c\x81\xd8\x1d\x00", b"\xff" * 40_000])
+def test_malformed_binary_is_a_problem_of_the_client(http: httpx.Client, lease: Lease, body: bytes) -> None:
+    answer = post_binary(http, body)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert "Invalid CBOR" in answer.json()["faults"][0]
+
+
+def test_a_poisoned_binary_report_fails_its_run_alone(http: httpx.Client, lease: Lease) -> None:
+    tree = wire.tree(SyncRequest, wire.encode(sync(report(lease, chunk("loss", {1: 0.5}))), wire.CBOR), wire.CBOR)
+    tree["attempts"][0]["metrics"][0]["steps"] = [-1]
+    answer = post_binary(http, cbor2.dumps(tree))
+    assert answer.status_code == 200
+    trial = TrialDetail.model_validate_json(http.get(f"/api/v1/trials/{lease.run.trial_id}").content)
+    assert "poisoned" in trial.attempts[0].reason
+
+
+def test_a_registered_worker_is_told_what_the_server_takes(http: httpx.Client) -> None:
+    told = registered(http)
+    assert told.accepts == ("application/cbor", "application/json")
+    assert told.max_body_bytes == 8 * 2**20

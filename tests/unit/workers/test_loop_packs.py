@@ -5,6 +5,7 @@ The engine is a stand-in that computes one member after the other, so that every
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.unit.workers.packs import LoopedModel, Script, build_task, run_alone,
 from workers.objectives.image_classification.task import ImageClassification
 from workers.objectives.task import Data, Task
 from workers.runtime import admission, cohort, evaluation
+from workers.runtime.checkpoint import Checkpoints
 from workers.runtime.engines import stack
 from workers.runtime.engines.base import NotStackable
 from workers.runtime.recorder import STEPS_PER_SYNC, Readback
@@ -325,6 +327,67 @@ def test_a_run_that_does_not_fit_alone_fails_and_says_what_to_do(
     pack = run_pack(*scripts(tmp_path, 0), engine="batched", fused_from=1)
     assert isinstance(pack.failures["tr_0"], torch.OutOfMemoryError)
     assert "lower the batch size" in str(pack.failures["tr_0"])
+
+
+CPU_WORDS = "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to ..."
+
+
+@pytest.mark.parametrize("fault", [RuntimeError(CPU_WORDS), MemoryError()], ids=["torch", "python"])
+def test_out_of_memory_on_the_cpu_is_out_of_memory_too(
+    tmp_path: Path, alone: list[Any], use: Callable[[Stack], None], fault: Exception
+) -> None:
+    def crowded(models: Sequence[nn.Module], generators: Sequence[torch.Generator]) -> LoopedModel:
+        if len(models) > 1:
+            raise fault
+        return LoopedModel.stack(models, generators)
+
+    use(crowded)
+    members = scripts(tmp_path, 0, 1)
+    pack = run_pack(*members, engine="batched", fused_from=1)
+    assert pack.evictions.keys() == {"tr_1"}
+    assert members[0].curves == alone[0]
+
+
+def test_another_runtime_error_is_the_end_of_the_pack(tmp_path: Path, use: Callable[[Stack], None]) -> None:
+    def broken(models: Sequence[nn.Module], generators: Sequence[torch.Generator]) -> LoopedModel:
+        raise RuntimeError("shapes do not match")
+
+    use(broken)
+    with pytest.raises(RuntimeError, match="shapes"):
+        run_pack(*scripts(tmp_path, 0, 1), engine="batched")
+
+
+@pytest.mark.parametrize("where", ["checkpoint", "log"])
+def test_a_member_whose_directory_cannot_be_written_fails_alone(
+    tmp_path: Path, alone: list[Any], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    write = Checkpoints._write
+
+    def full(self: Checkpoints, state: Any, temporary: Path) -> None:
+        if where == "checkpoint" and temporary.parent == tmp_path / "1":
+            temporary.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, state, temporary)
+
+    monkeypatch.setattr(Checkpoints, "_write", full)
+    members = scripts(tmp_path, 0, 1, 3)
+    if where == "log":
+        (tmp_path / "1" / "run.log").mkdir(parents=True)
+    pack = run_pack(*members, engine="batched")
+    assert pack.failures.keys() == {"tr_1"}
+    assert isinstance(pack.failures["tr_1"], OSError)
+    assert pack.endings == {"tr_0": COMPLETED, "tr_3": COMPLETED}
+    assert [members[0].curves, members[2].curves] == [alone[0], alone[3]]
+    assert not list((tmp_path / "1").glob("*.tmp"))
+
+
+def test_a_checkpoint_that_cannot_be_written_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+
+    monkeypatch.setattr(torch, "save", full)
+    pack = run_pack(*scripts(tmp_path, 0, stop_after=3))
+    assert "free space where the worker keeps its runs (--workdir)" in str(pack.failures["tr_0"])
 
 
 def test_newcomers_that_do_not_fit_leave_the_pack_as_it_was(

@@ -96,8 +96,9 @@ def test_the_empty_list_tells_how_to_submit_a_study(client: Client) -> None:
 def test_the_list_shows_state_stages_best_and_progress(store: MemoryStore, client: Client) -> None:
     histories.finished(store)
     page = client.get("/").text
-    for text in ("digits-cnn", "state-completed", "Decay schedule", "29 of 29", "dev accuracy", "just now"):
+    for text in ("digits-cnn", "state-completed", "Decay schedule", "29 of 29", "dev accuracy"):
         assert text in page
+    assert re.search(r"just now|\d+ s ago", page)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_when_the_database_is_away_the_page_says_so() -> None:
     class Away:
         credentials = MemoryCredentials(time.time)
 
-        def list_studies(self) -> None:
+        def list_studies(self, *_: object) -> None:
             raise StorageUnavailable
 
     with browser(Away()) as client:

@@ -67,7 +67,7 @@ def worker_command(
     packing: Packing | None = None,
     env: Sequence[str] = (),
 ) -> list[str]:
-    """Return the command line of a worker for `server`; `allow` names the code that it may run, `env` what that sees."""
+    """Return the command line of a worker for `server`; `allow`: code that it may run; `env`: what that sees."""
     command = [sys.executable, "-m", "workers.cli", "--server", server, "--devices", devices]
     command += ["--workdir", str(workdir), "--name", "local"]
     command += ["--checkpoints", "local"]  # in `workdir`, where the next `run` finds them

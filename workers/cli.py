@@ -21,6 +21,7 @@ from workers.devices import UnknownDevice, find_devices
 from workers.environment import of_runs
 from workers.objectives import BUILTIN, WARM_MODULES
 from workers.packing.mode import Packing
+from workers.run_directory import unwritable
 from workers.supervisor import NurseryDied, Supervisor
 
 app = typer.Typer(add_completion=False)
@@ -103,6 +104,8 @@ def work(
     Ctrl-C (or SIGTERM) gives all runs back, with their checkpoints; a second one stops at once.
     """
     configure(log_format, logging.DEBUG if verbose else logging.INFO, secrets=[token] if token else [])
+    if why := unwritable(workdir):
+        raise typer.BadParameter(why, param_hint="--workdir")
     try:
         offered = find_devices(devices, max_runs_per_device, packed=packing is not Packing.OFF)
     except UnknownDevice as fault:

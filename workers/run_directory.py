@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,3 +101,14 @@ class RunDirectory:
 
     def write_delivered(self, step: int) -> None:
         write_whole(self.path / "delivered.json", json.dumps({"step": step}))
+
+
+def unwritable(workdir: Path) -> str | None:
+    """Return why runs cannot be kept in `workdir`, None where they can; every lease would fail there."""
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=workdir) as probe:
+            probe.write(b"x")
+    except OSError as fault:
+        return f"runs cannot be kept in {workdir} ({fault.strerror}): make room there, or name another folder."
+    return None

@@ -21,6 +21,9 @@ from studies.core.schedules import describe
 
 router = APIRouter(route_class=PageRoute)
 
+MOST_STUDIES = 1_000
+"""Most studies of the page, the newest."""
+
 
 @dataclass(frozen=True)
 class StageMark:
@@ -107,7 +110,7 @@ def _row(study: StudySummary) -> StudyRow:
 
 
 def _context(request: Request, store: StoreDep) -> StudyListContext:
-    rows = tuple(_row(study) for study in store.list_studies())
+    rows = tuple(_row(study) for study in store.list_studies(MOST_STUDIES))
     return StudyListContext(rows, str(request.base_url).rstrip("/"), time.time())
 
 

@@ -21,6 +21,9 @@ router = APIRouter(prefix="/api/v1/studies", tags=["studies"], responses=PROBLEM
 
 _SUBMIT = [requires(Scope.SUBMIT)]
 
+MOST_STUDIES = 1_000
+"""Most studies of one answer."""
+
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -57,9 +60,10 @@ def create_study(
 def list_studies(
     store: StoreDep,
     name: Annotated[str | None, Query(description="Only the study of this name.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_STUDIES, description="At most so many, the newest.")] = MOST_STUDIES,
 ) -> list[StudySummary]:
-    """List all studies, newest first."""
-    return [study for study in store.list_studies() if name in (None, study.name)]
+    """List studies, newest first."""
+    return list(store.list_studies(limit, name))
 
 
 @router.get("/{study_id}")

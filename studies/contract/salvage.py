@@ -62,7 +62,8 @@ def _wrong_items(error: ValidationError) -> dict[str, dict[int, list[ErrorDetail
 
 
 def _failure(item: Any, faults: Sequence[ErrorDetails], error: ValidationError) -> AttemptReport:
-    named = [item.get(key) if isinstance(item, Mapping) else None for key in ("attempt_id", "token")]
-    if not all(isinstance(name, str) and name for name in named):
+    attempt_id, token = (item.get(key) if isinstance(item, Mapping) else None for key in ("attempt_id", "token"))
+    if not (isinstance(attempt_id, str) and isinstance(token, str)):
         raise error
-    return poisoned(*named, "; ".join(f"{'.'.join(map(str, fault['loc'][2:]))}: {fault['msg']}" for fault in faults))
+    words = [f"{'.'.join(map(str, fault['loc'][_WITHIN_AN_ITEM:]))}: {fault['msg']}" for fault in faults]
+    return poisoned(attempt_id, token, "; ".join(words))

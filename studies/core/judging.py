@@ -187,7 +187,9 @@ def _reading(value: float, error: float) -> Reading | None:
     return Reading(value, error if math.isfinite(error) else math.inf) if math.isfinite(value) else None
 
 
+@once
 def has_values(curve: Curve) -> bool:
+    """Return whether there is any finite value."""
     return bool(np.isfinite(curve.values).any())
 
 

@@ -60,7 +60,7 @@ class Trial:
 
     def curve(self, name: str) -> Curve:
         """Return the curve of that name, empty where nothing has been reported."""
-        return self.curves.get(name, Curve.empty())
+        return self.curves[name] if name in self.curves else Curve.empty()
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,11 @@ def proposed_keys(actions: Sequence[Action]) -> set[str]:
     return {proposal.key for action in actions if isinstance(action, AddTrials) for proposal in action.proposals}
 
 
+def proposed_stages(actions: Sequence[Action]) -> set[StageKind]:
+    """Return the stages that `actions` add trials to."""
+    return {action.stage for action in actions if isinstance(action, AddTrials)}
+
+
 def ends_the_study(actions: Sequence[Action]) -> bool:
     """Return whether `actions` end the study, so that all its unfinished trials are touched."""
     return any(isinstance(action, Finish | Fail) for action in actions)

@@ -62,6 +62,7 @@ from studies.storage.granting import (
     seats_of,
     shares,
 )
+from studies.storage.log_cap import kept
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
@@ -115,10 +116,11 @@ class MemoryStore:
             self._publish([News(study.id, "study", "queued")], now)
             return Created(study.id, fresh=True)
 
-    def list_studies(self) -> Sequence[StudySummary]:
+    def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
         with self._lock:
             oldest_first = sorted(self._tables.studies.values(), key=_age)
-            return [presenting.study_summary(self._study_picture(study)) for study in oldest_first[::-1]]
+            wanted = [study for study in oldest_first[::-1] if name in (None, study.name)]
+            return [presenting.study_summary(self._study_picture(study)) for study in wanted[:limit]]
 
     def get_study(self, study_id: str) -> StudyView:
         with self._lock:
@@ -531,7 +533,8 @@ class MemoryStore:
         self._grow(attempt.trial_id, fresh, log_bytes)
         self._work.add(WorkDone(points=sum(len(curve) for _, curve in fresh), log_bytes=log_bytes))
         after = reporting.resumed(attempt, report, len(fresh))
-        after = replace(after, lease_expires_at=now + self._lease_seconds)
+        printed = attempt.printed + log_bytes
+        after = replace(after, lease_expires_at=now + self._lease_seconds, printed=printed)
         self._tables.attempts[attempt.id] = after
         self._summarise(after, fresh, anew=reporting.supersedes_anew(attempt, after))
         if fresh:
@@ -553,6 +556,7 @@ class MemoryStore:
         """Store the pieces that are new; return their bytes as UTF-8."""
         pieces = self._tables.logs.setdefault(attempt_id, {})
         fresh = {chunk.sequence: storable(chunk.text) for chunk in report.logs if chunk.sequence not in pieces}
+        fresh = kept(fresh, self._tables.attempts[attempt_id].printed)
         pieces.update(fresh)
         return sum(len(text.encode()) for text in fresh.values())
 

@@ -127,8 +127,8 @@ class StudyStore(Protocol):
             IdempotencyConflict: the key was used for another document.
         """
 
-    def list_studies(self) -> Sequence[StudySummary]:
-        """Return all studies, newest first."""
+    def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
+        """Return studies, newest first: at most `limit` of them, all where it is None; only that of `name` if given."""
 
     def get_study(self, study_id: str) -> StudyView: ...
 

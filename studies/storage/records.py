@@ -97,6 +97,7 @@ class AttemptRecord:
         alone: nothing else may run on its device.
         engine: how its pack trains it, as last heard of; None until then.
         width: most members that its pack had under this engine; 0 until heard of.
+        printed: bytes of output stored.
     """
 
     id: str
@@ -118,6 +119,7 @@ class AttemptRecord:
     alone: bool = False
     engine: Engine | None = None
     width: int = 0
+    printed: int = 0
 
 
 @dataclass(frozen=True)

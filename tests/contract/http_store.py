@@ -70,8 +70,9 @@ class HttpStore:
         answer = self._call("POST", "/api/v1/studies", json=to_document(spec), headers=headers)
         return Created(answer.json()["id"], fresh=answer.status_code == 201)
 
-    def list_studies(self) -> Sequence[StudySummary]:
-        return self._get(list[StudySummary], "/api/v1/studies")
+    def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
+        asked: dict[str, str | int] = {} if limit is None else {"limit": limit}
+        return self._get(list[StudySummary], "/api/v1/studies", **asked, **({} if name is None else {"name": name}))
 
     def get_study(self, study_id: str) -> StudyView:
         return self._get(StudyView, f"/api/v1/studies/{study_id}")

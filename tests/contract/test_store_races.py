@@ -14,12 +14,17 @@ import pytest
 from studies.contract.states import StudyCommand, TrialState
 from studies.contract.worker_protocol import Lease
 from studies.core.actions import CloseStage
+from studies.engine import Engine
 from studies.errors import NameTaken, StagetuneError
 from studies.storage import StudyStore, open_store
+from studies.storage.optuna_bridge.mirror import OptunaMirror
 from studies.storage.sql import leases
 from tests import builders as build
 from tests.contract.conftest import LEASE_SECONDS, age_database
 from tests.contract.scenes import running_study, take, trials
+from tests.faults import crash_points
+from tests.faults.ledger import Ledger
+from tests.invariant import assert_whole
 
 RACERS = 6
 TRIALS = 20
@@ -168,13 +173,13 @@ def test_an_attempt_begins_after_the_end_of_the_one_before(
     gone, waiting = east.register_worker(build.worker("gone")), east.register_worker(build.worker("waiting"))
     lease = take(east, gone)
     age_database(postgres_store_url, LEASE_SECONDS + 1)
-    head = leases._head
+    grant = leases.grant
 
-    def head_after_the_expiry(*arguments: Any) -> Any:
+    def grant_after_the_expiry(*arguments: Any) -> Any:
         assert west.expire_leases() == 1
-        return head(*arguments)
+        return grant(*arguments)
 
-    monkeypatch.setattr(leases, "_head", head_after_the_expiry)
+    monkeypatch.setattr(leases, "grant", grant_after_the_expiry)
     (again,) = east.sync(waiting, build.sync()).leases
     assert again.run.trial_id == lease.run.trial_id
     before, after = east.get_trial(lease.run.trial_id).attempts
@@ -182,3 +187,52 @@ def test_an_attempt_begins_after_the_end_of_the_one_before(
     assert before.ended_at <= after.started_at
     for store in (east, west):
         store.close()
+
+
+def test_two_engines_close_each_stage_once(database: str, servers: tuple[StudyStore, StudyStore]) -> None:
+    """Both tick at the same moments, again and again, while two workers run what they ask for."""
+    study_ids = [servers[0].create_study(crash_points.spec(f"s{number}")).study_id for number in range(3)]
+    mirrors = [OptunaMirror(database) for _ in servers]
+    if database.startswith("sqlite"):  # which is for one server, so for one writer of Optuna's record
+        mirrors[1] = mirrors[0]
+    engines = [
+        Engine(store, crash_points.no_sampler, mirror, crash_points.decide)
+        for store, mirror in zip(servers, mirrors, strict=True)
+    ]
+    ledger, script = Ledger(), crash_points.Script()
+    nodes = [crash_points.Node(f"n{number}", ledger, script, capacity=4) for number in range(2)]
+    deadline = time.monotonic() + 60
+    while not all(servers[0].get_study(study_id).state.ended for study_id in study_ids):
+        assert time.monotonic() < deadline, "the studies did not end"
+        _race(*[engine.tick for engine in engines])
+        _race(*[lambda node=node, store=store: node.turn(store) for node, store in zip(nodes, servers, strict=True)])
+    assert all(engine.flush() for engine in engines)
+    for study_id in study_ids:
+        assert_whole(servers[0], study_id, database, ledger=ledger)
+        assert [record.stage for record in servers[1].decisions(study_id)] == list(crash_points.KEYS)
+    for mirror in mirrors:
+        mirror.close()
+
+
+def test_a_worker_is_judged_while_it_syncs_and_is_drained(servers: tuple[StudyStore, StudyStore]) -> None:
+    """What changes workers' rows at once: their syncs, reviews of the quarantine, people. Nobody waits for ever."""
+    running_study(servers[0], *(f"t{number}" for number in range(40)), spec=build.spec(max_attempts=1))
+    workers = [servers[0].register_worker(build.worker(f"w{number}", capacity=2)) for number in range(4)]
+
+    def fail_all(number: int) -> None:
+        store, held = servers[number % 2], list[Lease]()
+        for _ in range(12):
+            reports = [build.report(lease, outcome="failed") for lease in held]
+            held = list(store.sync(workers[number], build.sync(*reports)).leases)
+
+    def review() -> None:
+        for turn in range(12):
+            servers[turn % 2].review_quarantine()
+            servers[turn % 2].drain_worker(workers[3])
+            servers[turn % 2].release_worker(workers[3])
+
+    answers = _race(*[lambda number=number: fail_all(number) for number in range(4)], review)
+    assert not [answer for answer in answers if answer is not None]
+    while servers[0].review_quarantine():
+        pass
+    assert any(worker.hold is None for worker in servers[0].list_workers())

@@ -51,6 +51,9 @@ def test_studies_are_listed_newest_first(store: StudyStore) -> None:
     listed = [study.id for study in store.list_studies()]
     assert sorted(listed) == sorted(created)
     assert listed == list(reversed(store.active_studies()))
+    assert [study.id for study in store.list_studies(limit=2)] == listed[:2]
+    assert [study.id for study in store.list_studies(name="s1")] == [created[1]]
+    assert store.list_studies(name="none") == []
 
 
 @pytest.mark.parametrize(

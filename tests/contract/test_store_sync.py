@@ -10,6 +10,7 @@ from studies.contract.states import AttemptState, StudyCommand, TrialState
 from studies.contract.worker_protocol import Device, DeviceReport, LogChunk, SyncRequest
 from studies.core.actions import ContinueTrial, EndTrial
 from studies.storage import StudyStore
+from studies.storage.log_cap import NOTICE
 from tests import builders as build
 from tests.contract.conftest import Advance
 from tests.contract.scenes import decide, finish, running_study, take, trials
@@ -220,6 +221,37 @@ def test_logs_are_read_in_order_across_attempts_from_any_offset(store: StudyStor
     for offset in range(len(whole) + 2):
         page = store.log(trial_id, offset, 5)
         assert (page.text, page.next_offset) == (whole[offset : offset + 5], offset + len(whole[offset : offset + 5]))
+
+
+def test_a_runs_output_is_kept_up_to_a_bound_that_is_told(store: StudyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studies.storage.log_cap.MAX_LOG_BYTES", 10)
+    running_study(store)
+    worker_id = store.register_worker(build.worker())
+    lease = take(store, worker_id)
+    for piece, so_far in (
+        ((0, "0123"), "0123"),
+        ((0, "0123"), "0123"),
+        ((1, "456789"), "0123456789"),
+        ((1, "456789"), "0123456789"),
+        ((2, "more"), "0123456789" + NOTICE),
+        ((2, "more"), "0123456789" + NOTICE),
+        ((3, "and more"), "0123456789" + NOTICE),
+    ):
+        logs = (LogChunk(sequence=piece[0], text=piece[1]),)
+        answer = store.sync(worker_id, build.sync(build.report(lease).model_copy(update={"logs": logs})))
+        assert answer.acknowledged == (lease.attempt_id,), "what is not kept must not be sent again"
+        assert store.log(lease.run.trial_id).text == so_far
+
+
+def test_pieces_that_come_twice_leave_the_room_to_new_ones(store: StudyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studies.storage.log_cap.MAX_LOG_BYTES", 8)
+    running_study(store)
+    worker_id = store.register_worker(build.worker())
+    lease = take(store, worker_id)
+    for texts in (["wörl"], ["wörl", "dör"]):
+        logs = tuple(LogChunk(sequence=number, text=text) for number, text in enumerate(texts))
+        store.sync(worker_id, build.sync(build.report(lease).model_copy(update={"logs": logs})))
+    assert store.log(lease.run.trial_id).text == "wörldö" + NOTICE
 
 
 def test_workers_are_listed_last_seen_first_and_know_when_they_are_gone(store: StudyStore, advance: Advance) -> None:

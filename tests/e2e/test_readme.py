@@ -63,11 +63,25 @@ ASK = [
     "stagetune best digits-cnn --yaml > best.yaml",
     "stagetune export digits-cnn --format csv > trials.csv",
 ]
+BACKUP = "stagetune backup stagetune-backup.db"
 POSTGRES = [line for line in commands() if line.startswith("export STAGETUNE_DATABASE_URL=")]
 UPGRADE = "stagetune db upgrade"
 CURL = [line for line in commands() if line.startswith("curl ")]
 TOKENS = [line for line in commands() if line.startswith("stagetune token ")]
-RUN_HERE = {*TOKENS, *LOCAL, LOCAL_COMMAND, SERVE, WORKER, FUNCTION_WORKER, SUBMIT, *ASK, *POSTGRES, UPGRADE, *CURL}
+RUN_HERE = {
+    *TOKENS,
+    *LOCAL,
+    LOCAL_COMMAND,
+    SERVE,
+    WORKER,
+    FUNCTION_WORKER,
+    SUBMIT,
+    *ASK,
+    *POSTGRES,
+    UPGRADE,
+    BACKUP,
+    *CURL,
+}
 """What the tests below run."""
 
 ACTIVATE = "source .venv/bin/activate"
@@ -226,6 +240,15 @@ def test_server_workers_and_the_questions_one_asks(served: Shell) -> None:
     best = yaml.safe_load((served.folder / "best.yaml").read_text())
     assert best["params"]["lr"] in (0.1, 0.01)
     assert len((served.folder / "trials.csv").read_text().splitlines()) > 4
+
+
+def test_the_server_is_scraped_and_backed_up(served: Shell) -> None:
+    (job,) = yaml.safe_load(blocks("yml")[0])["scrape_configs"]
+    ((target,),) = [group["targets"] for group in job["static_configs"]]
+    told = httpx.get(f"http://{target.replace(':8080', f':{served.port}')}/metrics", timeout=DEADLINE).text
+    assert "stagetune_database_up 1.0" in told
+    assert "checked" in served.run(BACKUP)
+    assert (served.folder / "stagetune-backup.db").exists()
 
 
 def test_tokens_close_the_server_to_everyone_else(tmp_path: Path) -> None:

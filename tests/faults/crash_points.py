@@ -1,8 +1,9 @@
 """A server that dies at a chosen statement or commit, and starts again; workers that outlive it.
 
-Whatever the server does goes through a database connection. So "it may die at any moment" is a countable set: before
-each statement, before each commit, and after each call that has committed while nobody has heard of it yet. A death is
-an exception that no handler expects, and that takes the transaction with it as the end of a process would.
+All that a server leaves behind went through a database connection. So "it may die at any moment" is a countable set:
+before each statement that writes, before each commit of such, and after each call that has committed while nobody has
+heard of it yet. A death is an exception that no handler expects, and that takes the transaction with it as the end of a
+process would.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy import Engine as Database
-from sqlalchemy import create_engine, event, text
 
 from studies.contract.states import StageState
-from studies.contract.worker_protocol import AttemptReport, Lease
+from studies.contract.study_file import StudySpec
+from studies.contract.worker_protocol import AttemptReport, Lease, MetricChunk
 from studies.core.actions import Action, AddTrials, CloseStage, Finish, OpenStage
 from studies.core.snapshot import Snapshot
-from studies.engine import Engine
+from studies.engine import Engine, Mirror
 from studies.storage import open_store
 from studies.storage.optuna_bridge.mirror import OptunaMirror
 from studies.storage.sql.engine import database_url
@@ -28,10 +30,18 @@ from tests.faults.ledger import Ledger
 LEASE_SECONDS = 30.0
 MAX_TURNS = 400
 KEYS = {"lr_sweep": ("falls-silent", "fails-once", "diverges", "completes"), "decay_schedule": ("last", "fails-twice")}
-SPEC = build.spec("shaken", stages=[{"kind": kind} for kind in KEYS])
+
+_LONG_SILENT = (
+    "UPDATE stagetune_attempt SET lease_expires_at = 0 WHERE worker_id <> :alive AND ended_at IS NULL",
+    "UPDATE stagetune_worker SET last_sync_at = 0 WHERE id <> :alive",
+)
 
 Due = Callable[[int], bool]
 """Says of the n-th moment, counted from 0, whether the server dies there."""
+
+
+_READS = ("SELECT", "BEGIN", "PRAGMA", "SHOW", "SET", "EXPLAIN")
+_WROTE = "has written"
 
 
 class Death(BaseException):
@@ -44,16 +54,34 @@ class Fate:
     def __init__(self, due: Due) -> None:
         self.moments = 0
         self.deaths = 0
+        self.committed = False
         self._due = due
         self._spared = False
 
-    def moment(self, *_: Any, **__: Any) -> None:
+    def moment(self) -> None:
+        """Die here, if it is due."""
         if self._spared:
             return
         self.moments += 1
         if self._due(self.moments - 1):
             self.deaths += 1
             raise Death
+
+    def before_statement(self, connection: Connection, _: Any, statement: str, *__: Any) -> None:
+        if not statement.lstrip().upper().startswith(_READS):
+            connection.info[_WROTE] = True
+            self.moment()
+
+    def before_commit(self, connection: Connection) -> None:
+        if connection.info.pop(_WROTE, False):
+            self.moment()
+            self.committed = True
+
+    def after_call(self) -> None:
+        """Die with what has been committed since the last call, before anybody hears of it."""
+        if self.committed:
+            self.committed = False
+            self.moment()
 
     @contextmanager
     def spared(self) -> Iterator[None]:
@@ -67,14 +95,14 @@ class Fate:
 def fated(due: Due) -> Iterator[Fate]:
     """Let every database connection of this process, Optuna's too, die where it is due."""
     fate = Fate(due)
-    moments = ("before_cursor_execute", "commit")
-    for name in moments:
-        event.listen(Database, name, fate.moment)
+    hooks = {"before_cursor_execute": fate.before_statement, "commit": fate.before_commit}
+    for name, hook in hooks.items():
+        event.listen(Database, name, hook)
     try:
         yield fate
     finally:
-        for name in moments:
-            event.remove(Database, name, fate.moment)
+        for name, hook in hooks.items():
+            event.remove(Database, name, hook)
 
 
 class Mortal:
@@ -91,19 +119,29 @@ class Mortal:
 
         def call(*arguments: Any, **options: Any) -> Any:
             answer = member(*arguments, **options)
-            self._fate.moment()
+            self._fate.after_call()
             return answer
 
         return call
 
 
+class Nowhere:
+    """A mirror that records nothing: opening Optuna's takes longer than all else that a server does at its start."""
+
+    def write(self, *_: object) -> dict[str, int]:
+        return {}
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
 class Server:
     """A store and an engine that end and begin together."""
 
-    def __init__(self, url: str, fate: Fate) -> None:
-        self._store, self._mirror = open_store(url, LEASE_SECONDS), OptunaMirror(url)
+    def __init__(self, url: str, fate: Fate, mirror: Mirror) -> None:
+        self._store, self._mirror = open_store(url, LEASE_SECONDS), mirror
         self.store = Mortal(self._store, fate)
-        self.engine = Engine(self.store, _no_sampler, Mortal(self._mirror, fate), decide)  # type: ignore[arg-type]
+        self.engine = Engine(self.store, no_sampler, Mortal(self._mirror, fate), decide)  # type: ignore[arg-type]
 
     def close(self) -> None:
         self._mirror.close()
@@ -168,17 +206,26 @@ def _points(sequence: int, *steps: int) -> list[MetricChunk]:
 
 
 class World:
-    """A study from its submission to its end, whatever becomes of the server."""
+    """A study from its submission to its end, whatever becomes of the server.
 
-    def __init__(self, url: str, fate: Fate) -> None:
+    Args:
+        url: its database.
+        fate: when its server dies.
+        name: the study's.
+        recording: whether Optuna's record is written along.
+    """
+
+    def __init__(self, url: str, fate: Fate, name: str, *, recording: bool) -> None:
         script = Script()
         self.ledger = Ledger()
         self.study_id = ""
+        self._spec = spec(name)
         self._url = url
         self._fate = fate
-        self._server = Server(url, fate)
-        self._silent = Node("silent", self.ledger, script, capacity=1)
-        self._node = Node("node", self.ledger, script, capacity=2)
+        self._recording = recording
+        self._server = self._started()
+        self._silent = Node(f"silent-{name}", self.ledger, script, capacity=1)
+        self._node = Node(f"node-{name}", self.ledger, script, capacity=2)
 
     def live(self) -> None:
         """Go on until the study has ended and everything is recorded."""
@@ -193,10 +240,13 @@ class World:
         with self._fate.spared():
             self._server.close()
 
+    def _started(self) -> Server:
+        return Server(self._url, self._fate, OptunaMirror(self._url) if self._recording else Nowhere())
+
     def _turn(self) -> bool:
         server = self._server
         if not self.study_id:
-            self.study_id = server.store.create_study(SPEC, "the one").study_id
+            self.study_id = server.store.create_study(self._spec, self._spec.name).study_id
         server.engine.tick()
         if self._silent.answered == 0:
             self._silent.turn(server.store)
@@ -206,20 +256,26 @@ class World:
         return bool(server.store.get_study(self.study_id).state.ended and server.engine.flush())
 
     def _forget_the_silent(self) -> None:
-        """Let the leases of the node that fell silent run out: the database's clock cannot be moved."""
+        """Let every node but the one that works be silent for long: the database's clock cannot be moved.
+
+        Where a server died before a worker heard of its registration, there is one that nobody ever was.
+        """
         with self._fate.spared():
             database = create_engine(database_url(self._url))
             with database.begin() as connection:
-                statement = (
-                    "UPDATE stagetune_attempt SET lease_expires_at = 0 WHERE worker_id = :silent AND ended_at IS NULL"
-                )
-                connection.execute(text(statement), {"silent": self._silent.worker_id})
+                for statement in _LONG_SILENT:
+                    connection.execute(text(statement), {"alive": self._node.worker_id})
             database.dispose()
 
     def _restart(self) -> None:
         with self._fate.spared():
             self._server.close()
-            self._server = Server(self._url, self._fate)
+            self._server = self._started()
+
+
+def spec(name: str) -> StudySpec:
+    """A study that `decide` moves on."""
+    return build.spec(name, stages=[{"kind": kind} for kind in KEYS])
 
 
 def decide(snapshot: Snapshot, _: object) -> tuple[Action, ...]:
@@ -243,5 +299,5 @@ def _proceed(snapshot: Snapshot, kind: Any) -> tuple[Action, ...]:
     return ()
 
 
-def _no_sampler(request: object) -> tuple[Any, ...]:
+def no_sampler(request: object) -> tuple[Any, ...]:
     raise AssertionError(f"nothing here samples, yet {request} was asked")

@@ -1,23 +1,80 @@
-"""A server that dies at every statement and commit there is: started again it goes on by itself, and nothing is lost."""
+"""A server that dies at every statement and commit there is: started again it goes on, and nothing is lost."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterable
+from contextlib import closing
 
+import pytest
+
+from studies.contract.states import AttemptState, TrialState
+from studies.engine import Engine
 from studies.storage import open_store
-from tests.faults.crash_points import LEASE_SECONDS, World, fated
+from studies.storage.optuna_bridge.mirror import OptunaMirror
+from tests.faults.crash_points import LEASE_SECONDS, Due, Fate, World, decide, fated, no_sampler
 from tests.invariant import assert_whole
 
+PERIOD = 23
+"""A server lives for so many moments; longer than any one thing that it has to do takes, or it would never get on."""
 
-def test_measure(database):
-    began = time.monotonic()
-    with fated(lambda moment: False) as fate:
-        world = World(database, fate)
+GROUPS = 4
+"""Tests that share the runs."""
+
+RECORDING_PERIOD = 41
+FIRST_DEATH = 7
+
+E = AttemptState
+ATTEMPTS = {
+    "falls-silent": [E.EXPIRED, E.COMPLETED],
+    "fails-once": [E.FAILED, E.COMPLETED],
+    "fails-twice": [E.FAILED, E.FAILED],
+    "diverges": [E.DIVERGED],
+    "completes": [E.COMPLETED],
+    "last": [E.COMPLETED],
+}
+"""How every trial goes, whatever becomes of the server."""
+
+
+def live(database: str, name: str, due: Due, *, recording: bool) -> tuple[World, Fate]:
+    """Let a study live through its server's deaths."""
+    with fated(due) as fate:
+        world = World(database, fate, name, recording=recording)
         world.live()
-    print(fate.moments, time.monotonic() - began)
-    store = open_store(database, LEASE_SECONDS)
-    trials = assert_whole(store, world.study_id, database, ledger=world.ledger)
-    print([(t.key, t.state, [a.state for a in t.attempts]) for t in trials])
-    store.close()
-    for step in (61, 83, 97):
-        pass
+    return world, fate
+
+
+def assert_lived(database: str, worlds: Iterable[World]) -> None:
+    """Hold studies to what was promised, once a server has had the time to record what is left."""
+    with closing(open_store(database, LEASE_SECONDS)) as store, closing(OptunaMirror(database)) as mirror:
+        assert Engine(store, no_sampler, mirror, decide).flush()
+        for world in worlds:
+            trials = assert_whole(store, world.study_id, database, ledger=world.ledger)
+            assert {trial.key: [attempt.state for attempt in trial.attempts] for trial in trials} == ATTEMPTS
+            assert {trial.key for trial in trials if trial.state is TrialState.FAILED} == {"fails-twice"}
+
+
+@pytest.mark.parametrize("begin", range(GROUPS))
+def test_every_moment_of_the_store_and_the_engine(sqlite_store_url: str, begin: int) -> None:
+    """Each run dies at every 23rd moment, and each of the 23 begins one later: together they die at every one."""
+    _die_every_period(sqlite_store_url, range(begin, PERIOD, GROUPS))
+
+
+def test_moments_of_the_store_and_the_engine_on_postgres(postgres_store_url: str) -> None:
+    _die_every_period(postgres_store_url, range(0, PERIOD, GROUPS))
+
+
+def _die_every_period(database: str, firsts: Iterable[int]) -> None:
+    lived = [
+        live(database, f"at-{first}", lambda moment, first=first: moment % PERIOD == first, recording=False)
+        for first in firsts
+    ]
+    assert min(fate.deaths for _, fate in lived) > 1
+    assert_lived(database, [world for world, _ in lived])
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_moments_of_optunas_record(request: pytest.FixtureRequest, database: str) -> None:
+    url = request.getfixturevalue(f"{database}_store_url")
+    world, fate = live(url, "recorded", lambda moment: moment % RECORDING_PERIOD == FIRST_DEATH, recording=True)
+    assert fate.deaths
+    assert_lived(url, [world])

@@ -7,10 +7,13 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import httpx
 import pytest
+from sqlalchemy import Pool, event
 
 from studies.storage import open_store
 from tests import builders as build
@@ -24,47 +27,99 @@ MEBIBYTES = 16
 FULL = 507
 
 
+class Disk(Protocol):
+    """Where a database lies that can be left without room."""
+
+    folder: Path
+
+    def fill(self) -> None: ...
+    def free(self) -> None: ...
+
+
+@dataclass
+class SmallDisk:
+    """A file system of a few mebibytes."""
+
+    folder: Path
+
+    def fill(self) -> None:
+        with self._ballast.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"x" * 4096)
+        assert os.statvfs(self.folder).f_bavail == 0
+
+    def free(self) -> None:
+        self._ballast.unlink()
+
+    @property
+    def _ballast(self) -> Path:
+        return self.folder / "ballast"
+
+
+@dataclass
+class PageLimit:
+    """For those who may not mount: SQLite itself refuses to grow, with the error of a disk that is full."""
+
+    folder: Path
+    most_pages: int = 2**30
+
+    def fill(self) -> None:
+        self.most_pages = 1  # taken for as many as there are
+
+    def free(self) -> None:
+        self.most_pages = 2**30
+
+    def limit(self, connection: Any, *_: object) -> None:
+        """Pass the limit on, to be called whenever a connection is taken from a pool."""
+        connection.execute(f"PRAGMA max_page_count = {self.most_pages}")
+
+
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a disk of its own that is soon full."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={MEBIBYTES}m", "none", str(disk)]
+def small_disk(tmp_path: Path) -> Iterator[Disk]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={MEBIBYTES}m", "none", str(folder)]
     mounted = subprocess.run(command, check=False, capture_output=True)
     if mounted.returncode != 0:
         pytest.skip(f"only root may mount a small disk: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
+    yield SmallDisk(folder)
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def fill(disk: Path) -> Path:
-    """Leave no room; return the file that takes it."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"x" * 4096)
-    assert os.statvfs(disk).f_bavail == 0
-    return ballast
+@pytest.fixture
+def page_limit(tmp_path: Path) -> Iterator[Disk]:
+    limited = PageLimit(tmp_path)
+    event.listen(Pool, "checkout", limited.limit)
+    yield limited
+    event.remove(Pool, "checkout", limited.limit)
 
 
-def test_a_full_disk_is_told_and_survived(small_disk: Path) -> None:
-    ledger, path = Ledger(), small_disk / "stagetune.db"
+@pytest.mark.parametrize("kind", ["small_disk", "page_limit"])
+def test_a_full_disk_is_told_and_survived(request: pytest.FixtureRequest, kind: str) -> None:
+    disk: Disk = request.getfixturevalue(kind)
+    ledger, path = Ledger(), disk.folder / "stagetune.db"
     url = f"sqlite:///{path}"
     with background(url) as port, simulated([f"http://127.0.0.1:{port}"], 2, ledger) as workers:
         server = f"http://127.0.0.1:{port}"
         study_id = submit(port)
         wait_for(lambda: ledger.acknowledged, "work")
-        ballast = fill(small_disk)
+        disk.fill()
         wait_for(lambda: any(worker.statuses[FULL] for worker in workers), "the word that the disk is full")
-        refusal = httpx.post(f"{server}/api/v1/workers", content=build.worker().model_dump_json())
-        assert (refusal.status_code, refusal.headers["content-type"]) == (FULL, "application/problem+json")
+        refusal = wait_for(lambda: refused(server), "a refusal")
+        assert refusal.headers["content-type"] == "application/problem+json"
         assert "disk" in refusal.json()["detail"]
         assert "retry-after" in refusal.headers
         assert httpx.get(f"{server}/api/v1/studies/{study_id}").status_code == 200, "reading needs no room"
-        ballast.unlink()
+        disk.free()
         wait_until(port, study_id, has_ended, "the end")
     assert {status for worker in workers for status in worker.statuses} <= {200, 201, FULL}
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     with closing(open_store(url)) as store:
         assert_whole(store, study_id, url, ledger=ledger, loss=loss)
+
+
+def refused(server: str) -> httpx.Response | None:
+    """Return the answer to a registration that finds no room; one that finds a gap in a page is taken."""
+    answer = httpx.post(f"{server}/api/v1/workers", content=build.worker().model_dump_json())
+    return answer if answer.status_code == FULL else None

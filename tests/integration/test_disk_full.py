@@ -12,8 +12,9 @@ import httpx
 
 from studies.storage import open_store
 from studies.storage.sql.backup import check_file
-from tests.integration.cluster import assert_whole, cluster, ended_at_least, free_port, has_ended, submit, wait_until
+from tests.integration.cluster import SHORT, cluster, ended_at_least, free_port, has_ended, loss, submit, wait_until
 from tests.integration.worker_harness import wait_for
+from tests.invariant import assert_whole
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def test_a_disk_that_is_full_for_a_while(sqlite_url: str, tmp_path: Path) -> Non
 
     with cluster(sqlite_url, tmp_path) as shaken:
         server = shaken.serve(port)
-        study_id = submit(port)
+        study_id = submit(port, SHORT)
         shaken.work("east", port)
         wait_until(port, study_id, ended_at_least(1), "a first trial")
         with no_space_for(server):
@@ -56,4 +57,4 @@ def test_a_disk_that_is_full_for_a_while(sqlite_url: str, tmp_path: Path) -> Non
         server.wait(30)
     check_file(Path(sqlite_url.removeprefix("sqlite:///")))
     with closing(open_store(sqlite_url)) as store:
-        assert_whole(store, study_id, sqlite_url)
+        assert_whole(store, study_id, sqlite_url, loss=loss)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from studies.contract.states import TrialState
@@ -45,8 +46,9 @@ def _among(context: Context[StageT], runs: tuple[Trial, ...]) -> Standing:
 
 def finished(context: Context[StageT]) -> tuple[Trial, ...]:
     """Return the runs of full length of configurations that have diverged with no seed."""
+    full = (trial for trial in context.snapshot.trials if is_full(context, trial))
     lost = {identity(trial) for trial in context.snapshot.trials if trial.state is TrialState.DIVERGED}
-    return tuple(trial for trial in context.snapshot.trials if is_full(context, trial) and identity(trial) not in lost)
+    return tuple(trial for trial in full if identity(trial) not in lost) if lost else tuple(full)
 
 
 def is_full(context: Context[StageT], trial: Trial) -> bool:
@@ -83,8 +85,28 @@ def _cut(trial: Trial, step: int) -> Trial:
         step,
         trial.seed,
         trial.state,
-        curves={name: _until(curve, step=step) for name, curve in trial.curves.items()},
+        curves=_Until(trial.curves, step),
     )
+
+
+class _Until(Mapping[str, Curve]):
+    """Curves up to and with a step, each cut when it is asked for: a measure reads one of them."""
+
+    def __init__(self, whole: Mapping[str, Curve], step: int) -> None:
+        self._whole = whole
+        self._step = step
+
+    def __getitem__(self, name: str) -> Curve:
+        return _until(self._whole[name], step=self._step)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._whole
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole)
+
+    def __len__(self) -> int:
+        return len(self._whole)
 
 
 @once

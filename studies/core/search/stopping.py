@@ -19,6 +19,7 @@ from studies.core.records import number
 from studies.core.search.budget import reached
 from studies.core.search.gains import alike
 from studies.core.search.lengths import rungs
+from studies.core.search.space import start_share
 from studies.core.search.standing import finished, read_at, reader
 from studies.core.snapshot import Trial
 
@@ -31,9 +32,9 @@ KEPT = 1 / 3
 
 def stop_hopeless(context: Context[StageT]) -> tuple[Action, ...]:
     """End the stage's runs under way that are not among the best third at the last rung they have passed."""
-    done, read = finished(context), reader(context)
+    field = _Field(finished(context), reader(context))
     running = [trial for trial in context.trials if trial.state is TrialState.RUNNING]
-    reasons = ((trial, _hopeless(context, trial, done, read)) for trial in running)
+    reasons = ((trial, _hopeless(context, trial, field)) for trial in running)
     return tuple(EndTrial(trial.id, "pruned", reason) for trial, reason in reasons if reason)
 
 
@@ -61,15 +62,39 @@ def _behind_parent(context: Context[StageT], trial: Trial, read: Measure) -> str
     )
 
 
-def _hopeless(context: Context[StageT], trial: Trial, done: Sequence[Trial], read: Measure) -> str:
+class _Field:
+    """The finished runs as they were on the way; runs of like schedules at one rung are compared with the same.
+
+    Thousands of runs may have finished: each schedule and rung is looked at once, however many are under way there.
+    """
+
+    def __init__(self, done: Sequence[Trial], read: Measure) -> None:
+        self.read = read
+        self._done = done
+        self._values: dict[tuple[float, float], list[float] | None] = {}
+
+    def at(self, trial: Trial, step: int) -> list[float] | None:
+        """Return what the runs like `trial` had at the share of their length that `step` is of its; None of too few."""
+        share = step / trial.num_steps
+        key = start_share(trial.schedule, trial.num_steps), share
+        if key not in self._values:
+            self._values[key] = self._look(alike(self._done, trial.schedule, trial.num_steps), share)
+        return self._values[key]
+
+    def _look(self, peers: Sequence[Trial], share: float) -> list[float] | None:
+        if len(peers) < FEWEST:
+            return None
+        readings = (read_at(peer, round(share * peer.num_steps), self.read) for peer in peers)
+        return [reading.value for reading in readings if reading]
+
+
+def _hopeless(context: Context[StageT], trial: Trial, field: _Field) -> str:
     """Return why a run is not worth its remaining steps: it would not be among the best third; empty while it may."""
     passed = [rung for rung in rungs(context.spec, trial.num_steps)[:-1] if rung <= reached(trial)]
-    peers = alike(done, trial.schedule, trial.num_steps)
-    if not passed or len(peers) < FEWEST:
+    theirs = field.at(trial, passed[-1]) if passed else None
+    if theirs is None:
         return ""
-    mine, share = read_at(trial, passed[-1], read), passed[-1] / trial.num_steps
-    at_rung = (read_at(peer, round(share * peer.num_steps), read) for peer in peers)
-    theirs = [reading.value for reading in at_rung if reading]
+    mine = read_at(trial, passed[-1], field.read)
     bar = float(np.quantile(theirs, 1 - KEPT)) if theirs else -math.inf
     if mine is None or mine.value >= bar:
         return ""

@@ -49,6 +49,8 @@ def _access() -> None:
         sa.ForeignKeyConstraint(["token_id"], ["stagetune_token.id"], name="fk_stagetune_session_token_id"),
         sa.PrimaryKeyConstraint("key_hash", name="pk_stagetune_session"),
     )
+    count = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("stagetune_attempt", sa.Column("printed", count, nullable=False, server_default="0"))
 
 
 def _nodes() -> None:
@@ -129,7 +131,6 @@ def _reading() -> None:
     op.create_index("ix_stagetune_trial_study_id_stage_number", "stagetune_trial", ["study_id", "stage", "number"])
     _index_of_some("unfinished", ["study_id", "number"], "ended_at IS NULL")
     _index_of_some("scored", ["study_id", "score", "number", "stage"], "score IS NOT NULL")
-    _index_of_some("ended", ["study_id", "stage", "last_step", "points", "bytes"], "ended_at IS NOT NULL")
 
 
 def _index_of_some(name: str, columns: list[str], where: str) -> None:

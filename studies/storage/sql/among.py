@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Dialect, Text, TypeDecorator, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import Boolean, TypeEngine
 
 
@@ -33,6 +34,10 @@ class _Texts(TypeDecorator[Collection[str]]):
 class _Among(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
+
+    def self_group(self, against: OperatorType | None = None) -> _Among:  # noqa: ARG002 (SQLAlchemy's signature)
+        """Stand as it is: SQLAlchemy would write ``= 1`` behind it for SQLite, which then uses no index."""
+        return self
 
 
 def among(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:

@@ -12,19 +12,26 @@ from studies.storage.sql.engine import now
 
 def take(connection: Connection, lease_seconds: float) -> Census:
     """Count what there is now; see `studies.storage.port.StudyStore.census`."""
-    study, trial, worker = tables.study.c, tables.trial.c, tables.worker.c
+    study, worker = tables.study.c, tables.worker.c
     time = now(connection)
     studies = connection.execute(select(study.state, func.count()).group_by(study.state))
-    trials = connection.execute(select(trial.state, func.count()).group_by(trial.state))
     alive = select(worker.hold, func.count()).where(worker.last_sync_at >= time - lease_seconds).group_by(worker.hold)
     workers = {row[0]: row[1] for row in connection.execute(alive)}
     return Census(
         studies={row[0]: row[1] for row in studies},
-        trials={row[0]: row[1] for row in trials},
+        trials=_trials(connection),
         queue_seconds=_queue_seconds(connection, time),
         workers_alive=sum(workers.values()),
         workers_held={hold: count for hold, count in workers.items() if hold is not None},
     )
+
+
+def _trials(connection: Connection) -> dict[TrialState, int]:
+    """Count trials by study first: in the order of the index nothing has to be sorted or hashed."""
+    c = tables.trial.c
+    by_study = select(c.state, func.count().label("count")).group_by(c.study_id, c.state).subquery()
+    total = select(by_study.c.state, func.sum(by_study.c.count)).group_by(by_study.c.state)
+    return {state: int(count) for state, count in connection.execute(total)}
 
 
 def _queue_seconds(connection: Connection, time: float) -> float:

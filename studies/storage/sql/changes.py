@@ -14,7 +14,14 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, 
 from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
 from studies.core.actions import Action
 from studies.core.lifecycle import is_active
-from studies.storage.applying import apply_actions, end_study, ends_the_study, named_trials, proposed_keys
+from studies.storage.applying import (
+    apply_actions,
+    end_study,
+    ends_the_study,
+    named_trials,
+    proposed_keys,
+    proposed_stages,
+)
 from studies.storage.commanding import apply_command
 from studies.storage.picture import Picture
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
@@ -45,17 +52,25 @@ def _locked(*which: ColumnElement[bool]) -> Select[Any]:
     return own.order_by(c.id).with_for_update(key_share=True)
 
 
-_NAMED = _locked(or_(among(tables.trial.c.id, "ids"), among(tables.trial.c.key, "keys")))
-_NAMED_OR_UNFINISHED = _locked(or_(among(tables.trial.c.id, "ids"), among(tables.trial.c.key, "keys"), _UNFINISHED))
+_NAMED = _locked(among(tables.trial.c.id, "ids"))
+_NAMED_OR_UNFINISHED = _locked(or_(among(tables.trial.c.id, "ids"), _UNFINISHED))
 _ALL_UNFINISHED = _locked(_UNFINISHED)
+
+_KEYED = select(tables.trial).where(
+    tables.trial.c.study_id == bindparam("study_id"),
+    among(tables.trial.c.stage, "stages"),
+    among(tables.trial.c.key, "keys"),
+)
 
 
 def _touched(connection: Connection, study_id: str, actions: Sequence[Action]) -> list[TrialRecord]:
-    """Return the existing trials that the actions may touch, locked."""
-    given = {"study_id": study_id, "ids": named_trials(actions), "keys": proposed_keys(actions)}
+    """Return the existing trials that the actions may touch, locked, and those that stand where one is proposed."""
+    named = {"study_id": study_id, "ids": named_trials(actions)}
+    proposed = {"study_id": study_id, "stages": proposed_stages(actions), "keys": proposed_keys(actions)}
+    there = records(connection, TrialRecord, _KEYED, proposed) if proposed["keys"] else []
     if ends_the_study(actions):
-        return records(connection, TrialRecord, _NAMED_OR_UNFINISHED, given)
-    return records(connection, TrialRecord, _NAMED, given) if given["ids"] or given["keys"] else []
+        return [*there, *records(connection, TrialRecord, _NAMED_OR_UNFINISHED, named)]
+    return [*there, *records(connection, TrialRecord, _NAMED, named)] if named["ids"] else there
 
 
 def command(connection: Connection, study_id: str, order: StudyCommand) -> None:

@@ -6,19 +6,27 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, Result, and_, or_, select
 
 from studies.core.snapshot import Curve
 from studies.storage.assembly import joined
 from studies.storage.records import AttemptRecord
 from studies.storage.sql import tables
+from studies.storage.sql.among import among
 from studies.storage.sql.metrics import piece
 
-MAX_POINTS = 20_000_000
-"""Points kept, 16 bytes each: about 320 MB at the very most."""
+MAX_POINTS = 4_000_000
+"""Points kept, 16 bytes each: about 64 MB at the very most. They are those of runs that have not ended."""
 
 _ATTEMPTS_PER_QUERY = 200
+
+_ALL = (
+    select(tables.metric_chunk)
+    .where(among(tables.metric_chunk.c.attempt_id, "attempts"))
+    .order_by(tables.metric_chunk.c.id)
+)
 
 
 @dataclass
@@ -83,9 +91,17 @@ class CurveCache:
         return entry
 
     def _read(self, connection: Connection, attempts: Sequence[AttemptRecord]) -> None:
-        c = tables.metric_chunk.c
-        unseen = [and_(c.attempt_id == item.id, c.id > self._entries[item.id].last_id) for item in attempts]
-        for row in connection.execute(select(tables.metric_chunk).where(or_(*unseen)).order_by(c.id)).mappings():
+        """Read the chunks that have not been seen: of attempts that are new here all, of the others the later ones."""
+        c, last = tables.metric_chunk.c, {attempt.id: self._entries[attempt.id].last_id for attempt in attempts}
+        new = [attempt_id for attempt_id, seen in last.items() if not seen]
+        if new:
+            self._add(connection.execute(_ALL, {"attempts": new}))
+        known = [and_(c.attempt_id == attempt_id, c.id > seen) for attempt_id, seen in last.items() if seen]
+        if known:
+            self._add(connection.execute(select(tables.metric_chunk).where(or_(*known)).order_by(c.id)))
+
+    def _add(self, rows: Result[Any]) -> None:
+        for row in rows.mappings():
             self._entries[row["attempt_id"]].add(row["id"], row["name"], piece(row))
 
     def _forget(self) -> None:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
 from sqlalchemy import Connection, select, tuple_
 
 from studies.contract.views import LogPage
 from studies.contract.worker_protocol import AttemptReport
+from studies.storage import log_cap
 from studies.storage.copies import storable
 from studies.storage.sql import tables
 from studies.storage.sql.metrics import upsert
 
 
-def store(connection: Connection, reports: Iterable[AttemptReport]) -> Counter[str]:
-    """Store the pieces of `reports` that are not stored yet; return their bytes as UTF-8 by attempt."""
-    pieces = {(report.attempt_id, chunk.sequence): storable(chunk.text) for report in reports for chunk in report.logs}
+def store(connection: Connection, reports: Iterable[AttemptReport], printed: Mapping[str, int]) -> Counter[str]:
+    """Store the pieces of `reports` that are not stored yet; return their bytes as UTF-8 by attempt.
+
+    Of an attempt that has `printed` so many bytes already, no more is kept than `log_cap` allows.
+    """
+    pieces = {
+        (report.attempt_id, sequence): text
+        for report in reports
+        for sequence, text in _kept(connection, report, printed[report.attempt_id]).items()
+    }
     stored: Counter[str] = Counter()
     if not pieces:
         return stored
@@ -30,6 +38,18 @@ def store(connection: Connection, reports: Iterable[AttemptReport]) -> Counter[s
     for attempt_id, sequence in connection.execute(statement, rows):
         stored[attempt_id] += len(pieces[attempt_id, sequence].encode())
     return stored
+
+
+def _kept(connection: Connection, report: AttemptReport, printed: int) -> dict[int, str]:
+    """Return what is kept of a report's pieces; near the bound, what comes a second time must not be counted again."""
+    pieces = {chunk.sequence: storable(chunk.text) for chunk in report.logs}
+    if log_cap.all_fit(pieces, printed):
+        return pieces
+    c = tables.log_chunk.c
+    query = select(c.sequence).where(c.attempt_id == report.attempt_id, c.sequence.in_(pieces))
+    for sequence in connection.execute(query).scalars():
+        del pieces[sequence]
+    return log_cap.kept(pieces, printed)
 
 
 def page(connection: Connection, trial_id: str, offset: int, limit: int) -> LogPage:

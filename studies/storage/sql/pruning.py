@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import closing
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, or_, select
 
 from studies.contract.states import StudyState
+from studies.contract.study_file import StageKind
 from studies.contract.views import StudySize
 from studies.storage import presenting
 from studies.storage.port import Pruned, PrunedStudy
+from studies.storage.presenting import Tally
 from studies.storage.records import StudyRecord
-from studies.storage.sql import standing, tables
+from studies.storage.sql import tables
 from studies.storage.sql.engine import now, reading, sqlite_path, writing
 from studies.storage.sql.failures import mapped_errors
 from studies.storage.sql.rows import records
+from studies.storage.sql.tally_cache import TallyCache
 
 _ENDED = [state for state in StudyState if state.ended]
 
 
-def prune(engine: Engine, older_than: float, *, dry_run: bool) -> Pruned:
+def prune(engine: Engine, cache: TallyCache, older_than: float, *, dry_run: bool) -> Pruned:
     """Do as `studies.storage.port.StudyStore.prune` says: a transaction a study, so that nobody waits for all."""
     with reading(engine) as connection:
         before = now(connection) - older_than
         found = _ended_before(connection, before)
-        planned = _planned(connection, found, before)
+        planned = _planned(connection, found, cache.tallies(connection, [study.id for study in found]), before)
     if dry_run:
         return planned
     gone: list[PrunedStudy] = []
@@ -47,9 +50,13 @@ def _ended_before(connection: Connection, before: float) -> list[StudyRecord]:
     return records(connection, StudyRecord, query.order_by(c.created_at, c.id))
 
 
-def _planned(connection: Connection, found: list[StudyRecord], before: float) -> Pruned:
+def _planned(
+    connection: Connection,
+    found: list[StudyRecord],
+    tallies: Mapping[str, Mapping[StageKind, Tally]],
+    before: float,
+) -> Pruned:
     ids = [study.id for study in found]
-    tallies = standing.tallies(connection, ids)
     sizes = {study.id: presenting.size(tallies.get(study.id, {}).values()) for study in found}
     event = tables.event.c
     return Pruned(

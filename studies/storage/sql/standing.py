@@ -1,45 +1,17 @@
-"""How studies stand: counts of their trials, what they take up, and their best trials, each from an index alone."""
+"""The best trials of studies, from an index alone."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import Connection, select
 
-from studies.contract.study_file import StageKind
 from studies.contract.views import BestTrial
 from studies.storage import presenting
-from studies.storage.presenting import Tally
 from studies.storage.records import StudyRecord, TrialRecord
 from studies.storage.sql import metrics, tables
 from studies.storage.sql.rows import records
-
-
-def tallies(connection: Connection, ids: Collection[str]) -> dict[str, dict[StageKind, Tally]]:
-    """Return the tallies of studies by stage.
-
-    Of the trials that have ended, which are many, nothing is read but `ix_stagetune_trial_ended`; of the others, which
-    are few, the rows that `ix_stagetune_trial_unfinished` leads to.
-    """
-    c = tables.trial.c
-    found: dict[str, dict[StageKind, Tally]] = {}
-    for row in connection.execute(_sums(ids, c.stage).where(c.ended_at.is_not(None))):
-        own = Tally(row.trials, row.trials, int(row.last_step), int(row.points), int(row.bytes))
-        found.setdefault(row.study_id, {})[row.stage] = own
-    unordered = c.stage.concat("")  # else SQLite walks through all trials by stage rather than sort the few
-    for row in connection.execute(_sums(ids, unordered).where(c.ended_at.is_(None))):
-        by_stage = found.setdefault(row.study_id, {})
-        own = Tally(row.trials, 0, int(row.last_step), int(row.points), int(row.bytes))
-        by_stage[row.stage] = by_stage.get(row.stage, Tally()) + own
-    return found
-
-
-def _sums(ids: Collection[str], stage: ColumnElement[Any]) -> Select[tuple[str, StageKind, int, int, int, int]]:
-    c = tables.trial.c
-    sums = (func.sum(column).label(column.name) for column in (c.last_step, c.points, c.bytes))
-    counted = select(c.study_id, stage.label("stage"), func.count().label("trials"), *sums)
-    return counted.where(c.study_id.in_(ids)).group_by(c.study_id, stage)
 
 
 def best(connection: Connection, studies: Sequence[StudyRecord]) -> dict[str, BestTrial]:

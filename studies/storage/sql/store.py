@@ -56,6 +56,7 @@ from studies.storage.sql.engine import make_engine, reading, writing
 from studies.storage.sql.schema import check_schema
 from studies.storage.sql.study_cache import StudyCache
 from studies.storage.sql.sync import sync
+from studies.storage.sql.tally_cache import TallyCache
 from studies.storage.work_done import WorkDone, WorkLog
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class SqlStore:
 
     def __init__(self, url: str, lease_seconds: float = 30.0) -> None:
         self._engine = make_engine(url)
+        self._tallies = TallyCache()
         self._lease_seconds = lease_seconds
         self._cache = StudyCache()
         self._credentials = SqlCredentials(self._engine)
@@ -97,9 +99,9 @@ class SqlStore:
             raise RuntimeError(f"study {spec.name} could be neither created nor found")
         return seen
 
-    def list_studies(self) -> Sequence[StudySummary]:
+    def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
         with reading(self._engine) as connection:
-            found = studies.pictures(connection, studies.newest_first(connection))
+            found = studies.pictures(connection, studies.newest_first(connection, limit, name), self._tallies)
             return [presenting.study_summary(picture) for picture in found]
 
     def get_study(self, study_id: str) -> StudyView:
@@ -107,7 +109,7 @@ class SqlStore:
             return self._view(connection, studies.get(connection, study_id))
 
     def _view(self, connection: Connection, study: StudyRecord) -> StudyView:
-        (picture,) = studies.pictures(connection, [study])
+        (picture,) = studies.pictures(connection, [study], self._tallies)
         return presenting.study_view(picture, waiting.of_study(connection, study, self._lease_seconds))
 
     def find_study(self, name: str) -> str | None:
@@ -320,7 +322,7 @@ class SqlStore:
     # --- what is old ---------------------------------------------------------------------------------------------
 
     def prune(self, older_than: float, *, dry_run: bool = False) -> Pruned:
-        return pruning.prune(self._engine, older_than, dry_run=dry_run)
+        return pruning.prune(self._engine, self._tallies, older_than, dry_run=dry_run)
 
     def compact(self) -> int:
         return pruning.compact(self._engine)

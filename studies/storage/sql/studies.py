@@ -17,6 +17,7 @@ from studies.storage.records import News, StageRecord, StudyRecord
 from studies.storage.sql import events, standing, tables
 from studies.storage.sql.engine import now
 from studies.storage.sql.rows import columns, grouped, insert_all, record, records
+from studies.storage.sql.tally_cache import TallyCache
 
 
 def create(connection: Connection, spec: StudySpec, idempotency_key: str | None) -> Created:
@@ -76,9 +77,10 @@ def active(connection: Connection) -> list[str]:
     return list(connection.execute(select(c.id).where(is_active).order_by(c.created_at, c.id)).scalars())
 
 
-def newest_first(connection: Connection) -> list[StudyRecord]:
+def newest_first(connection: Connection, limit: int | None, name: str | None) -> list[StudyRecord]:
     c = tables.study.c
-    return records(connection, StudyRecord, select(tables.study).order_by(c.created_at.desc(), c.id.desc()))
+    query = select(tables.study).order_by(c.created_at.desc(), c.id.desc()).limit(limit)
+    return records(connection, StudyRecord, query if name is None else query.where(c.name == name))
 
 
 def stages(connection: Connection, study_id: str) -> list[StageRecord]:
@@ -87,12 +89,14 @@ def stages(connection: Connection, study_id: str) -> list[StageRecord]:
     return records(connection, StageRecord, query)
 
 
-def pictures(connection: Connection, studies: Sequence[StudyRecord]) -> list[presenting.StudyPicture]:
+def pictures(
+    connection: Connection, studies: Sequence[StudyRecord], cache: TallyCache
+) -> list[presenting.StudyPicture]:
     """Return what the views of `studies` are made of, in a number of statements that does not grow with them."""
     ids = [study.id for study in studies]
     c = tables.stage.c
     stage_rows = grouped(connection, select(tables.stage).where(c.study_id.in_(ids)).order_by(c.position), "study_id")
-    tallies = standing.tallies(connection, ids)
+    tallies = cache.tallies(connection, ids)
     best = standing.best(connection, studies)
     return [
         presenting.StudyPicture(

@@ -24,6 +24,9 @@ from studies.storage.sql.among import among
 from studies.storage.sql.curve_cache import CurveCache
 from studies.storage.sql.rows import records
 
+_TRIALS_AT_ONCE = 200
+"""Trials whose chunks are in memory at once: of a study of millions of points, all of them would be twice its size."""
+
 
 @dataclass
 class SharedSteps:
@@ -80,7 +83,12 @@ class StudyCache:
         """Return all trials of a study, curves included, in order of number."""
         before = self._seen.get(study_id, _Seen())
         horizon = marks.horizon(connection, study_id)
-        changed = self._read(connection, _touched_since(connection, study_id, before.horizon), before.steps)
+        touched = _touched_since(connection, study_id, before.horizon)
+        changed = [
+            trial
+            for start in range(0, len(touched), _TRIALS_AT_ONCE)
+            for trial in self._read(connection, touched[start : start + _TRIALS_AT_ONCE], before.steps)
+        ]
         seen = self._seen[study_id] = replace(before, horizon=horizon, trials=_together(before.trials, changed))
         return seen.trials
 

@@ -119,14 +119,15 @@ class Desk:
         """Store chunks and logs of live attempts, and bring summaries up to date from what was really new."""
         reports = self._reports(Standing.LIVE)
         fresh = metrics.store(self._connection, reports)
-        printed = logs.store(self._connection, reports)
+        printed = logs.store(self._connection, reports, {each.id: each.printed for each in self._attempts.values()})
         self._done.points += sum(len(item.curve) for item in fresh)
         self._done.log_bytes += printed.total()
         anew = set()
         for report in reports:
             before = self._attempts[report.attempt_id]
             count = sum(item.attempt_id == before.id for item in fresh)
-            after = replace(reporting.resumed(before, report, count), lease_expires_at=self._expiry)
+            after = reporting.resumed(before, report, count)
+            after = replace(after, lease_expires_at=self._expiry, printed=before.printed + printed[before.id])
             self._attempts[before.id] = after
             if reporting.supersedes_anew(before, after):
                 anew.add(after.trial_id)

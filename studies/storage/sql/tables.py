@@ -101,7 +101,6 @@ decision = Table(
 
 _SCORED = text("score IS NOT NULL")
 _UNFINISHED = text("ended_at IS NULL")
-_ENDED = text("ended_at IS NOT NULL")
 _WAITING = text("state = 'waiting'")
 _UNRECORDED = text("optuna_number IS NULL")
 
@@ -159,16 +158,6 @@ trial = Table(
         "stage",
         sqlite_where=_SCORED,
         postgresql_where=_SCORED,
-    ),
-    Index(
-        "ix_stagetune_trial_ended",
-        "study_id",
-        "stage",
-        "last_step",
-        "points",
-        "bytes",
-        sqlite_where=_ENDED,
-        postgresql_where=_ENDED,
     ),
     Index(
         "ix_stagetune_trial_unrecorded",
@@ -243,6 +232,7 @@ attempt = Table(
     Column("alone", Boolean, nullable=False, server_default=false()),
     Column("engine", Text),
     Column("width", Integer, nullable=False, server_default="0"),
+    Column("printed", Count, nullable=False, server_default="0"),
     UniqueConstraint("trial_id", "ordinal"),
     _one_of("state", AttemptState),
     Index(

@@ -13,8 +13,10 @@ from studies.contract.schedule import Schedule
 from studies.contract.states import StudyState, TrialState
 from studies.contract.study_file import StageKind
 from studies.core.actions import ContinueTrial, Fail
+from studies.core.judging import Reading
 from studies.core.search.space import start_share
-from studies.core.snapshot import Trial
+from studies.core.search.standing import read_at
+from studies.core.snapshot import Curve, Trial
 from tests.simulation.simulator import Run, Simulation, World
 from tests.simulation.study import study
 from tests.simulation.worlds import diverging, failing, flat, quadratic, run_of
@@ -330,3 +332,20 @@ def test_where_everything_fails_the_study_does_and_says_so(kind: StageKind) -> N
     simulation = search({"kind": kind}, world=failing(lambda *_: True, quadratic()))
     assert isinstance(simulation.last, Fail)
     assert "ValueError: no such file" in simulation.last.reason
+
+
+def test_a_run_is_read_as_it_was_on_the_way() -> None:
+    """Whatever a measure looks at, it sees no further than that step."""
+    whole = {
+        "loss": Curve(np.array([1, 2, 3]), np.array([3.0, 2.0, 1.0])),
+        "dev": Curve(np.array([3]), np.array([0.5])),
+    }
+    trial = Trial("tr_1", 0, "k", "joint_search", {}, Schedule(), 3, 0, TrialState.COMPLETED, curves=whole)
+    seen: list[dict[str, int]] = []
+
+    def measure(cut: Trial) -> Reading:
+        seen.append({name: len(cut.curve(name)) for name in (*cut.curves, "none")})
+        return Reading(float(len(cut.curves)), 0.0)
+
+    assert read_at(trial, 2, measure) == Reading(2.0, 0.0)
+    assert seen == [{"loss": 2, "dev": 0, "none": 0}]

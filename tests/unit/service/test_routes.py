@@ -278,6 +278,23 @@ def test_behind_a_proxy_the_location_carries_its_prefix(store: MemoryStore) -> N
         assert submitted(http).headers["location"].startswith("/tune/api/v1/studies/st_")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/api/v1/studies?limit=1001", id="studies"),
+        pytest.param("/api/v1/studies/{study}/trials?limit=1001", id="trials"),
+        pytest.param("/api/v1/trials/tr_x/metrics?points=100001", id="curve"),
+        pytest.param("/api/v1/trials/tr_x/log?limit=65537", id="log"),
+        pytest.param("/studies/{study}/parts/trials?limit=1001", id="trials of the page"),
+    ],
+)
+def test_a_page_that_is_too_long_is_refused_with_its_bound(http: httpx.Client, study_id: str, path: str) -> None:
+    answer = http.get(path.format(study=study_id))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
+    bound = int(path.rpartition("=")[2]) - 1
+    assert str(bound) in answer.text
+
+
 def test_a_report_that_cannot_be_read_fails_its_run_and_no_other(http: httpx.Client, store: MemoryStore) -> None:
     study_id = store.create_study(spec()).study_id
     store.apply(study_id, store.load(study_id).version, [OpenStage("lr_sweep"), add_trials("good", "bad")])

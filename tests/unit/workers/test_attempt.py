@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from studies.contract.columns import MAX_POINTS_PER_CHUNK
 from studies.contract.worker_protocol import MAX_LOG_CHARS, AttemptReport, Outcome, SyncRequest
+from studies.log_lines import JsonLines
 from tests.integration.worker_harness import lease
 from workers.agent import MAX_BYTES_PER_SYNC, _bounded
 from workers.attempt import Attempt
@@ -37,6 +39,20 @@ def last_words(attempt: Attempt) -> AttemptReport:
 def test_points_that_no_server_could_store_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="steps have to lie in"):
         prepared(tmp_path).hear({"kind": "points", "points": {"loss": [[2**31], [1.0]]}})
+
+
+def test_what_is_logged_of_a_run_carries_its_ids_and_never_its_token(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    caplog.handler.setFormatter(JsonLines())
+    attempt = prepared(tmp_path)
+    attempt.hear({"kind": "evaluated", "step": 3, "metrics": {"loss": 1.0}})
+    attempt.end(Outcome(state="failed", reason="two\nlines"))
+    lines = [json.loads(line) for line in caplog.text.splitlines()]
+    assert [(line["attempt"], line["trial"]) for line in lines] == [("at_1", "tr_at_1")] * 2
+    assert all(line["study"] == attempt.lease.run.study_id for line in lines)
+    assert attempt.lease.token not in caplog.text
 
 
 def test_what_is_not_of_the_protocol_is_refused(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.integration.worker_harness import run_spec
+from workers.cli import app
 from workers.log_tail import LogTail
-from workers.run_directory import RunDirectory
+from workers.run_directory import RunDirectory, unwritable
 
 
 @pytest.mark.parametrize("trial_id", ["..", "a/b", "/etc", "", "a\0b"])
@@ -41,3 +45,26 @@ def test_the_tail_begins_where_the_attempt_does_and_mends_split_characters(tmp_p
 
 def test_a_log_that_is_gone_has_nothing_new(tmp_path: Path) -> None:
     assert LogTail(tmp_path / "run.log").read() == ""
+
+
+def test_a_folder_that_runs_can_be_kept_in_is_made_and_left_empty(tmp_path: Path) -> None:
+    assert unwritable(tmp_path / "a" / "runs") is None
+    assert list((tmp_path / "a" / "runs").iterdir()) == []
+
+
+def test_why_runs_cannot_be_kept_in_a_folder_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    assert "name another folder" in (unwritable(tmp_path / "file" / "runs") or "")
+
+    def full(**_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert "No space left on device): make room" in (unwritable(tmp_path) or "")
+
+
+def test_a_worker_that_cannot_keep_its_runs_does_not_begin() -> None:
+    arguments = ["--server", "http://127.0.0.1:1", "--devices", "cpu", "--workdir", "/proc/none"]
+    refused = CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments)
+    assert refused.exit_code == 2
+    assert "/proc/none" in refused.output

@@ -237,7 +237,7 @@ def test_when_the_database_is_away_the_page_says_so() -> None:
     class Away:
         credentials = MemoryCredentials(time.time)
 
-        def list_studies(self) -> None:
+        def list_studies(self, *_: object) -> None:
             raise StorageUnavailable
 
     with browser(Away()) as client:

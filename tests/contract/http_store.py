@@ -167,15 +167,6 @@ class HttpStore:
     def extend_leases(self) -> None:
         self._behind.extend_leases()
 
-    def keep_checkpoint(self, attempt_id: str, token: str, info: CheckpointInfo) -> CheckpointInfo | None:
-        return self._behind.keep_checkpoint(attempt_id, token, info)
-
-    def kept_checkpoint(self, attempt_id: str, token: str) -> CheckpointInfo | None:
-        return self._behind.kept_checkpoint(attempt_id, token)
-
-    def retire_checkpoints(self) -> Mapping[str, CheckpointInfo]:
-        return self._behind.retire_checkpoints()
-
     def curves(self, study_id: str, name: str, only: Collection[str] | None = None) -> Mapping[str, Curve]:
         return self._behind.curves(study_id, name, only)
 

@@ -38,6 +38,7 @@ def age_database(url: str, seconds: float) -> None:
             ("attempt", "ended_at"),
             ("worker", "last_sync_at"),
             ("trial", "told_at"),
+            ("trial", "failed_at"),
             ("study", "updated_at"),
             ("event", "at"),
             ("token", "expires_at"),

@@ -16,6 +16,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
+from studies.contract.worker_protocol import Outcome
 from workers import archive
 from workers.archive import BadArchive, Changed
 from workers.attempt import Attempt
@@ -33,7 +34,8 @@ QUIET_SECONDS = 2.0
 LAST_SECONDS = 60.0
 """How long the outcome of a run waits for its last checkpoint."""
 
-AT_ONCE = 2
+AT_ONCE = 4
+"""Checkpoints on their way together."""
 
 RESUMABLE = ("preempted", "stopped", "evicted", "completed")
 """Ends that the trial may go on from: a completed one may be given more steps."""
@@ -102,13 +104,22 @@ class Courier:
             present[attempt.id] = attempt
             if not attempt.held_back or attempt.lost or attempt.id in self._busy:
                 continue
-            if attempt.outcome is not None:
-                self._start(attempt, partial(self._hand_in_last, attempt, attempt.outcome.state))
-            elif now - self._looked_at[attempt.id] > self._every:
-                self._start(attempt, partial(self._hand_in, attempt, last=False))
+            if attempt.outcome is None:
+                if now - self._looked_at[attempt.id] > self._every:
+                    self._start(attempt, partial(self._hand_in, attempt, last=False))
+            elif self._leaves_something(attempt, attempt.outcome):
+                self._start(attempt, partial(self._hand_in_last, attempt))
+            else:
+                attempt.held_back = False
         for attempt_id in self._looked_at.keys() - present.keys():
             self._looked_at.pop(attempt_id)
             self._known.pop(attempt_id, None)
+
+    def _leaves_something(self, attempt: Attempt, outcome: Outcome) -> bool:
+        """Whether the run has left a checkpoint that its trial may be gone on with: most short ones have none."""
+        if outcome.state not in RESUMABLE or attempt.home is None or not self.max_bytes:
+            return False
+        return archive.exists(attempt.home.path)
 
     def release(self, attempts: Iterable[Attempt]) -> None:
         """There is no time left: outcomes wait for nothing any more."""
@@ -168,12 +179,11 @@ class Courier:
 
     # --- handing in ------------------------------------------------------------------------------------------------
 
-    async def _hand_in_last(self, attempt: Attempt, state: str) -> None:
-        """Hand in what a run has left, if its trial may be gone on with; its outcome may go then."""
+    async def _hand_in_last(self, attempt: Attempt) -> None:
+        """Hand in what a run has left; its outcome may go then."""
         try:
-            if state in RESUMABLE:
-                async with asyncio.timeout(LAST_SECONDS):
-                    await self._hand_in(attempt, last=True)
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._hand_in(attempt, last=True)
         finally:
             attempt.held_back = False
 

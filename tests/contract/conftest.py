@@ -37,6 +37,7 @@ def age_database(url: str, seconds: float) -> None:
             ("attempt", "lease_expires_at"),
             ("attempt", "ended_at"),
             ("worker", "last_sync_at"),
+            ("trial", "failed_at"),
             ("study", "updated_at"),
             ("event", "at"),
             ("token", "expires_at"),

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import cbor2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
@@ -25,6 +26,7 @@ from service.app import create_app
 from service.routes.checkpoints import ARCHIVE
 from service.server import BackgroundServer, listen
 from service.settings import Settings
+from studies.contract import wire
 from studies.core.actions import OpenStage
 from studies.storage.memory import MemoryStore
 from tests.builders import add_trials, chunk, report, spec, sync, worker
@@ -41,7 +43,7 @@ CHECKS = [
 
 settings.register_profile(
     "schema",
-    max_examples=int(os.environ.get("SCHEMA_EXAMPLES", "20")),
+    max_examples=int(os.environ.get("SCHEMA_EXAMPLES", "10")),
     deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
@@ -52,6 +54,11 @@ settings.register_profile(
 def send_as_it_is(_: Any, value: Any) -> dict[str, bytes]:
     """No archive is made up: whatever comes instead of one has to be answered well."""
     return {"data": value if isinstance(value, bytes) else str(value).encode()}
+
+
+@schemathesis.serializer(wire.CBOR)
+def send_as_cbor(_: Any, value: Any) -> dict[str, bytes]:
+    return {"data": cbor2.dumps(value)}
 
 
 STORE = MemoryStore()

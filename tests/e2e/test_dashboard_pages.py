@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, HttpCredentials, Page, expect
-from pydantic import SecretStr
+from playwright.sync_api import Browser, Page, expect
 
-from service.app import create_app
-from service.server import BackgroundServer, listen
-from service.settings import Settings
 from studies.contract.states import StudyCommand, StudyState
 from studies.core.actions import AwaitApproval
 from studies.storage.memory import MemoryStore
@@ -204,17 +200,3 @@ def test_a_refused_command_says_why(store: MemoryStore, url: str, page: Page) ->
     history.run()
     expect(page.locator("#facts")).not_to_have_text(before, use_inner_text=True)
     expect(page.get_by_role("alert")).to_have_text("Resume it first.")
-
-
-def test_a_browser_gets_in_with_the_token_as_password(chromium: Browser, store: MemoryStore) -> None:
-    history = histories.running(store)
-    settings = Settings(database_url="memory://", token=SecretStr(TOKEN))
-    credentials: HttpCredentials = {"username": "anyone", "password": TOKEN}
-    with (
-        BackgroundServer(create_app(settings, store, tick=lambda: None), listen("127.0.0.1", 0)) as server,
-        chromium.new_context(http_credentials=credentials) as context,
-    ):
-        page = context.new_page()
-        page.goto(f"{server.url}/studies/{history.study_id}")
-        page.get_by_role("button", name="Pause").click()
-        expect(page.locator("#title .state")).to_have_text("paused")

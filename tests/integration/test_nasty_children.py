@@ -164,8 +164,9 @@ def test_a_drain_is_over_in_its_grace_time(server: FakeServer, start: Start, tmp
     server.waiting = [run(kind)]
     worker = start("hang")
     pids = hung(tmp_path)
-    server.waiting = [run(kind, "at_2")]
     worker.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: server.requests[-1].devices[0].capacity == 0, "a worker that asks for nothing more")
+    server.waiting = [run(kind, "at_2")]
     assert worker.process.wait(20) == 0
     assert server.outcomes["at_1"].state == "preempted"
     assert "at_2" not in server.granted

@@ -17,9 +17,6 @@ from tests.histories import History
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
-TOKEN = "a-token-that-is-long-enough"
-
-
 def empty(store: MemoryStore) -> History:
     return History(store, "empty")
 

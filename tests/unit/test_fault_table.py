@@ -19,7 +19,7 @@ def rows() -> dict[str, list[str]]:
     lines = [line for line in (ROOT / "docs" / "faults.md").read_text().splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert cells[0] == HEADER
-    return {fault: re.findall(r"`([^`]+)`", tests) for fault, _, tests in cells[2:]}
+    return {fault: re.findall(r"`([^` ]+)`", tests) for fault, _, tests in cells[2:]}
 
 
 def defined_in(path: Path) -> set[str]:

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format browser screenshots bench-digits bench-packing bench-quality bench-service soak clean
+.PHONY: help demo test test-long lint format browser screenshots bench-digits bench-packing bench-quality bench-service soak clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,12 +37,15 @@ browser:
 demo: $(VENV)/.worker ## watch a real study go through its three stages (DEMO=--quick for a short one)
 	$(BIN)/stagetune demo $(DEMO)
 
-test: $(VENV)/.dev browser ## run every test; the core must be covered completely
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
+test: $(VENV)/.dev browser ## run the tests, but for the long ones; the core must be covered completely
+	$(BIN)/pytest -m "not long" --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
 
 SECONDS ?= 300
 soak: $(VENV)/.dev ## kill servers, workers, runs and databases at random for SECONDS=300, then check that nothing is lost
 	$(BIN)/python -m tests.faults.soak --seconds $(SECONDS) $(ARGS)
+
+test-long: $(VENV)/.dev ## run the tests that take too long for every day: more crashes, more kills, longer studies
+	$(BIN)/pytest -m long $(ARGS)
 
 lint: $(VENV)/.dev ## check style, types and the import directions of the design
 	$(BIN)/ruff format --check .

@@ -224,7 +224,7 @@ class TwoStores(RuleBasedStateMachine):
         return pictures
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("sqlite", 20), ("postgres", 6)])
+@pytest.mark.parametrize(("kind", "examples"), [("sqlite", 10), ("postgres", 3)])
 def test_a_database_behaves_as_the_model(request: pytest.FixtureRequest, kind: str, examples: int) -> None:
     url = request.getfixturevalue(f"{kind}_store_url")
     machine = type("Machine", (TwoStores,), {"url": url})

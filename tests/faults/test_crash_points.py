@@ -75,12 +75,13 @@ def assert_lived(database: str, worlds: Iterable[World]) -> None:
             assert {trial.key for trial in trials if trial.state is TrialState.FAILED} == {"fails-twice"}
 
 
-@pytest.mark.parametrize("begin", range(GROUPS))
+@pytest.mark.parametrize("begin", [0, *(pytest.param(begin, marks=pytest.mark.long) for begin in range(1, GROUPS))])
 def test_every_moment_of_the_store_and_the_engine(sqlite_store_url: str, begin: int) -> None:
     """Each run dies at every 23rd moment, and each of the 23 begins one later: together they die at every one."""
     _die_every_period(sqlite_store_url, range(begin, PERIOD, GROUPS))
 
 
+@pytest.mark.long
 def test_moments_of_the_store_and_the_engine_on_postgres(postgres_store_url: str) -> None:
     _die_every_period(postgres_store_url, range(0, PERIOD, 2 * GROUPS))
 

@@ -94,7 +94,7 @@ def page_limit(tmp_path: Path) -> Iterator[Disk]:
     event.remove(Pool, "checkout", limited.limit)
 
 
-@pytest.mark.parametrize("kind", ["small_disk", "page_limit"])
+@pytest.mark.parametrize("kind", ["page_limit", pytest.param("small_disk", marks=pytest.mark.long)])
 def test_a_full_disk_is_told_and_survived(request: pytest.FixtureRequest, kind: str) -> None:
     disk: Disk = request.getfixturevalue(kind)
     ledger, path = Ledger(), disk.folder / "stagetune.db"

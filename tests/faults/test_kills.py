@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from studies.contract.states import AttemptState
 from studies.storage import open_store
@@ -53,6 +54,7 @@ def test_a_server_and_a_worker_are_killed_on_sqlite(sqlite_url: str, tmp_path: P
     assert states <= {AttemptState.COMPLETED, AttemptState.EXPIRED}
 
 
+@pytest.mark.long
 def test_postgres_and_one_of_two_servers_are_killed_under_two_workers(postgres: Postgres, tmp_path: Path) -> None:
     ledger, east, west = Ledger(), free_port(), free_port()
     with cluster(postgres.url, tmp_path) as shaken, link(east, ledger) as one, link(west, ledger) as other:

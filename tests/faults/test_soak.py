@@ -15,6 +15,7 @@ SECONDS = 15.0
 SEED = 20
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_short_soak_violates_nothing(sqlite_url: str, tmp_path: Path) -> None:
     upgrade_database(sqlite_url)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from studies.storage import open_store
 from tests.faults.ledger import Ledger
 from tests.faults.simulated import simulated
@@ -12,6 +14,7 @@ from tests.integration.cluster import STUDY, cluster, free_port, has_ended, loss
 from tests.invariant import assert_whole
 
 
+@pytest.mark.long
 def test_two_servers_share_one_database(postgres_url: str, tmp_path: Path) -> None:
     ledger, ports = Ledger(), (free_port(), free_port())
     with cluster(postgres_url, tmp_path) as shared:

@@ -163,6 +163,7 @@ def test_a_node_that_is_gone_costs_no_more_than_the_time_between_two_checkpoints
     assert nodes.detail.attempts[1].started_from >= kept.step
 
 
+@pytest.mark.long
 def test_workers_that_share_a_folder_need_no_server_for_it(nodes: Nodes) -> None:
     shared = ("--checkpoints", "local", "--workdir", str(nodes.folder / "shared"))
     nodes.study("command", num_steps=300)
@@ -179,6 +180,7 @@ def test_workers_that_share_a_folder_need_no_server_for_it(nodes: Nodes) -> None
     assert not (nodes.folder / "artifacts").exists()
 
 
+@pytest.mark.long
 def test_a_checkpoint_that_is_damaged_on_the_server_costs_the_steps_and_not_the_run(nodes: Nodes) -> None:
     nodes.study("function", num_steps=120)
     first = nodes.work("first")
@@ -194,6 +196,7 @@ def test_a_checkpoint_that_is_damaged_on_the_server_costs_the_steps_and_not_the_
     assert "what came is not what the server was given" in second.output.read_text()
 
 
+@pytest.mark.long
 def test_a_worker_that_comes_back_after_its_lease_ends_its_run_and_changes_nothing(nodes: Nodes) -> None:
     nodes.study("command", num_steps=500)
     first = nodes.work("first")

@@ -58,6 +58,7 @@ def widest_pack(client: ApiClient) -> int:
     return max((len(pack.trials) for pack in packs), default=0)
 
 
+@pytest.mark.long
 def test_a_packed_study_survives_the_death_of_a_pack(server: str, worker: Worker) -> None:
     with ApiClient(server) as client:
         study_id = httpx.post(f"{server}/api/v1/studies", json=STUDY).json()["id"]

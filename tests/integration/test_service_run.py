@@ -190,6 +190,7 @@ def test_ctrl_c_pauses_and_the_same_command_goes_on(run: Start, folder: Path) ->
     assert attempts_of(folder, done) == [1] * len(done)
 
 
+@pytest.mark.long
 def test_killed_it_leaves_no_child_and_goes_on_when_started_again(run: Start, folder: Path) -> None:
     first = run()
     first.wait_for(first.completed, "a completed trial")

@@ -71,7 +71,7 @@ def searches(draw: st.DrawFn) -> StudySpec:
     )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(searches(), some_worlds(), st.integers(1, 8))
 def test_every_search_ends_within_its_steps_with_complete_decisions(spec: StudySpec, world: World, slots: int) -> None:
     # What an action promises (budget, keys, completeness, the same answer twice) is checked by the simulation.

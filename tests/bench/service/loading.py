@@ -15,6 +15,7 @@ from studies.contract.ids import new_id, new_token
 from studies.contract.schedule import Schedule
 from studies.contract.states import AttemptState, StageState, StudyState, TrialState
 from studies.contract.study_file import StageKind, StudySpec
+from studies.core.curves import Ragged
 from studies.core.snapshot import LOSS, Curve
 from studies.storage import upgrade_database
 from studies.storage.codec import encode
@@ -81,17 +82,14 @@ class _Writer:
         trials = [self._trial(number) for number in numbers]
         attempts = [self._attempt(trial) for trial in trials]
         curves = [self._curves(trial) for trial in trials]
-        running = [{name: extended(None, curve) for name, curve in by_name.items()} for by_name in curves]
         metric = self.study.spec.metric
-        glances = [{name: known.summary for name, known in by_name.items()} for by_name in running]
+        glances = [{name: extended(None, curve).summary for name, curve in by_name.items()} for by_name in curves]
         trials = [scored(trial, names, metric) for trial, names in zip(trials, glances, strict=True)]
         insert_all(self._connection, tables.trial, trials)
         insert_all(self._connection, tables.attempt, attempts)
         rows = [row for attempt, by_name in zip(attempts, curves, strict=True) for row in _chunks(attempt, by_name)]
         self._connection.execute(insert(tables.metric_chunk), rows)
-        metrics.store_summaries(
-            self._connection, {trial.id: found for trial, found in zip(trials, running, strict=True)}
-        )
+        metrics.renew_summaries(self._connection, [trial.id for trial in trials])
 
     def _trial(self, number: int) -> TrialRecord:
         lr = float(10 ** self._random.uniform(-4, 0))
@@ -151,5 +149,5 @@ def _chunks(attempt: AttemptRecord, curves: dict[str, Curve]) -> Iterator[dict[s
     for name, curve in curves.items():
         for sequence, start in enumerate(range(0, len(curve), POINTS_PER_CHUNK)):
             part = slice(start, start + POINTS_PER_CHUNK)
-            encoded = encode(Curve(curve.steps[part], curve.values[part]))
+            (encoded,) = encode(Ragged.of([Curve(curve.steps[part], curve.values[part])]))
             yield {"attempt_id": attempt.id, "name": name, "sequence": sequence} | vars(encoded)

@@ -104,6 +104,7 @@ def test_a_fused_pack_trains_as_the_plain_loop_does() -> None:
         torch.testing.assert_close(state[name], value, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.long
 def test_a_fleet_trains_side_by_side_and_is_gone_afterwards() -> None:
     with fleet("small_mlp", "cpu", "batched", [2, 1]) as running:
         assert running.members == 3

@@ -121,7 +121,7 @@ def test_metric_axes_and_smoothing_are_the_readers_choice(store: MemoryStore, ur
     page.get_by_label("Metric").select_option("dev_accuracy")
     expect(live.locator("[data-sentence]")).to_contain_text("Dev accuracy over steps")
     page.get_by_label("log steps").check()
-    until(page, "document.querySelector('[data-figure$=\"live.json\"] .plot')._fullLayout.xaxis.type === 'log'")
+    until(page, "document.querySelector('[data-figure$=\"live.json\"] .plot')._fullLayout?.xaxis.type === 'log'")
 
 
 def test_a_table_sorts_by_any_column_and_stays_so(store: MemoryStore, url: str, page: Page) -> None:

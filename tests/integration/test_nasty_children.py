@@ -31,6 +31,7 @@ def hang():
     subprocess.Popen([sys.executable, "-c", DAEMON])
     while len(list(Path("pids").iterdir())) < 2:
         time.sleep(0.01)
+    Path("run.pid").write_text(str(os.getpid()))
     Path(f"pids/{os.getpid()}").touch()
     time.sleep(600)
 
@@ -178,16 +179,11 @@ def test_a_run_that_was_killed_leaves_no_children(server: FakeServer, start: Sta
     server.waiting = [run(kind)]
     start("hang")
     pids = hung(tmp_path)
-    os.kill(pids_of_run(tmp_path, pids), signal.SIGKILL)
+    os.kill(int((tmp_path / "run.pid").read_text()), signal.SIGKILL)
     outcome = wait_for(lambda: server.outcomes.get("at_1"), "the outcome")
     assert outcome.state == "failed"
     assert "killed by SIGKILL" in outcome.reason
     assert all_gone(pids)
-
-
-def pids_of_run(folder: Path, pids: list[int]) -> int:
-    """Return the process that hangs itself: the last to say so."""
-    return max(pids, key=lambda pid: (folder / "pids" / str(pid)).stat().st_mtime_ns)
 
 
 @pytest.mark.parametrize("kind", OBJECTIVES)

@@ -318,3 +318,11 @@ def test_a_server_that_cannot_open_its_database_does_not_start() -> None:
 def test_the_address_of_a_socket_can_be_called() -> None:
     with listen("0.0.0.0", 0) as everywhere:
         assert url_of(everywhere).startswith("http://127.0.0.1:")
+
+
+def test_connections_send_what_there_is_at_once() -> None:
+    """Or else the body of an answer waits 40 ms for the acknowledgement of its headers."""
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

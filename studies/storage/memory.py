@@ -67,7 +67,7 @@ from studies.storage.log_cap import kept
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, DeviceUse, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.summaries import extended, scored
@@ -287,6 +287,10 @@ class MemoryStore:
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         with self._lock:
             return overview.thinned(self._tables, self._study(study_id).id, name, most)
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        with self._lock:
+            return overview.device_use(self._tables, self._study(study_id).id, self._clock())
 
     # --- workers -------------------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ from studies.core.snapshot import Curve
 from studies.storage import StudyStore
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, DeviceUse, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
@@ -198,6 +198,9 @@ class HttpStore:
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        return self._behind.device_use(study_id)
 
     # --- what is not exposed either ------------------------------------------------------------------------------
 

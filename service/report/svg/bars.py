@@ -39,9 +39,7 @@ def _thickness(across: Scale, places: list[object]) -> float:
     return min(_SHARE * least, 26.0)
 
 
-def _bar(
-    trace: Trace, index: int, ends: tuple[float, float], middle: float, thick: float, *, lying: bool
-) -> str:
+def _bar(trace: Trace, index: int, ends: tuple[float, float], middle: float, thick: float, *, lying: bool) -> str:
     low, long = min(ends), abs(ends[1] - ends[0])
     box = (low, middle - thick / 2, long, thick) if lying else (middle - thick / 2, low, thick, long)
     color = shade_of(trace.get("marker", {}), index)

@@ -86,7 +86,9 @@ def _text(label: object, place: tuple[float, float], position: str) -> str:
 
 def whiskers(trace: Trace, x: Scale, y: Scale) -> str:
     """Return the errors of a trace's points as lines, symmetric unless ``arrayminus`` says how long they are below."""
-    return "".join(_whiskers(trace, letter, x, y) for letter in "xy" if (trace.get(f"error_{letter}") or {}).get("array"))
+    return "".join(
+        _whiskers(trace, letter, x, y) for letter in "xy" if (trace.get(f"error_{letter}") or {}).get("array")
+    )
 
 
 def _whiskers(trace: Trace, letter: str, x: Scale, y: Scale) -> str:
@@ -99,7 +101,9 @@ def _whiskers(trace: Trace, letter: str, x: Scale, y: Scale) -> str:
             continue
         ends = [(a - less, b), (a + more, b)] if letter == "x" else [(a, b - less), (a, b + more)]
         pixels = places([end[0] for end in ends], [end[1] for end in ends], x, y)
-        drawn += "".join(f"{step}{coordinate(p[0])} {coordinate(p[1])}" for step, p in zip("ML", pixels, strict=True) if p)
+        drawn += "".join(
+            f"{step}{coordinate(p[0])} {coordinate(p[1])}" for step, p in zip("ML", pixels, strict=True) if p
+        )
     color = shade(_whisker_color(trace, said))
     wide = float(said.get("thickness", 1.5))
     return element("path", d=drawn, stroke=color.light, style=color.css("stroke"), stroke_width=wide, fill="none")

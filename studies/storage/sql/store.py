@@ -29,7 +29,7 @@ from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, DeviceUse, Known, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
     census,
@@ -246,6 +246,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return overview.thinned(connection, study_id, name, most)
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.device_use(connection, study_id)
 
     # --- workers -------------------------------------------------------------------------------------------------
 

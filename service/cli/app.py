@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from service.cli import backup, database, local, prune, serve, studies, token, workers
+from service.cli import backup, database, local, prune, report_file, serve, studies, token, workers
 
 app = typer.Typer(
     name="stagetune",
@@ -26,7 +26,8 @@ app.command("pause", epilog="Example: stagetune pause digits-cnn")(studies.pause
 app.command("resume", epilog="Example: stagetune resume digits-cnn")(studies.resume)
 app.command("cancel", epilog="Example: stagetune cancel digits-cnn")(studies.cancel)
 app.command("approve", epilog="Example: stagetune approve digits-cnn")(studies.approve)
-app.command("best", epilog="Example: stagetune best digits-cnn --yaml > best.yaml")(studies.best)
+app.command("best", epilog="Example: stagetune best digits-cnn --format python > best.py")(studies.best)
+app.command("report", epilog="Example: stagetune report digits-cnn --out report.html")(report_file.report)
 app.command("export", epilog="Example: stagetune export digits-cnn --format csv > trials.csv")(studies.export)
 app.add_typer(workers.app, name="workers", epilog="Example: stagetune workers")
 app.command("prune", epilog="Example: stagetune prune --older-than 30d --dry-run")(prune.prune)

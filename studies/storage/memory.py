@@ -288,6 +288,10 @@ class MemoryStore:
         with self._lock:
             return overview.thinned(self._tables, self._study(study_id).id, name, most)
 
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        with self._lock:
+            return Counter(trial.state for trial in self._tables.trials_of(self._study(study_id).id))
+
     def device_use(self, study_id: str) -> Sequence[DeviceUse]:
         with self._lock:
             return overview.device_use(self._tables, self._study(study_id).id, self._clock())

@@ -264,6 +264,9 @@ class StudyStore(Protocol):
         They are evenly chosen by number; all that have one where the study has no more trials than `most`.
         """
 
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        """Return how many of a study's trials are in which state; states without any are left out."""
+
     def device_use(self, study_id: str) -> Sequence[DeviceUse]:
         """Return where a study's runs took place and for how long, by stage in order, then by worker and device."""
 

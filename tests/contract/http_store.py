@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from service.app import create_app
 from service.settings import Settings
 from studies import errors
-from studies.contract.states import StudyCommand
+from studies.contract.states import StudyCommand, TrialState
 from studies.contract.study_document import to_document
 from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.views import (
@@ -198,6 +198,9 @@ class HttpStore:
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        return self._behind.trial_states(study_id)
 
     def device_use(self, study_id: str) -> Sequence[DeviceUse]:
         return self._behind.device_use(study_id)

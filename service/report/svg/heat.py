@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from service.format import number
 from service.report.svg.frame import TEXT, Frame, Trace
 from service.report.svg.labels import lines, plain
 from service.report.svg.markup import element, words
 from service.report.svg.scale import Scale
 from service.report.svg.shades import between, shade, words_on
-from service.format import number
 
 ROOM = 62.0
 """Pixels beside a heat map that the scale of its colours takes."""
@@ -19,7 +20,14 @@ _STEPS = 24
 _LINE = 1.25
 """Height of a line of a cell's words as a share of their size."""
 
-Cells = Sequence[Sequence[float | None]]
+
+class Box(NamedTuple):
+    """A cell in pixels, named as SVG names it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
 
 
 def heat_map(trace: Trace, x: Scale, y: Scale) -> str:
@@ -27,8 +35,10 @@ def heat_map(trace: Trace, x: Scale, y: Scale) -> str:
     drawn = []
     for row, (name, values) in enumerate(zip(trace["y"], trace["z"], strict=False)):
         for column, value in enumerate(values):
-            box = _box(x, y, trace["x"][column], name, float(trace.get("xgap", 0)), float(trace.get("ygap", 0)))
-            if box and value is not None:
+            across = _edges(x, trace["x"][column], float(trace.get("xgap", 0)))
+            upright = _edges(y, name, float(trace.get("ygap", 0)))
+            if across and upright and value is not None:
+                box = Box(across[0], upright[0], across[1], upright[1])
                 drawn.append(_cell(trace, box, (row, column), _share(trace, value, low, high)))
     return element("g", *drawn)
 
@@ -43,25 +53,20 @@ def _share(trace: Trace, value: float, low: float, high: float) -> float:
     return 1 - share if trace.get("reversescale") else share
 
 
-Box = tuple[float, float, float, float]
-"""Left, top, width and height in pixels."""
-
-
-def _box(x: Scale, y: Scale, column: object, row: object, xgap: float, ygap: float) -> Box | None:
-    """Return the cell of a pair: half a step to either side of it."""
-    a, b = x.unit(column), y.unit(row)
-    if a is None or b is None:
+def _edges(scale: Scale, name: object, gap: float) -> tuple[float, float] | None:
+    """Return where the cells of a name begin and how long they are: half a step to either side of it, less the gap."""
+    unit = scale.unit(name)
+    if unit is None:
         return None
-    xs, ys = sorted((x.pixel(a - 0.5), x.pixel(a + 0.5))), sorted((y.pixel(b - 0.5), y.pixel(b + 0.5)))
-    return xs[0] + xgap / 2, ys[0] + ygap / 2, xs[1] - xs[0] - xgap, ys[1] - ys[0] - ygap
+    first, last = sorted((scale.pixel(unit - 0.5), scale.pixel(unit + 0.5)))
+    return first + gap / 2, last - first - gap
 
 
 def _cell(trace: Trace, box: Box, at: tuple[int, int], share: float) -> str:
     ground = between(trace["colorscale"], share)
     said = plain(_at(trace.get("hovertext"), at))
-    size = {"x": box[0], "y": box[1], "width": box[2], "height": box[3], "rx": 3.0}
     title = [element("title", words(said))] if said else []
-    rect = element("rect", *title, fill=ground.light, style=ground.css("fill"), **size)
+    rect = element("rect", *title, fill=ground.light, style=ground.css("fill"), rx=3.0, **box._asdict())
     ink = words_on(ground)
     font = float(trace.get("textfont", {}).get("size", TEXT))
     said_here = _lines(lines(_at(trace.get("text"), at)), box, font)
@@ -73,7 +78,7 @@ def _at(table: object, at: tuple[int, int]) -> object:
 
 
 def _lines(said: Sequence[str], box: Box, size: float) -> str:
-    x, middle = box[0] + box[2] / 2, box[1] + box[3] / 2
+    x, middle = box.x + box.width / 2, box.y + box.height / 2
     first = middle - (len(said) - 1) * size * _LINE / 2 + size * 0.36
     return "".join(
         element("text", words(line), x=x, y=first + index * size * _LINE) for index, line in enumerate(said) if line

@@ -92,7 +92,7 @@ def _share_of(scale: Scale, share: float) -> float:
 # --- annotations -------------------------------------------------------------------------------------------------
 
 
-def annotations(layout: Said, found: Frame) -> str:
+def notes(layout: Said, found: Frame) -> str:
     return "".join(_note(said, found) for said in layout.get("annotations", ()) if said.get("visible", True))
 
 

@@ -1,6 +1,7 @@
 // @ts-check
 /** Starts what a page asks for by its data attributes. There is no global state beyond the page itself. */
 
+import { keepChoices } from "./choices.js";
 import { startCommands } from "./commands.js";
 import { startFigures } from "./figures.js";
 import { followEvents } from "./live.js";
@@ -23,6 +24,7 @@ async function refresh() {
 
 const redraw = throttle(refresh, REDRAW_MS);
 
+keepChoices(document);
 startCommands(document, redraw);
 startTables(document, redraw);
 const events = document.body.dataset.events;

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -239,7 +240,7 @@ def compare_page(
 def _address_with(request: Request, words: Sequence[str]) -> str:
     """Return the address of this page with these trials, and with whatever else the reader has chosen."""
     kept = request.url.remove_query_params(["trials", "add"]).query
-    return f"{href(request, 'compare')}?trials={','.join(words)}" + (f"&{kept}" if kept else "")
+    return f"{href(request, 'compare')}?trials={quote(','.join(words), safe=',/')}" + (f"&{kept}" if kept else "")
 
 
 @router.get("/compare/parts/table", name="compare_table")

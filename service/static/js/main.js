@@ -2,6 +2,7 @@
 /** Starts what a page asks for by its data attributes. There is no global state beyond the page itself. */
 
 import { startAddress } from "./address.js";
+import { keepChoices } from "./choices.js";
 import { startCommands } from "./commands.js";
 import { startFigures } from "./figures.js";
 import { followEvents } from "./live.js";
@@ -28,6 +29,7 @@ const redraw = throttle(refresh, REDRAW_MS);
 startAddress();
 startParts(document);
 startSelection(document);
+keepChoices(document);
 startCommands(document, redraw);
 startTables(document, redraw);
 const events = document.body.dataset.events;

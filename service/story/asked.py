@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.format import count, number
+from service.format import TIMES, count, number
 from studies.contract.study_file import (
     BatchMomentum,
     Confirm,
@@ -66,7 +66,7 @@ def _lr_sweep(spec: LrSweep) -> str:
 def _batch_momentum(spec: BatchMomentum) -> str:
     batches = ", ".join(number(batch) for batch in spec.batch_sizes)
     momenta = ", ".join(number(momentum) for momentum in spec.momenta)
-    bracket = ", ".join(f"×{number(factor)}" for factor in spec.lr_bracket)
+    bracket = ", ".join(f"{TIMES}{number(factor)}" for factor in spec.lr_bracket)
     how = "All pairs" if spec.search == "grid" else f"{count(spec.trials or 0, 'point')} by {spec.search} search"
     return (
         f"Which batch size and momentum, with the rate tuned for each? {how} of {batches} and {momenta}; the rate "

@@ -245,7 +245,9 @@ def _error(decision: Decision, candidate: Candidate | None) -> float | None:
 def _against_noise(gain: float, noise: float | None) -> str:
     if noise is None:
         return f"a gain of {number(gain, 2)} from single runs"
-    return f"a gain of {number(gain, 2)}, {'clear of' if abs(gain) > noise else 'within'} the noise of {number(noise, 2)}"
+    return (
+        f"a gain of {number(gain, 2)}, {'clear of' if abs(gain) > noise else 'within'} the noise of {number(noise, 2)}"
+    )
 
 
 def _tried(decision: Decision) -> str:

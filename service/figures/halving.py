@@ -54,6 +54,7 @@ def rung_data(
     dev: Mapping[str, Curve],
     metric: Metric,
     decision: Decision | None,
+    *,
     rungs: Sequence[int],
     asked: int | None = None,
 ) -> RungData:

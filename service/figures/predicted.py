@@ -76,7 +76,7 @@ def _is_full(trial: TrialView, spec: StudySpec) -> bool:
 
 
 def _expected(trials: Sequence[TrialView], values: Values, spec: StudySpec) -> tuple[Values, Values]:
-    """Return mean and two standard deviations of what the model expects of each run without it, in the metric's unit."""
+    """Return what the model expects of each run without it, and two standard deviations, in the metric's unit."""
     space = space_of(spec)
     points = np.array([space.point(t.params, t.schedule, full_length(spec, t.params)) for t in trials])
     centre, scale = float(values.mean()), float(values.std())

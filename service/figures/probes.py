@@ -116,8 +116,9 @@ def parameter_probes_drawing(data: ProbeData, palette: Palette) -> Drawing:
         return Drawing("No probe can be compared with the run that it varies yet.")
     rows = list(reversed(data.rows))
     good = "→" if data.metric.direction == "maximize" else "←"
+    dots = [_dots(rows, side, color, symbol) for side, (color, symbol) in _looks(palette).items()]
     figure = {
-        "data": [_dots(rows, side, color, symbol) for side, (color, symbol) in _looks(palette).items()],
+        "data": [trace for trace in dots if trace["x"]],
         "layout": layout(
             palette,
             xaxis=axis(palette, f"change of {escape(words(data.metric.name))}, better {good}"),
@@ -126,7 +127,6 @@ def parameter_probes_drawing(data: ProbeData, palette: Palette) -> Drawing:
             showlegend=True,
         ),
     }
-    figure["data"] = [trace for trace in figure["data"] if trace["x"]]
     return Drawing(_sentence(data), figure, _table(data))
 
 

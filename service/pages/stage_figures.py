@@ -77,8 +77,8 @@ def _climbs(data: StudyData) -> RungData:
         data.curves(data.metric.name, trials),
         data.metric,
         data.decision("lr_halving"),
-        rungs(spec, full_length(spec, starting_params(spec))),
-        asked if asked > len(trials) else None,
+        rungs=rungs(spec, full_length(spec, starting_params(spec))),
+        asked=asked if asked > len(trials) else None,
     )
 
 

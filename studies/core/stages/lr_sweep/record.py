@@ -148,8 +148,8 @@ def _note(order: list[Standing], place: int) -> str:
     if decided == "depth":
         return note(best.depth, other.depth)
     lead = best.depth.leads(other.depth)
-    place = f"{'Ahead' if lead.value < 0 else 'Behind'} by {gap(abs(lead.value))}, {against_noise(lead)}"
-    return f"{place}, and {'slower' if decided == 'speed' else 'as fast: the smaller rate is the more stable'}."
+    where = f"{'Ahead' if lead.value < 0 else 'Behind'} by {gap(abs(lead.value))}, {against_noise(lead)}"
+    return f"{where}, and {'slower' if decided == 'speed' else 'as fast: the smaller rate is the more stable'}."
 
 
 def _flip(context: Context[LrSweep], order: list[Standing]) -> str:

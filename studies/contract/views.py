@@ -21,6 +21,8 @@ class StageView(Message):
     trials: int = 0
     """Trials that the stage has asked for."""
     trials_ended: int = 0
+    steps: int = 0
+    """Steps that its trials have trained so far."""
     optuna_study: str = ""
     """Name for ``optuna.load_study``."""
     opened_at: Timestamp | None = None

@@ -114,6 +114,7 @@ def _stage_view(study: StudyRecord, stage: StageRecord, tally: Tally) -> StageVi
         decision=stage.decision,
         trials=tally.trials,
         trials_ended=tally.ended,
+        steps=tally.steps,
         optuna_study=optuna_name(study.name, stage.kind),
         opened_at=stage.opened_at,
         closed_at=stage.closed_at,

@@ -67,7 +67,7 @@ def trained_in(attempt: AttemptRecord, pack: PackReport | None) -> AttemptRecord
     if pack is None:
         return attempt
     before = attempt.width if attempt.engine == pack.engine else 0
-    return replace(attempt, engine=pack.engine, width=max(before, len(pack.attempts)))
+    return replace(attempt, engine=pack.engine, width=max(before, len(pack.attempts)), pack_id=pack.pack_id)
 
 
 @dataclass(frozen=True)

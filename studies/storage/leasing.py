@@ -44,6 +44,11 @@ def can_run(worker: Able, objective: Objective) -> bool:
     return permits(objective, worker.objectives, worker.allow)
 
 
+def succeeds(worker: WorkerRecord, other: WorkerRecord) -> bool:
+    """Return whether a worker is `other` started again: the same node, and silent before it introduced itself."""
+    return worker.node == other.node and other.last_sync_at < worker.registered_at
+
+
 def updated_devices(devices: Iterable[DeviceRecord], reports: Sequence[DeviceReport]) -> tuple[DeviceRecord, ...]:
     """Return the devices as `reports` describe them; the others stay as they are."""
     by_name = {report.name: report for report in reports}

@@ -303,13 +303,13 @@ class MemoryStore:
 
     # --- what a page shows of devices ----------------------------------------------------------------------------
 
-    def runs_on(self, worker_ids: Collection[str], device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
         with self._lock:
-            return devices.runs(self._tables, worker_ids, device, within, most)
+            return devices.runs(self._tables, worker_id, device, within, most)
 
-    def failures_on(self, worker_ids: Collection[str], most: int) -> Sequence[RunFailure]:
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
         with self._lock:
-            return devices.failures(self._tables, worker_ids, most)
+            return devices.failures(self._tables, worker_id, most)
 
     def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
         with self._lock:

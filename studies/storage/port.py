@@ -306,18 +306,18 @@ class StudyStore(Protocol):
 
     # --- what a page shows of devices ----------------------------------------------------------------------------
 
-    def runs_on(self, worker_ids: Collection[str], device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
         """Return the attempts on a device at some time within a time, by start and then by id.
 
         Args:
-            worker_ids: the node's worker, and whatever it was registered as before it was started again.
+            worker_id: a worker; what it was registered as before it was started again counts as well.
             device: its name there.
             within: the time.
             most: attempts to return: those that run, then those that ended last.
         """
 
-    def failures_on(self, worker_ids: Collection[str], most: int) -> Sequence[RunFailure]:
-        """Return the attempts of these workers that ended last of those that did not go well, the latest first."""
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        """Return the attempts that did not go well on a worker, and before it was started again, the latest first."""
 
     def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
         """Return those of these trials that there are, by id."""

@@ -211,11 +211,11 @@ class HttpStore:
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)
 
-    def runs_on(self, worker_ids: Collection[str], device: str, within: Span, most: int) -> Sequence[DeviceRun]:
-        return self._behind.runs_on(worker_ids, device, within, most)
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        return self._behind.runs_on(worker_id, device, within, most)
 
-    def failures_on(self, worker_ids: Collection[str], most: int) -> Sequence[RunFailure]:
-        return self._behind.failures_on(worker_ids, most)
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        return self._behind.failures_on(worker_id, most)
 
     def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
         return self._behind.trial_faces(trial_ids)

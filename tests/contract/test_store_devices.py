@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from studies.contract.packing import PackReport
 from studies.contract.states import AttemptState, StudyCommand, StudyState
 from studies.contract.views import AttemptView
 from studies.contract.worker_protocol import DeviceReport, Lease, SyncRequest
 from studies.core.actions import AwaitApproval
+from studies.errors import NotFound
 from studies.storage import StudyStore
 from studies.storage.port import Span
 from tests import builders as build
@@ -94,22 +97,21 @@ def test_runs_on_a_device_are_those_of_its_workers_within_the_time(store: StudyS
     running_study(store, spec=build.spec("elsewhere"))
     take(store, other)
     _end(store, first, early)
-    assert sorted(_numbers(store, store.runs_on([first], "cpu", EVER, 9))) == [0, 1]
-    assert store.runs_on([first], "cuda:0", EVER, 9) == []
-    assert store.runs_on([], "cpu", EVER, 9) == []
-    assert len(store.runs_on([first, other], "cpu", EVER, 9)) == 3
-    (run,) = store.runs_on([first], "cpu", Span(AGES - 1, AGES), 9)
+    assert sorted(_numbers(store, store.runs_on(first, "cpu", EVER, 9))) == [0, 1]
+    assert store.runs_on(first, "cuda:0", EVER, 9) == []
+    assert len(store.runs_on(other, "cpu", EVER, 9)) == 1
+    (run,) = store.runs_on(first, "cpu", Span(AGES - 1, AGES), 9)
     assert (run.trial_id, run.state, run.ended_at) == (late.run.trial_id, AttemptState.RUNNING, None)
-    assert store.runs_on([first], "cpu", Span(0.0, run.started_at), 9) == []
+    assert store.runs_on(first, "cpu", Span(0.0, run.started_at), 9) == []
 
 
 def test_of_too_many_runs_those_that_run_and_those_that_ended_last_are_told(store: StudyStore) -> None:
     worker_id, leases = _leased(store, 4)
     for lease in leases[1:]:
         _end(store, worker_id, lease)
-    assert _numbers(store, store.runs_on([worker_id], "cpu", EVER, 1)) == [0]
-    ends = {run.trial_id: run.ended_at or AGES for run in store.runs_on([worker_id], "cpu", EVER, 9)}
-    told = store.runs_on([worker_id], "cpu", EVER, 2)
+    assert _numbers(store, store.runs_on(worker_id, "cpu", EVER, 1)) == [0]
+    ends = {run.trial_id: run.ended_at or AGES for run in store.runs_on(worker_id, "cpu", EVER, 9)}
+    told = store.runs_on(worker_id, "cpu", EVER, 2)
     assert len(told) == 2
     assert min(ends[run.trial_id] for run in told) == sorted(ends.values())[-2]
 
@@ -126,7 +128,7 @@ def test_a_run_is_told_with_the_process_that_trains_it(store: StudyStore) -> Non
     reports = tuple(build.report(lease) for lease in leases)
     store.sync(worker_id, SyncRequest(attempts=reports, devices=(status,)))
     _end(store, worker_id, leases[0], "diverged")
-    runs = store.runs_on([worker_id], "cpu", EVER, 9)
+    runs = store.runs_on(worker_id, "cpu", EVER, 9)
     assert {(run.pack_id, run.engine) for run in runs} == {("pk_1", "vmap")}
     assert {run.state for run in runs} == {AttemptState.DIVERGED, AttemptState.RUNNING}
 
@@ -141,6 +143,25 @@ def test_a_trial_has_a_face_and_one_that_is_gone_has_none(store: StudyStore) -> 
     assert first.id not in faces
 
 
+def test_a_worker_that_was_started_again_goes_on_with_its_devices_history(store: StudyStore, advance: Advance) -> None:
+    before, leases = _leased(store, 2)
+    _end(store, before, leases[0], "failed", "CUDA error")
+    advance(LEASE_SECONDS + 1)
+    again = store.register_worker(build.worker())
+    assert len(store.runs_on(again, "cpu", EVER, 9)) == 2
+    assert [item.reason for item in store.failures_on(again, 9)] == ["CUDA error"]
+    advance(1)
+    store.sync(before, build.sync(capacity=0))
+    assert store.runs_on(again, "cpu", EVER, 9) == [], "both are there: two processes of one node"
+
+
+def test_of_a_worker_that_there_is_not_nothing_is_told(store: StudyStore) -> None:
+    with pytest.raises(NotFound):
+        store.runs_on("wk_none", "cpu", EVER, 9)
+    with pytest.raises(NotFound):
+        store.failures_on("wk_none", 9)
+
+
 # --- failures ------------------------------------------------------------------------------------------------------
 
 
@@ -151,7 +172,7 @@ def test_the_latest_failures_of_a_worker_are_told_with_their_reasons(store: Stud
         _end(store, worker_id, lease, state, reason)
     advance(LEASE_SECONDS + 1)
     store.expire_leases()
-    found = store.failures_on([worker_id], 9)
+    found = store.failures_on(worker_id, 9)
     assert {(item.trial_id, item.state, item.reason) for item in found} >= {
         (bad.run.trial_id, AttemptState.FAILED, "CUDA error"),
         (left.run.trial_id, AttemptState.EVICTED, "out of memory"),
@@ -159,8 +180,7 @@ def test_the_latest_failures_of_a_worker_are_told_with_their_reasons(store: Stud
     assert len(found) == 3
     assert found[0].trial_id == silent.run.trial_id
     assert [item.ended_at for item in found] == sorted((item.ended_at for item in found), reverse=True)
-    assert len(store.failures_on([worker_id], 2)) == 2
-    assert store.failures_on([], 9) == []
+    assert len(store.failures_on(worker_id, 2)) == 2
 
 
 # --- why trials wait -----------------------------------------------------------------------------------------------

@@ -262,13 +262,13 @@ class SqlStore:
 
     # --- what a page shows of devices ----------------------------------------------------------------------------
 
-    def runs_on(self, worker_ids: Collection[str], device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
         with reading(self._engine) as connection:
-            return devices.runs(connection, worker_ids, device, within, most)
+            return devices.runs(connection, worker_id, device, within, most)
 
-    def failures_on(self, worker_ids: Collection[str], most: int) -> Sequence[RunFailure]:
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
         with reading(self._engine) as connection:
-            return devices.failures(connection, worker_ids, most)
+            return devices.failures(connection, worker_id, most)
 
     def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
         with reading(self._engine) as connection:

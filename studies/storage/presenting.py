@@ -187,6 +187,8 @@ def _attempt_view(attempt: AttemptRecord, worker_name: str) -> AttemptView:
         alone=attempt.alone,
         engine=attempt.engine,
         width=attempt.width,
+        peak_memory_bytes=attempt.peak_memory_bytes,
+        samples_per_second=attempt.samples_per_second,
     )
 
 
@@ -233,6 +235,7 @@ def _pack_view(pack: PackReport, trials: Mapping[str, str]) -> PackView:
         samples_per_second=pack.samples_per_second,
         alone_rate=pack.alone_rate,
         memory_bytes=pack.memory_bytes,
+        reserved_bytes=pack.reserved_bytes,
         note=pack.note,
     )
 

@@ -71,6 +71,7 @@ from studies.storage.picture import Picture
 from studies.storage.port import (
     Created,
     DeviceRun,
+    DeviceUse,
     Known,
     Pruned,
     RunFailure,
@@ -323,6 +324,10 @@ class MemoryStore:
                 for study, waiting in queued
                 if (waiting or study.state is StudyState.AWAITING_APPROVAL) and not study.state.ended
             ]
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        with self._lock:
+            return overview.device_use(self._tables, self._study(study_id).id, self._clock())
 
     # --- workers -------------------------------------------------------------------------------------------------
 

@@ -171,6 +171,27 @@ class StudyQueue:
     because: str
 
 
+@dataclass(frozen=True)
+class DeviceUse:
+    """The runs of one stage on one device of a node.
+
+    Attributes:
+        worker: the node's name; every start of its worker counts as the same.
+        version: of Stagetune there, "" where the worker did not say.
+        model: the device's, "" where that is not known.
+        runs: attempts, however they ended.
+        seconds: how long they took, added up: of runs that shared the device each counts.
+    """
+
+    stage: StageKind
+    worker: str
+    version: str
+    device: str
+    model: str
+    runs: int
+    seconds: float
+
+
 class StudyStore(Protocol):
     """Everything that the service and the engine know about studies."""
 
@@ -324,6 +345,9 @@ class StudyStore(Protocol):
 
     def queues(self) -> Sequence[StudyQueue]:
         """Return the studies with trials that wait, and those that wait for a person; the oldest first."""
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        """Return where a study's runs took place and for how long, by stage in order, then by worker and device."""
 
     # --- workers -------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from studies.storage.credentials import Credentials
 from studies.storage.port import (
     Created,
     DeviceRun,
+    DeviceUse,
     Known,
     Pruned,
     RunFailure,
@@ -277,6 +278,11 @@ class SqlStore:
     def queues(self) -> Sequence[StudyQueue]:
         with reading(self._engine) as connection:
             return waiting.queues(connection, self._lease_seconds)
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.device_use(connection, study_id)
 
     # --- workers -------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from studies.contract.states import StudyCommand
 from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     DecisionRecord,
     Event,
@@ -29,14 +30,16 @@ from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, KnownParam, Pruned, Scores, SettledTrial, Thinned
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
+    asking,
     census,
     changes,
     checkpoints,
     decisions,
     events,
+    finding,
     leases,
     logs,
     metrics,
@@ -179,6 +182,16 @@ class SqlStore:
             studies.get(connection, study_id)
             return trials.page(connection, study_id, after, limit)
 
+    def find_trials(self, study_id: str, query: TrialQuery) -> TrialPage:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return finding.page(connection, study_id, query)
+
+    def find_numbers(self, study_id: str, query: TrialQuery) -> Sequence[int]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return asking.numbers(connection, study_id, query)
+
     def get_trial(self, trial_id: str) -> TrialDetail:
         with reading(self._engine) as connection:
             because = waiting.of_trial(connection, trials.get(connection, trial_id), self._lease_seconds)
@@ -222,6 +235,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return overview.metric_names(connection, study_id)
+
+    def known_params(self, study_id: str) -> Sequence[KnownParam]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return presenting.known_params(finding.configurations(connection, study_id))
 
     def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
         with reading(self._engine) as connection:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from service.format import number
 from service.report.svg.frame import TEXT, Frame, Trace
 from service.report.svg.labels import lines, plain
 from service.report.svg.markup import element, words
 from service.report.svg.scale import Scale
 from service.report.svg.shades import between, shade, words_on
-from service.format import number
 
 ROOM = 62.0
 """Pixels beside a heat map that the scale of its colours takes."""

@@ -16,6 +16,7 @@ class CostRow:
 
     stage: str
     trials: str
+    steps: str
     runs: str
     wall_time: str
     run_time: str
@@ -35,6 +36,7 @@ def costs(study: StudyView, use: Sequence[DeviceUse], now: float) -> Costs:
     total = CostRow(
         stage="all stages",
         trials=number(study.progress.trials_ended),
+        steps=number(study.progress.steps),
         runs=number(sum(part.runs for part in use)),
         wall_time=duration(whole),
         run_time=duration(sum(part.seconds for part in use)),
@@ -47,6 +49,7 @@ def _row(stage: StageView, use: Sequence[DeviceUse], now: float) -> CostRow:
     return CostRow(
         stage=stage_title(stage.kind),
         trials=number(stage.trials_ended),
+        steps=number(stage.steps),
         runs=number(sum(part.runs for part in use)),
         wall_time=duration(taken),
         run_time=duration(sum(part.seconds for part in use)) if use else MISSING,

@@ -36,7 +36,20 @@ from studies.core.snapshot import Curve
 from studies.storage import StudyStore
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, DeviceUse, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import (
+    Created,
+    DeviceRun,
+    DeviceUse,
+    Known,
+    Pruned,
+    RunFailure,
+    Scores,
+    SettledTrial,
+    Span,
+    StudyQueue,
+    Thinned,
+    TrialFace,
+)
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
@@ -201,6 +214,18 @@ class HttpStore:
 
     def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
         return self._behind.trial_states(study_id)
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        return self._behind.runs_on(worker_id, device, within, most)
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        return self._behind.failures_on(worker_id, most)
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        return self._behind.trial_faces(trial_ids)
+
+    def queues(self) -> Sequence[StudyQueue]:
+        return self._behind.queues()
 
     def device_use(self, study_id: str) -> Sequence[DeviceUse]:
         return self._behind.device_use(study_id)

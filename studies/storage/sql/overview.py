@@ -85,8 +85,8 @@ def thinned(connection: Connection, study_id: str, name: str, most: int) -> list
 def states(connection: Connection, study_id: str) -> dict[TrialState, int]:
     """Return trials by state: counted in the index of both."""
     c = tables.trial.c
-    query = select(c.state, func.count().label("count")).where(c.study_id == study_id).group_by(c.state)
-    return {row.state: row.count for row in connection.execute(query)}
+    query = select(c.state, func.count().label("trials")).where(c.study_id == study_id).group_by(c.state)
+    return {row.state: row.trials for row in connection.execute(query)}
 
 
 def device_use(connection: Connection, study_id: str) -> list[DeviceUse]:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from studies.contract.states import StudyCommand, TrialState
 from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     DecisionRecord,
     Event,
@@ -29,14 +30,31 @@ from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, DeviceUse, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import (
+    Created,
+    DeviceRun,
+    DeviceUse,
+    Known,
+    KnownParam,
+    Pruned,
+    RunFailure,
+    Scores,
+    SettledTrial,
+    Span,
+    StudyQueue,
+    Thinned,
+    TrialFace,
+)
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
+    asking,
     census,
     changes,
     checkpoints,
     decisions,
+    devices,
     events,
+    finding,
     leases,
     logs,
     metrics,
@@ -179,6 +197,16 @@ class SqlStore:
             studies.get(connection, study_id)
             return trials.page(connection, study_id, after, limit)
 
+    def find_trials(self, study_id: str, query: TrialQuery) -> TrialPage:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return finding.page(connection, study_id, query)
+
+    def find_numbers(self, study_id: str, query: TrialQuery) -> Sequence[int]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return asking.numbers(connection, study_id, query)
+
     def get_trial(self, trial_id: str) -> TrialDetail:
         with reading(self._engine) as connection:
             because = waiting.of_trial(connection, trials.get(connection, trial_id), self._lease_seconds)
@@ -223,6 +251,11 @@ class SqlStore:
             studies.get(connection, study_id)
             return overview.metric_names(connection, study_id)
 
+    def known_params(self, study_id: str) -> Sequence[KnownParam]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return presenting.known_params(finding.configurations(connection, study_id))
+
     def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
         with reading(self._engine) as connection:
             return overview.best(connection, studies.get(connection, study_id), limit)
@@ -251,6 +284,24 @@ class SqlStore:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return overview.states(connection, study_id)
+
+    # --- what a page shows of devices ----------------------------------------------------------------------------
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        with reading(self._engine) as connection:
+            return devices.runs(connection, worker_id, device, within, most)
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        with reading(self._engine) as connection:
+            return devices.failures(connection, worker_id, most)
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        with reading(self._engine) as connection:
+            return devices.faces(connection, trial_ids)
+
+    def queues(self) -> Sequence[StudyQueue]:
+        with reading(self._engine) as connection:
+            return waiting.queues(connection, self._lease_seconds)
 
     def device_use(self, study_id: str) -> Sequence[DeviceUse]:
         with reading(self._engine) as connection:

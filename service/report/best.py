@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.figures.batch_momentum import trial_score
+from service.figures.readings import trial_score
 from service.format import number, scalar, stage_title, words
 from studies.contract.study_file import Metric
 from studies.contract.views import TrialView

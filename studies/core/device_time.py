@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from studies.contract.base import Timestamp
+
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """Times in which something ran: ``devices`` int64 [n] number the devices; ``starts``, ``ends`` float64 [n], seconds.
+    """Times in which something ran: ``devices`` int64 [n] name devices; ``starts`` and ``ends`` float64 [n], seconds.
 
     A span that ends before it starts (a clock that was set back) is empty.
     """
@@ -25,6 +28,24 @@ class Spans:
     def within(self, first: float, last: float) -> Spans:
         """Return the spans cut to the time from `first` to `last`."""
         return Spans(self.devices, np.maximum(self.starts, first), np.minimum(self.ends, last))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """An attempt's time on a device, named by its worker and its name there; ``ended_at`` None while it runs."""
+
+    device: tuple[str, str]
+    started_at: Timestamp
+    ended_at: Timestamp | None
+
+
+def spans(ran: Sequence[Ran], now: Timestamp) -> Spans:
+    """Return attempts as spans; one that runs has lasted until `now`."""
+    numbers: dict[tuple[str, str], int] = {}
+    devices = [numbers.setdefault(item.device, len(numbers)) for item in ran]
+    ends = [now if item.ended_at is None else item.ended_at for item in ran]
+    starts = [item.started_at for item in ran]
+    return Spans(np.array(devices, np.int64), np.array(starts, np.float64), np.array(ends, np.float64))
 
 
 def busy_seconds(spans: Spans) -> float:

@@ -77,5 +77,7 @@ def seconds_left(trials: TrialColumns, left: float, unit: Literal["steps", "tria
 def _share_since(starts: NDArray[np.float64], ends: NDArray[np.float64], since: float) -> NDArray[np.float64]:
     """Return which share of each span lies at or after `since`; all or nothing of one that took no time."""
     length = ends - starts
-    shares = np.divide(ends - np.maximum(starts, since), length, out=(starts >= since).astype(np.float64), where=length > 0)
+    shares = np.divide(
+        ends - np.maximum(starts, since), length, out=(starts >= since).astype(np.float64), where=length > 0
+    )
     return np.clip(shares, 0.0, 1.0)

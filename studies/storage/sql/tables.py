@@ -68,6 +68,11 @@ study = Table(
     Column("updated_at", Double, nullable=False),
     Column("idempotency_key", Text, unique=True),
     Column("document_hash", Text, nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("archived_at", Double),
+    Column("tags", Names, nullable=False, server_default="[]"),
+    Column("metric", Text, nullable=False, server_default=""),
+    Column("direction", Text, nullable=False, server_default="maximize"),
     _one_of("state", StudyState),
 )
 
@@ -245,6 +250,7 @@ attempt = Table(
         sqlite_where=_RUNNING,
         postgresql_where=_RUNNING,
     ),
+    Index("ix_stagetune_attempt_study_id_ended_at", "study_id", "ended_at"),
     Index("ix_stagetune_attempt_running_worker", "worker_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
     postgresql_with=_ROOM_FOR_UPDATES,
 )

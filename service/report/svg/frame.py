@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from service.report.svg.labels import fitted, plain, width
@@ -118,7 +119,6 @@ def _scale(name: str, said: dict[str, Any], traces: list[Trace]) -> Scale:
     values = [value for trace in own for value in _extent(trace, letter)]
     only_lines = all(trace["type"] == "scatter" and "markers" not in trace.get("mode", "lines") for trace in own)
     heat = any(trace["type"] == "heatmap" for trace in own)
-    said = said | {"type": "category"} if heat else said
     return scale_of(said, values, 0.0 if heat or (only_lines and letter == "x") else 0.05)
 
 
@@ -128,9 +128,18 @@ def _extent(trace: Trace, letter: str) -> list[object]:
     lengthwise = "x" if trace.get("orientation") == "h" else "y"
     if trace["type"] == "bar" and letter == lengthwise:
         values += [0.0]
+    if trace["type"] == "heatmap" and all(isinstance(value, int | float) for value in values):
+        values += [end for value in values for end in cell_ends(value, values)]
     errors = (trace.get(f"error_{letter}") or {}).get("array") or ()
     pairs = [(v, e) for v, e in zip(values, errors, strict=False) if v is not None and e is not None]
     return values + [end for value, error in pairs for end in (value - error, value + error)]
+
+
+def cell_ends(value: float, all_values: Sequence[float]) -> tuple[float, float]:
+    """Return where the cell of a heat map's number begins and ends: half the least step to either side."""
+    places = sorted(set(all_values))
+    half = min((b - a for a, b in pairwise(places)), default=1.0) / 2
+    return value - half, value + half
 
 
 def _placed(scale: Scale, said: dict[str, Any], start: float, end: float) -> Scale:

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.format import number
-from service.report.svg.frame import TEXT, Frame, Trace
+from service.report.svg.frame import TEXT, Frame, Trace, cell_ends
 from service.report.svg.labels import lines, plain
 from service.report.svg.markup import element, words
 from service.report.svg.scale import Scale
-from service.report.svg.shades import between, shade, words_on
+from service.report.svg.shades import Shade, between, shade, words_on
 
 ROOM = 62.0
 """Pixels beside a heat map that the scale of its colours takes."""
 
 _STEPS = 24
+_FAINT = 0.15
 _LINE = 1.25
 """Height of a line of a cell's words as a share of their size."""
 
@@ -31,15 +32,13 @@ class Box(NamedTuple):
 
 
 def heat_map(trace: Trace, x: Scale, y: Scale) -> str:
-    low, high = _range(trace)
-    drawn = []
-    for row, (name, values) in enumerate(zip(trace["y"], trace["z"], strict=False)):
-        for column, value in enumerate(values):
-            across = _edges(x, trace["x"][column], float(trace.get("xgap", 0)))
-            upright = _edges(y, name, float(trace.get("ygap", 0)))
-            if across and upright and value is not None:
-                box = Box(across[0], upright[0], across[1], upright[1])
-                drawn.append(_cell(trace, box, (row, column), _share(trace, value, low, high)))
+    columns = _edges(x, trace["x"], float(trace.get("xgap", 0)))
+    rows = _edges(y, trace["y"], float(trace.get("ygap", 0)))
+    drawn = [
+        _cell(trace, Box(left, top, wide, high), (row, column))
+        for row, (top, high) in enumerate(rows)
+        for column, (left, wide) in enumerate(columns)
+    ]
     return element("g", *drawn)
 
 
@@ -48,29 +47,36 @@ def _range(trace: Trace) -> tuple[float, float]:
     return float(trace.get("zmin", min(values))), float(trace.get("zmax", max(values)))
 
 
-def _share(trace: Trace, value: float, low: float, high: float) -> float:
+def _share(trace: Trace, value: float) -> float:
+    low, high = _range(trace)
     share = (value - low) / (high - low) if high > low else 1.0
     return 1 - share if trace.get("reversescale") else share
 
 
-def _edges(scale: Scale, name: object, gap: float) -> tuple[float, float] | None:
-    """Return where the cells of a name begin and how long they are: half a step to either side of it, less the gap."""
-    unit = scale.unit(name)
-    if unit is None:
-        return None
-    first, last = sorted((scale.pixel(unit - 0.5), scale.pixel(unit + 0.5)))
-    return first + gap / 2, last - first - gap
+def _edges(scale: Scale, names: Sequence[object], gap: float) -> list[tuple[float, float]]:
+    """Return where the cells of each name begin and how long they are: from halfway to halfway, less the gap."""
+    units = [unit for name in names if (unit := scale.unit(name)) is not None]
+    ends = [sorted(scale.pixel(end) for end in cell_ends(unit, units)) for unit in units]
+    return [(first + gap / 2, last - first - gap) for first, last in ends]
 
 
-def _cell(trace: Trace, box: Box, at: tuple[int, int], share: float) -> str:
-    ground = between(trace["colorscale"], share)
+def _cell(trace: Trace, box: Box, at: tuple[int, int]) -> str:
+    """Return a cell in its colour with its words on it; only an outline where it has no value."""
+    value = trace["z"][at[0]][at[1]]
+    if value is None:
+        line = between(trace["colorscale"], _FAINT)
+        return element("rect", fill="none", stroke=line.light, style=line.css("stroke"), rx=3.0, **box._asdict())
+    ground = between(trace["colorscale"], _share(trace, value))
     said = plain(_at(trace.get("hovertext"), at))
     title = [element("title", words(said))] if said else []
     rect = element("rect", *title, fill=ground.light, style=ground.css("fill"), rx=3.0, **box._asdict())
-    ink = words_on(ground)
+    return rect + _said_in(trace, box, at, words_on(ground))
+
+
+def _said_in(trace: Trace, box: Box, at: tuple[int, int], ink: Shade) -> str:
     font = float(trace.get("textfont", {}).get("size", TEXT))
-    said_here = _lines(lines(_at(trace.get("text"), at)), box, font)
-    return rect + element("g", said_here, fill=ink.light, style=ink.css("fill"), font_size=font, text_anchor="middle")
+    said = _lines(lines(_at(trace.get("text"), at)), box, font)
+    return element("g", said, fill=ink.light, style=ink.css("fill"), font_size=font, text_anchor="middle")
 
 
 def _at(table: object, at: tuple[int, int]) -> object:

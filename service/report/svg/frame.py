@@ -215,7 +215,7 @@ def _tick_name(axis: Axis, tick: Tick, found: Frame) -> str:
     if not axis.upright:
         return element("text", words(tick.label), x=at, y=axis_foot(axis, found) + 17, text_anchor="middle")
     x, anchor = (found.right + 7, "start") if axis.right else (found.left - 7, "end")
-    room = found.left - 8 if not axis.right else float("inf")
+    room = found.left - 10 if not axis.right else float("inf")
     return element("text", words(fitted(tick.label, TEXT, room)), x=x, y=at + 4, text_anchor=anchor)
 
 

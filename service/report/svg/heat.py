@@ -49,7 +49,9 @@ def _range(trace: Trace) -> tuple[float, float]:
 
 def _share(trace: Trace, value: float) -> float:
     low, high = _range(trace)
-    share = (value - low) / (high - low) if high > low else 1.0
+    if high <= low:
+        return 1.0
+    share = (value - low) / (high - low)
     return 1 - share if trace.get("reversescale") else share
 
 

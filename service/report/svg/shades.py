@@ -60,7 +60,7 @@ def _mixed(scale: Scale, share: float) -> str:
 
 
 def _words_on(color: str) -> str:
-    return "#16181c" if _luminance(color) > _READABLE else "#ffffff"
+    return "#000000" if _luminance(color) > _READABLE else "#ffffff"
 
 
 def _luminance(color: str) -> float:

@@ -14,7 +14,9 @@ from service.report.svg.scale import Scale, kind_of, scale_of
 POSITIVE = some.floats(1e-9, 1e9)
 
 
-@given(some.lists(some.one_of(some.none(), some.floats(allow_nan=True)), min_size=1), some.sampled_from(["linear", "log"]))
+@given(
+    some.lists(some.one_of(some.none(), some.floats(allow_nan=True)), min_size=1), some.sampled_from(["linear", "log"])
+)
 def test_every_value_lies_within_the_axis_or_nowhere(values: list[float | None], kind: str) -> None:
     finite = [value if value is None or abs(value) < 1e100 or value != value else None for value in values]
     scale = scale_of({"type": kind}, list(finite), 0.05).between(10, 110)

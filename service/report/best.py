@@ -14,27 +14,36 @@ from studies.core.schedules import describe
 MOST = 50
 """Trials of the table."""
 
-MOST_PARAMS = 8
+MOST_PARAMS = 6
 """Hyperparameters with a column of their own: a sheet of paper has room for no more."""
 
 
 @dataclass(frozen=True)
 class BestTable:
-    """``columns`` name the cells of each row; ``left_out`` are hyperparameters that had no room."""
+    """The table, best first.
+
+    Attributes:
+        columns: names of the cells of each row.
+        shared: what all of these trials have in common, and therefore no column: ``momentum 0.9``.
+        left_out: hyperparameters that had no room.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    shared: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
 
 def best_table(trials: Sequence[TrialView], metric: Metric) -> BestTable:
-    """Return `trials`, best first; hyperparameters that are the same for all of them come last, or not at all."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    names.sort(key=lambda name: len({trial.params.get(name) for trial in trials}) <= 1)  # stable: their order else
-    shown, left_out = names[:MOST_PARAMS], names[MOST_PARAMS:]
-    columns = ("trial", words(metric.name), *(words(name) for name in shown), "schedule", "steps", "seed", "stage")
-    rows = tuple(_row(trial, metric, shown) for trial in trials)
-    return BestTable(columns, rows, tuple(words(name) for name in left_out))
+    varied = [name for name in names if len(trials) == 1 or len({str(trial.params.get(name)) for trial in trials}) > 1]
+    shown = varied[:MOST_PARAMS]
+    return BestTable(
+        columns=("trial", words(metric.name), *(words(name) for name in shown), "schedule", "steps", "seed", "stage"),
+        rows=tuple(_row(trial, metric, shown) for trial in trials),
+        shared=tuple(f"{words(name)} {scalar(trials[0].params[name])}" for name in names if name not in varied),
+        left_out=tuple(words(name) for name in varied[MOST_PARAMS:]),
+    )
 
 
 def _row(trial: TrialView, metric: Metric, names: Sequence[str]) -> tuple[str, ...]:

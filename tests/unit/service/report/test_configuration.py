@@ -54,10 +54,9 @@ def chosen(params: Params) -> Chosen:
     ],
 )
 def test_the_next_study_is_one_that_begins_with_the_choice(before: StudySpec) -> None:
-    found = parse_yaml(
-        next_study(before, chosen({"lr": 0.03, "batch_size": 32, "momentum": 0.95, "weight_decay": 1e-4}))
-    )
-    assert found.defaults.model_dump() == {"lr": 0.03, "batch_size": 32, "momentum": 0.95, "weight_decay": 1e-4}
+    params: Params = {"lr": 0.03, "batch_size": 32, "momentum": 0.95, "weight_decay": 1e-4}
+    found = parse_yaml(next_study(before, chosen(params)))
+    assert found.defaults.model_dump() == params
     assert (found.strategy, found.stages) == ("guided_search", default_stages())
     kept = ("objective", "metric", "optimizer", "precision", "budget", "seed", "evaluate_every")
     assert [getattr(found, name) for name in kept] == [getattr(before, name) for name in kept]

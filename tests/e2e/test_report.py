@@ -1,4 +1,4 @@
-"""A report in a real browser, opened from disk: complete, silent on the network, set for screen, telephone and paper."""
+"""A report in a real browser, opened from disk: complete, silent on the network, for screen, telephone and paper."""
 
 from __future__ import annotations
 

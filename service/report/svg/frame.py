@@ -91,7 +91,7 @@ def frame(traces: list[Trace], layout: dict[str, Any], wide: float, high: float,
     """
     said = {key.replace("axis", ""): value for key, value in layout.items() if _AXIS.fullmatch(key)}
     used = {trace.get(f"{letter}axis", letter) for trace in traces for letter in "xy"}
-    scales = {name: _scale(name, said.get(name, {}), traces) for name in sorted(used | said.keys())}
+    scales = {name: _scale(name, said.get(name, {}), traces, layout) for name in sorted(used | said.keys())}
     top = 10.0 + _TITLE * any(_titled(said.get(name, {})) for name in scales if name.startswith("y"))
     bottom = high - _BOTTOM - _TITLE * any(_titled(said.get(name, {})) for name in scales if name.startswith("x"))
     upright = {
@@ -113,13 +113,24 @@ def _titled(said: dict[str, Any]) -> bool:
     return bool(Axis("x", said, Scale("linear", 0, 1)).title)
 
 
-def _scale(name: str, said: dict[str, Any], traces: list[Trace]) -> Scale:
+def _scale(name: str, said: dict[str, Any], traces: list[Trace], layout: dict[str, Any]) -> Scale:
     letter = name[0]
     own = [trace for trace in traces if trace.get(f"{letter}axis", letter) == name]
     values = [value for trace in own for value in _extent(trace, letter)]
+    values += _marked(name, layout, log=said.get("type") == "log")
     only_lines = all(trace["type"] == "scatter" and "markers" not in trace.get("mode", "lines") for trace in own)
     heat = any(trace["type"] == "heatmap" for trace in own)
     return scale_of(said, values, 0.0 if heat or (only_lines and letter == "x") else 0.05)
+
+
+def _marked(name: str, layout: dict[str, Any], *, log: bool) -> list[object]:
+    """Return the values that shapes and annotations point at: an axis reaches as far as they do, as Plotly's does."""
+    letter = name[0]
+    shapes = [said for said in layout.get("shapes", ()) if said.get(f"{letter}ref", letter) == name]
+    notes = [said for said in layout.get("annotations", ()) if said.get(f"{letter}ref", letter) == name]
+    places = [said[letter] for said in notes if isinstance(said.get(letter), int | float)]
+    values = [said[end] for said in shapes for end in (f"{letter}0", f"{letter}1")]
+    return values + [10.0**place if log else place for place in places]
 
 
 def _extent(trace: Trace, letter: str) -> list[object]:

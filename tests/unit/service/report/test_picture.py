@@ -201,3 +201,12 @@ def test_two_parts_of_a_figure_share_their_steps() -> None:
     below, above = [points(path) for path in root.iter("path") if path.get("stroke") == LIGHT.winner]
     assert [x for x, _ in below] == [x for x, _ in above]
     assert max(y for _, y in above) < min(y for _, y in below)
+
+
+def test_an_axis_reaches_as_far_as_its_marks_unless_it_says_its_range() -> None:
+    shapes, notes = vertical_mark(LIGHT, 10, "later", side="left")
+    marked = {"shapes": shapes, "annotations": notes}
+    assert {"later", "10"} <= set(texts(drawn(figure(line(1.0, 2.0, 3.0), **marked))))
+    short = drawn(figure(line(1.0, 2.0, 3.0), x={"range": [0, 4]}, **marked))
+    assert "later" not in texts(short)
+    assert not [path for path in short.iter("path") if path.get("stroke") == LIGHT.ink]

@@ -60,10 +60,10 @@ def log_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
 
 
 def _spaced(decades: range, most: int) -> range:
-    """Return every second, third, ... of `decades`, the multiples of that, such that they are few but two at least."""
+    """Return every second, third, ... of at least two `decades`: the multiples of that, where these are two at least."""
     stride = -(-len(decades) // most)
     spaced = range(-(-decades[0] // stride) * stride, decades[-1] + 1, stride)
-    return spaced if len(spaced) > 1 else decades
+    return spaced if len(spaced) > 1 else decades[::stride]
 
 
 def _logs_of(ticks: tuple[Tick, ...]) -> tuple[Tick, ...]:

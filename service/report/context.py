@@ -87,7 +87,7 @@ def report_context(store: StudyStore, study_id: str, now: float, version: str) -
         costs=costs(study, use, now),
         environment=environment(study.spec, found, use, store.list_profiles(), version),
         not_recorded=not_recorded(study.spec),
-        best=best_table(store.best_trials(study_id, MOST), study.spec.metric),
+        best=_best(store, study),
         limits=limits(study, store.trial_states(study_id)),
         study_file=to_yaml(study.spec),
     )
@@ -103,6 +103,11 @@ def _recipe(study: StudyView, found: Chosen) -> Recipe:
         code=pytorch(study.spec, found),
         next_study=next_study(study.spec, found),
     )
+
+
+def _best(store: StudyStore, study: StudyView) -> BestTable:
+    kinds = [stage.kind for stage in study.stages]
+    return best_table(store.best_trials(study.id, MOST), study.spec.metric, kinds)
 
 
 def _chapters(data: StudyData) -> tuple[Chapter, ...]:

@@ -60,7 +60,7 @@ def log_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
 
 
 def _spaced(decades: range, most: int) -> range:
-    """Return every second, third, ... of at least two `decades`: the multiples of that, where these are two at least."""
+    """Return every second, third, ... of two `decades` or more: the multiples of that, where these are two at least."""
     stride = -(-len(decades) // most)
     spaced = range(-(-decades[0] // stride) * stride, decades[-1] + 1, stride)
     return spaced if len(spaced) > 1 else decades[::stride]

@@ -21,6 +21,8 @@ class StageView(Message):
     trials: int = 0
     """Trials that the stage has asked for."""
     trials_ended: int = 0
+    steps: int = 0
+    """Steps that its trials have trained so far."""
     optuna_study: str = ""
     """Name for ``optuna.load_study``."""
     opened_at: Timestamp | None = None
@@ -105,6 +107,10 @@ class AttemptView(Message):
     """How its pack trained it, None where that is not known."""
     width: int = 0
     """Most members that its pack had; 0 where that is not known."""
+    peak_memory_bytes: int | None = None
+    """The most that its process was seen with, shared by all members of its pack; None where that is not known."""
+    samples_per_second: float | None = None
+    """At which it trained by itself, on the mean; None where that is not known."""
 
 
 class MetricSummary(Message):
@@ -194,6 +200,7 @@ class PackView(Message):
         trials: ids of its members that still run.
         samples_per_second: samples times members; None until measured.
         alone_rate: samples per second of one such run alone; None until measured.
+        reserved_bytes: memory that was set aside for it, None where nothing is.
         note: why it is as it is, or what it is doing.
     """
 
@@ -203,6 +210,7 @@ class PackView(Message):
     samples_per_second: float | None = None
     alone_rate: float | None = None
     memory_bytes: int | None = None
+    reserved_bytes: int | None = None
     note: str = ""
 
 

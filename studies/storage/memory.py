@@ -49,6 +49,7 @@ from studies.core.snapshot import Curve, Snapshot, Trial
 from studies.core.trial_columns import TrialColumns
 from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
 from studies.storage import clearing, granting, leasing, memory_pruning, presenting, quarantine, reporting
+from studies.storage import memory_devices as devices
 from studies.storage import memory_overview as overview
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
@@ -73,7 +74,19 @@ from studies.storage.log_cap import kept
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import (
+    Created,
+    DeviceRun,
+    Known,
+    Pruned,
+    RunFailure,
+    Scores,
+    SettledTrial,
+    Span,
+    StudyQueue,
+    Thinned,
+    TrialFace,
+)
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.summaries import extended, scored
@@ -313,6 +326,29 @@ class MemoryStore:
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         with self._lock:
             return overview.thinned(self._tables, self._study(study_id).id, name, most)
+
+    # --- what a page shows of devices ----------------------------------------------------------------------------
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        with self._lock:
+            return devices.runs(self._tables, worker_id, device, within, most)
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        with self._lock:
+            return devices.failures(self._tables, worker_id, most)
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        with self._lock:
+            return devices.faces(self._tables, trial_ids)
+
+    def queues(self) -> Sequence[StudyQueue]:
+        with self._lock:
+            queued = [(study, self._waiting(study)) for study in sorted(self._tables.studies.values(), key=_age)]
+            return [
+                StudyQueue(study.id, study.name, study.state, len(waiting), self._waiting_because(study, waiting))
+                for study, waiting in queued
+                if (waiting or study.state is StudyState.AWAITING_APPROVAL) and not study.state.ended
+            ]
 
     # --- workers -------------------------------------------------------------------------------------------------
 

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studies.contract.states import StudyCommand, TrialState
+from studies.contract.base import Params
+from studies.contract.packing import Engine
+from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
 from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.study_query import StudyPage, StudyQuery
 from studies.contract.views import (
@@ -109,6 +111,65 @@ class Thinned:
     trial_id: str
     state: TrialState
     curve: Curve
+
+
+class Span(NamedTuple):
+    """A length of time, in seconds since 1970 UTC; its end does not belong to it."""
+
+    since: float
+    until: float
+
+
+class DeviceRun(NamedTuple):
+    """An attempt on a device: as little as a timeline of thousands needs.
+
+    Attributes:
+        pack_id: the process that trained it; "" where that is not known.
+        engine: how; None where that is not known.
+    """
+
+    attempt_id: str
+    trial_id: str
+    study_id: str
+    state: AttemptState
+    started_at: float
+    ended_at: float | None
+    pack_id: str
+    engine: Engine | None
+
+
+class RunFailure(NamedTuple):
+    """An attempt that failed, left its pack or fell silent; `ended_at` says when, ``reason`` why."""
+
+    trial_id: str
+    device: str
+    state: AttemptState
+    reason: str
+    ended_at: float
+
+
+class TrialFace(NamedTuple):
+    """What stands for a trial where many are shown."""
+
+    study_id: str
+    study_name: str
+    number: int
+    params: Params
+
+
+@dataclass(frozen=True)
+class StudyQueue:
+    """A study that could go on and does not: how many of its trials wait, and why in one sentence.
+
+    Attributes:
+        because: "" where the next sync of a worker starts one of them.
+    """
+
+    study_id: str
+    name: str
+    state: StudyState
+    waiting: int
+    because: str
 
 
 class StudyStore(Protocol):
@@ -249,6 +310,27 @@ class StudyStore(Protocol):
 
         They are evenly chosen by number; all that have one where the study has no more trials than `most`.
         """
+
+    # --- what a page shows of devices ----------------------------------------------------------------------------
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        """Return the attempts on a device at some time within a time, by start and then by id.
+
+        Args:
+            worker_id: a worker; what it was registered as before it was started again counts as well.
+            device: its name there.
+            within: the time.
+            most: attempts to return: those that run, then those that ended last.
+        """
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        """Return the attempts that did not go well on a worker, and before it was started again, the latest first."""
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        """Return those of these trials that there are, by id."""
+
+    def queues(self) -> Sequence[StudyQueue]:
+        """Return the studies with trials that wait, and those that wait for a person; the oldest first."""
 
     # --- workers -------------------------------------------------------------------------------------------------
 

@@ -151,6 +151,7 @@ def _stage_view(study: StudyRecord, stage: StageRecord, tally: Tally) -> StageVi
         decision=stage.decision,
         trials=tally.trials,
         trials_ended=tally.ended,
+        steps=tally.steps,
         optuna_study=optuna_name(study.name, stage.kind),
         opened_at=stage.opened_at,
         closed_at=stage.closed_at,
@@ -223,6 +224,8 @@ def _attempt_view(attempt: AttemptRecord, worker_name: str) -> AttemptView:
         alone=attempt.alone,
         engine=attempt.engine,
         width=attempt.width,
+        peak_memory_bytes=attempt.peak_memory_bytes,
+        samples_per_second=attempt.samples_per_second,
     )
 
 
@@ -269,6 +272,7 @@ def _pack_view(pack: PackReport, trials: Mapping[str, str]) -> PackView:
         samples_per_second=pack.samples_per_second,
         alone_rate=pack.alone_rate,
         memory_bytes=pack.memory_bytes,
+        reserved_bytes=pack.reserved_bytes,
         note=pack.note,
     )
 

@@ -38,7 +38,19 @@ from studies.core.snapshot import Curve
 from studies.storage import StudyStore
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import (
+    Created,
+    DeviceRun,
+    Known,
+    Pruned,
+    RunFailure,
+    Scores,
+    SettledTrial,
+    Span,
+    StudyQueue,
+    Thinned,
+    TrialFace,
+)
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
@@ -208,6 +220,18 @@ class HttpStore:
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        return self._behind.runs_on(worker_id, device, within, most)
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        return self._behind.failures_on(worker_id, most)
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        return self._behind.trial_faces(trial_ids)
+
+    def queues(self) -> Sequence[StudyQueue]:
+        return self._behind.queues()
 
     # --- what is not exposed either ------------------------------------------------------------------------------
 

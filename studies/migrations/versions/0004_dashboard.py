@@ -12,6 +12,8 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+_COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     _studies()
@@ -46,7 +48,24 @@ def _fill_metrics(connection: sa.Connection) -> None:
 
 
 def _attempts() -> None:
-    """Resources of runs."""
+    """Which process trained a run and what it took; runs by device and time, and those that did not go well."""
+    for column in (
+        sa.Column("pack_id", sa.Text(), nullable=False, server_default=""),
+        sa.Column("peak_memory_bytes", _COUNT, nullable=True),
+        sa.Column("samples_per_second", sa.Double(), nullable=True),
+    ):
+        op.add_column("stagetune_attempt", column)
+    op.create_index(
+        "ix_stagetune_attempt_worker_id_device_ended_at", "stagetune_attempt", ["worker_id", "device", "ended_at"]
+    )
+    failed = sa.text("state IN ('failed', 'evicted', 'expired')")
+    op.create_index(
+        "ix_stagetune_attempt_failed",
+        "stagetune_attempt",
+        ["worker_id", "ended_at"],
+        sqlite_where=failed,
+        postgresql_where=failed,
+    )
 
 
 def _trials() -> None:

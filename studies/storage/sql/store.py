@@ -31,13 +31,26 @@ from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import (
+    Created,
+    DeviceRun,
+    Known,
+    Pruned,
+    RunFailure,
+    Scores,
+    SettledTrial,
+    Span,
+    StudyQueue,
+    Thinned,
+    TrialFace,
+)
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
     census,
     changes,
     checkpoints,
     decisions,
+    devices,
     events,
     leases,
     listing,
@@ -264,6 +277,24 @@ class SqlStore:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return overview.thinned(connection, study_id, name, most)
+
+    # --- what a page shows of devices ----------------------------------------------------------------------------
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        with reading(self._engine) as connection:
+            return devices.runs(connection, worker_id, device, within, most)
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        with reading(self._engine) as connection:
+            return devices.failures(connection, worker_id, most)
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        with reading(self._engine) as connection:
+            return devices.faces(connection, trial_ids)
+
+    def queues(self) -> Sequence[StudyQueue]:
+        with reading(self._engine) as connection:
+            return waiting.queues(connection, self._lease_seconds)
 
     # --- workers -------------------------------------------------------------------------------------------------
 

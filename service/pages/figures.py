@@ -17,6 +17,7 @@ from studies.contract.views import TrialView
 from studies.contract.worker_protocol import MetricName
 from studies.core.snapshot import LOSS
 from studies.errors import NotFound
+from studies.storage.port import StudyStore
 
 router = APIRouter()
 

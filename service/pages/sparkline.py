@@ -30,11 +30,11 @@ class Spark:
 
 
 def sparkline(values: Sequence[float]) -> Spark | None:
-    """Return the line of the best so far, None where there is no value. One that never changes lies in the middle."""
-    if not values:
+    """Return the line of the best so far, None before there are two values. One that is level lies in the middle."""
+    if len(values) < 2:  # noqa: PLR2004 (a line has two ends)
         return None
     lowest, highest = min(values), max(values)
-    across = (WIDTH - 2 * _MARGIN) / max(1, len(values) - 1)
+    across = (WIDTH - 2 * _MARGIN) / (len(values) - 1)
     xs = [round(_MARGIN + index * across, 1) for index in range(len(values))]
     ys = [round(_height(value, lowest, highest), 1) for value in values]
     path = f"M{xs[0]:g} {ys[0]:g}" + "".join(f"H{x:g}V{y:g}" for x, y in zip(xs[1:], ys[1:], strict=True))

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from service.cli.report import Report, StageReport
@@ -39,7 +39,10 @@ def study_table(studies: Sequence[StudySummary]) -> Table:
     """Return a line a study; owners and tags stand there where any study has one."""
     more = {"owner": [study.owner for study in studies], "tags": [", ".join(study.tags) for study in studies]}
     shown = {name: values for name, values in more.items() if any(values)}
-    table = Table("name", "state", "stage", "trials", "chosen", "device time", *shown, "id", box=None, pad_edge=False)
+    kept = {name: Column(name, no_wrap=True, overflow="fold") for name in ("name", "id")}  # both are for copying
+    table = Table(
+        kept["name"], "state", "stage", "trials", "chosen", "device time", *shown, kept["id"], box=None, pad_edge=False
+    )
     for index, study in enumerate(studies):
         progress = study.progress
         table.add_row(

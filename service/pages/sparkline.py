@@ -42,7 +42,8 @@ def sparkline(values: Sequence[float]) -> Spark | None:
 
 
 def _height(value: float, lowest: float, highest: float) -> float:
-    share = (value - lowest) / (highest - lowest) if highest > lowest else 0.5
+    span = highest / 2 - lowest / 2  # halves: the whole may be more than a float holds
+    share = (value / 2 - lowest / 2) / span if span > 0 else 0.5
     return HEIGHT - _MARGIN - share * (HEIGHT - 2 * _MARGIN)
 
 

@@ -45,6 +45,11 @@ def can_run(worker: Able, objective: Objective) -> bool:
     return permits(objective, worker.objectives, worker.allow)
 
 
+def succeeds(worker: WorkerRecord, other: WorkerRecord) -> bool:
+    """Return whether a worker is `other` started again: the same node, and silent before it introduced itself."""
+    return worker.node == other.node and other.last_sync_at < worker.registered_at
+
+
 def updated_devices(devices: Iterable[DeviceRecord], reports: Sequence[DeviceReport]) -> tuple[DeviceRecord, ...]:
     """Return the devices as `reports` describe them; the others stay as they are."""
     by_name = {report.name: report for report in reports}
@@ -68,7 +73,7 @@ def trained_in(attempt: AttemptRecord, pack: PackReport | None) -> AttemptRecord
     if pack is None:
         return attempt
     before = attempt.width if attempt.engine == pack.engine else 0
-    return replace(attempt, engine=pack.engine, width=max(before, len(pack.attempts)))
+    return replace(attempt, engine=pack.engine, width=max(before, len(pack.attempts)), pack_id=pack.pack_id)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 
 import { startAddress } from "./address.js";
 import { keepChoices } from "./choices.js";
+import { startCommandLines } from "./command_lines.js";
 import { startCommands } from "./commands.js";
 import { startFigures } from "./figures.js";
 import { followEvents } from "./live.js";
@@ -31,6 +32,7 @@ startParts(document);
 startSelection(document);
 keepChoices(document);
 startCommands(document, redraw);
+startCommandLines(document);
 startTables(document, redraw);
 const events = document.body.dataset.events;
 if (events) {

@@ -4,6 +4,7 @@
 import { startAddress } from "./address.js";
 import { keepChoices } from "./choices.js";
 import { startBulk } from "./bulk.js";
+import { startCommandLines } from "./command_lines.js";
 import { startCommands } from "./commands.js";
 import { startFigures } from "./figures.js";
 import { startFilters } from "./filters.js";
@@ -35,6 +36,7 @@ keepChoices(document);
 startCommands(document, redraw);
 startBulk(document, redraw);
 startFilters(document);
+startCommandLines(document);
 startTables(document, redraw);
 const events = document.body.dataset.events;
 if (events) {

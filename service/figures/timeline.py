@@ -1,0 +1,185 @@
+"""What ran where and when on a device: runs in slots, fused packs as blocks with their members inside."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
+
+from service.figures.slots import Stretch, slots
+from studies.storage.port import DeviceRun, Span
+
+MOST_RUNS = 10_000
+"""Runs that are looked at: those that run, then those that ended last."""
+
+MOST_BARS = 1_000
+"""Bars that a browser draws without being slow; where there are more runs, short ones share a bar."""
+
+FEWEST_CELLS = 24
+"""Parts at least into which the time is cut where short runs share bars, however many slots there are."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One run in its slot, or several in a row that are too short to be told apart; ``end`` is now while it runs."""
+
+    slot: int
+    start: float
+    end: float
+    runs: tuple[DeviceRun, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A process that trains several runs as one model: `height` slots from `slot` on, and all that were in it."""
+
+    slot: int
+    height: int
+    start: float
+    end: float
+    members: int
+
+
+@dataclass(frozen=True)
+class TimelineData:
+    """A device's time.
+
+    Attributes:
+        span: the time that is shown.
+        runs: all that were looked at, by start; `bars` may show several as one.
+        slots: how many there are.
+        most: runs at once.
+        busy: share of the time in which anything ran, 0 to 1.
+        cut: whether there were more runs than are looked at.
+    """
+
+    span: Span
+    runs: tuple[DeviceRun, ...]
+    bars: tuple[Bar, ...]
+    blocks: tuple[Block, ...]
+    slots: int
+    most: int
+    busy: float
+    cut: bool
+
+    @property
+    def shared(self) -> bool:
+        """Whether some runs share a bar."""
+        return len(self.bars) < len(self.runs)
+
+
+def timeline_data(runs: Sequence[DeviceRun], span: Span) -> TimelineData:
+    """Return how `runs` fill the slots of a device within a time; one that runs on ends with it."""
+    placed, blocks = _placed(runs, span.until)
+    count = 1 + max((slot for slot in placed.values()), default=-1)
+    bars = _bars(runs, placed, span) if len(runs) <= MOST_BARS else _shared_bars(runs, placed, span, count)
+    return TimelineData(
+        span=span,
+        runs=tuple(runs),
+        bars=tuple(bars),
+        blocks=tuple(blocks),
+        slots=count,
+        most=_most_at_once(runs),
+        busy=_busy(runs, span),
+        cut=len(runs) >= MOST_RUNS,
+    )
+
+
+# --- slots -----------------------------------------------------------------------------------------------------------
+
+
+def _placed(runs: Sequence[DeviceRun], now: float) -> tuple[dict[str, int], list[Block]]:
+    """Return each attempt's slot, and the blocks of fused packs."""
+    packs = _packs(runs)
+    inner = {pack_id: slots([_stretch(run, now) for run in members]) for pack_id, members in packs.items()}
+    outer = {
+        pack_id: Stretch(
+            min(run.started_at for run in members), max(_end(run, now) for run in members), 1 + max(inner[pack_id])
+        )
+        for pack_id, members in packs.items()
+    }
+    lowest = dict(zip(packs, slots(list(outer.values())), strict=True))
+    placed = {
+        run.attempt_id: lowest[pack_id] + offset
+        for pack_id, members in packs.items()
+        for run, offset in zip(members, inner[pack_id], strict=True)
+    }
+    blocks = [
+        Block(lowest[pack_id], whole.height, whole.start, whole.end, len(packs[pack_id]))
+        for pack_id, whole in outer.items()
+        if len(packs[pack_id]) > 1
+    ]
+    return placed, blocks
+
+
+def _packs(runs: Iterable[DeviceRun]) -> dict[str, list[DeviceRun]]:
+    """Return the runs by process; one that shares its process with nobody, or whose process is not known, by itself."""
+    packs: dict[str, list[DeviceRun]] = defaultdict(list)
+    for run in runs:
+        packs[run.pack_id or run.attempt_id].append(run)
+    return packs
+
+
+def _end(run: DeviceRun, now: float) -> float:
+    return max(run.started_at, now if run.ended_at is None else run.ended_at)
+
+
+def _stretch(run: DeviceRun, now: float) -> Stretch:
+    return Stretch(run.started_at, _end(run, now))
+
+
+# --- bars ------------------------------------------------------------------------------------------------------------
+
+
+def _bars(runs: Iterable[DeviceRun], placed: Mapping[str, int], span: Span) -> list[Bar]:
+    return [Bar(placed[run.attempt_id], run.started_at, _end(run, span.until), (run,)) for run in runs]
+
+
+def _shared_bars(runs: Iterable[DeviceRun], placed: Mapping[str, int], span: Span, count: int) -> list[Bar]:
+    """Return bars of which those of a slot that are shorter than a cell of the time, and begin in the same, are one.
+
+    A slot has at most one such bar a cell, and at most as many longer ones.
+    """
+    cell = (span.until - span.since) / max(FEWEST_CELLS, MOST_BARS // max(1, count))
+    by_slot: dict[int, list[DeviceRun]] = defaultdict(list)
+    for run in runs:
+        by_slot[placed[run.attempt_id]].append(run)
+
+    def key(run: DeviceRun) -> tuple[bool, object]:
+        short = _end(run, span.until) - run.started_at < cell
+        return short, run.started_at // cell if short else run.attempt_id
+
+    groups = ((slot, tuple(group)) for slot, own in by_slot.items() for _, group in groupby(own, key))
+    return [
+        Bar(slot, group[0].started_at, max(_end(run, span.until) for run in group), group) for slot, group in groups
+    ]
+
+
+# --- figures of the whole --------------------------------------------------------------------------------------------
+
+
+def _most_at_once(runs: Iterable[DeviceRun]) -> int:
+    """Return the most runs at one moment; what begins as another ends is not beside it."""
+    steps = sorted(
+        chain.from_iterable(
+            ((run.started_at, 1), *(() if run.ended_at is None else ((max(run.started_at, run.ended_at), -1),)))
+            for run in runs
+        )
+    )
+    now = most = 0
+    for _, step in steps:
+        now += step
+        most = max(most, now)
+    return most
+
+
+def _busy(runs: Iterable[DeviceRun], span: Span) -> float:
+    """Return the share of the time in which at least one ran; `runs` come by start."""
+    covered, until = 0.0, span.since
+    for run in runs:
+        end = min(_end(run, span.until), span.until)
+        covered += max(0.0, end - max(run.started_at, until))
+        until = max(until, end)
+    length = span.until - span.since
+    return min(1.0, covered / length) if length > 0 else 0.0

@@ -23,6 +23,7 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
+from studies.contract.worker_protocol import RunSpec
 
 TIMEOUT_SECONDS = 30.0
 PAGE = 1000
@@ -126,6 +127,16 @@ class ApiClient:
 
     def trial(self, trial_id: str) -> TrialDetail:
         return self._one(TrialDetail, "GET", f"/api/v1/trials/{trial_id}")
+
+    def trial_numbered(self, study_id: str, number: int) -> TrialView | None:
+        """Return the study's trial of that number, None where there is none."""
+        params = {"after": number - 1, "limit": 1}
+        page = self._one(TrialPage, "GET", f"/api/v1/studies/{study_id}/trials", params=params)
+        return next((trial for trial in page.trials if trial.number == number), None)
+
+    def run_spec(self, trial_id: str) -> RunSpec:
+        """Return what a worker would be told to run for a trial."""
+        return self._one(RunSpec, "GET", f"/api/v1/trials/{trial_id}/run")
 
     def curve(self, trial_id: str, name: str, points: int) -> CurveView:
         return self._one(

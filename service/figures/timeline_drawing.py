@@ -25,7 +25,7 @@ TABLE_ROWS = 200
 """Runs in the table behind the figure, the latest."""
 
 _SLOT_PIXELS, _FEWEST_PIXELS, _MOST_PIXELS, _FRAME_PIXELS = 24, 56, 360, 104
-_LONGEST_PARAMS = 160
+_LONGEST_PARAMS, _LONGEST_NAME = 160, 32
 _SEVERAL: Final = "several studies"
 _GONE: Final = "a study that is gone"
 
@@ -39,7 +39,7 @@ class _Look:
     color: int | None
 
 
-_FINE, _GIVEN_BACK, _BAD = _Look("completed", "", 2), _Look("stopped or given back", "-", None), _Look("failed", "x", 1)
+_FINE, _GIVEN_BACK, _BAD = _Look("completed", "", 2), _Look("stopped or given back", ".", None), _Look("failed", "x", 1)
 _LOOKS: Final[dict[AttemptState, _Look]] = {
     AttemptState.RUNNING: _Look("running", "", 0),
     AttemptState.COMPLETED: _FINE,
@@ -131,7 +131,7 @@ def _trace(bars: Sequence[Bar], key: str, color: str, palette: Palette, words: W
     return {
         "type": "bar",
         "orientation": "h",
-        "name": escape(key),
+        "name": escape(_short(key, _LONGEST_NAME)),
         "base": [round(bar.start * 1000) for bar in bars],
         "x": [max(1, round((bar.end - bar.start) * 1000)) for bar in bars],
         "y": [bar.slot for bar in bars],
@@ -197,7 +197,13 @@ def _layout(data: TimelineData, palette: Palette) -> dict[str, Any]:
         uniformtext={"minsize": 10, "mode": "hide"},
         shapes=[_frame(block, palette) for block in data.blocks],
         xaxis=axis(
-            palette, "", type="date", range=[1000 * data.span.since, 1000 * data.span.until], hoverformat="%H:%M:%S"
+            palette,
+            "",
+            type="date",
+            range=[1000 * data.span.since, 1000 * data.span.until],
+            nticks=6,
+            tickangle=0,
+            automargin=False,
         ),
         yaxis=axis(
             palette,
@@ -241,16 +247,25 @@ def _hover(bar: Bar, words: Words) -> str:
     if len(bar.runs) > 1:
         ends = Counter(_LOOKS[run.state].words for run in bar.runs)
         told = ", ".join(f"{number} {end}" for end, number in ends.most_common())
-        return f"{escape(words.study(bar))}<br>{len(bar.runs)} short runs: {told}<br>{lasted}"
+        return (
+            f"{escape(_short(words.study(bar), 2 * _LONGEST_NAME))}<br>{len(bar.runs)} short runs: {told}<br>{lasted}"
+        )
     (run,) = bar.runs
     face = words.faces.get(run.trial_id)
-    who = f"{escape(face.study_name)} #{face.number}<br>{_configuration(face)}" if face else "a trial that is gone"
+    who = (
+        f"{escape(_short(face.study_name, 2 * _LONGEST_NAME))} #{face.number}<br>{_configuration(face)}"
+        if face
+        else "a trial that is gone"
+    )
     return f"{who}<br>{run.state.value}: {lasted}"
 
 
 def _configuration(face: TrialFace) -> str:
-    text = params(face.params)
-    return escape(text if len(text) <= _LONGEST_PARAMS else f"{text[: _LONGEST_PARAMS - 1]}…")
+    return escape(_short(params(face.params), _LONGEST_PARAMS))
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _clock(seconds: float) -> str:

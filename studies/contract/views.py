@@ -21,6 +21,8 @@ class StageView(Message):
     trials: int = 0
     """Trials that the stage has asked for."""
     trials_ended: int = 0
+    steps: int = 0
+    """Steps that its trials have trained so far."""
     optuna_study: str = ""
     """Name for ``optuna.load_study``."""
     opened_at: Timestamp | None = None
@@ -119,6 +121,8 @@ class TrialView(Message):
         reason: why the trial was asked for.
         ended_because: why it ended where that needs saying (diverged, pruned, failed).
         parent_id: the trial whose configuration it varies, if any.
+        last_step: the largest step that it has reported, 0 before the first.
+        worker: name of the worker of its latest attempt, "" before the first.
     """
 
     id: str
@@ -135,6 +139,8 @@ class TrialView(Message):
     ended_because: str = ""
     parent_id: str | None = None
     metrics: dict[str, MetricSummary] = Field(default_factory=dict)
+    last_step: int = 0
+    worker: str = ""
     created_at: Timestamp
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None
@@ -147,10 +153,16 @@ class TrialDetail(TrialView):
 
 
 class TrialPage(Message):
-    """``after`` of the next request, None on the last page. Trials are ordered by number."""
+    """Some of a study's trials.
+
+    Attributes:
+        next_after: where pages go by number, ``after`` of the next request; None on the last page.
+        total: where a filter or an order was asked for, how many trials there are in all; None otherwise.
+    """
 
     trials: tuple[TrialView, ...]
     next_after: int | None = None
+    total: int | None = None
 
 
 class CurveView(Message):

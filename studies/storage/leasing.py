@@ -10,9 +10,10 @@ from studies.contract.base import Timestamp
 from studies.contract.ids import new_id, new_token
 from studies.contract.packing import PackReport, RunProfile
 from studies.contract.permission import permits
+from studies.contract.runs import run_of
 from studies.contract.states import TrialState
 from studies.contract.study_file import Objective, StudySpec
-from studies.contract.worker_protocol import DeviceReport, DeviceStatus, Lease, RunSpec
+from studies.contract.worker_protocol import DeviceReport, DeviceStatus, Lease
 from studies.storage.records import AttemptRecord, DeviceRecord, News, TrialRecord, WorkerRecord
 
 
@@ -111,24 +112,9 @@ def grant(trial: TrialRecord, worker: WorkerRecord, device: str, now: Timestamp,
 
 def lease(attempt: AttemptRecord, trial: TrialRecord, spec: StudySpec) -> Lease:
     """Return what the worker is told of its attempt."""
-    run = RunSpec(
-        trial_id=trial.id,
-        trial_number=trial.number,
-        study_id=trial.study_id,
-        study_name=spec.name,
-        stage=trial.stage,
-        objective=spec.objective,
-        metric=spec.metric,
-        optimizer=spec.optimizer,
-        params=dict(trial.params),
-        schedule=trial.schedule,
-        num_steps=trial.num_steps,
-        seed=trial.seed,
-        evaluate_every=spec.evaluate_every,
-        precision=spec.precision,
-        stall_timeout=spec.stall_timeout,
+    return Lease(
+        attempt_id=attempt.id, token=attempt.token, device=attempt.device, run=run_of(trial, spec), alone=attempt.alone
     )
-    return Lease(attempt_id=attempt.id, token=attempt.token, device=attempt.device, run=run, alone=attempt.alone)
 
 
 ProfileKey = tuple[str, str]

@@ -15,6 +15,7 @@ from studies.contract.ids import new_id
 from studies.contract.packing import RunProfile
 from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import Objective, StageKind, StudySpec
+from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     BestTrial,
     DecisionRecord,
@@ -44,6 +45,7 @@ from studies.core.snapshot import Curve, Snapshot, Trial
 from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
 from studies.storage import clearing, granting, leasing, memory_pruning, presenting, quarantine, reporting
 from studies.storage import memory_devices as devices
+from studies.storage import memory_finding as finding
 from studies.storage import memory_overview as overview
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
@@ -71,7 +73,9 @@ from studies.storage.picture import Picture
 from studies.storage.port import (
     Created,
     DeviceRun,
+    DeviceUse,
     Known,
+    KnownParam,
     Pruned,
     RunFailure,
     Scores,
@@ -231,6 +235,16 @@ class MemoryStore:
             views = self._views(later[:limit])
             return TrialPage(trials=tuple(views), next_after=views[-1].number if len(later) > limit else None)
 
+    def find_trials(self, study_id: str, query: TrialQuery) -> TrialPage:
+        with self._lock:
+            found = finding.found(self._views(self._tables.trials_of(self._study(study_id).id)), query, self._clock())
+            return TrialPage(trials=tuple(found[query.offset :][: query.limit]), total=len(found))
+
+    def find_numbers(self, study_id: str, query: TrialQuery) -> Sequence[int]:
+        with self._lock:
+            views = self._views(self._tables.trials_of(self._study(study_id).id))
+            return [trial.number for trial in finding.found(views, query, self._clock())]
+
     def get_trial(self, trial_id: str) -> TrialDetail:
         with self._lock:
             names = {worker.id: worker.name for worker in self._tables.workers.values()}
@@ -281,6 +295,10 @@ class MemoryStore:
         with self._lock:
             return overview.metric_names(self._tables, self._study(study_id).id)
 
+    def known_params(self, study_id: str) -> Sequence[KnownParam]:
+        with self._lock:
+            return presenting.known_params(finding.configurations(self._tables.trials_of(self._study(study_id).id)))
+
     def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
         with self._lock:
             return self._views(overview.best(self._tables, self._study(study_id), limit))
@@ -323,6 +341,10 @@ class MemoryStore:
                 for study, waiting in queued
                 if (waiting or study.state is StudyState.AWAITING_APPROVAL) and not study.state.ended
             ]
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        with self._lock:
+            return overview.device_use(self._tables, self._study(study_id).id, self._clock())
 
     # --- workers -------------------------------------------------------------------------------------------------
 
@@ -483,7 +505,8 @@ class MemoryStore:
         return [replace(stage, decision=stage.decision and copy_of(stage.decision)) for stage in stages]
 
     def _views(self, trials: Iterable[TrialRecord]) -> list[TrialView]:
-        return [presenting.trial_view(trial, self._summaries(trial.id)) for trial in trials]
+        names = self._tables.latest_workers()
+        return [presenting.trial_view(trial, self._summaries(trial.id), names.get(trial.id, "")) for trial in trials]
 
     def _summaries(self, trial_id: str) -> presenting.Summaries:
         return {name: known.summary for name, known in self._tables.summaries.get(trial_id, {}).items()}

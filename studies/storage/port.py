@@ -22,6 +22,7 @@ from studies.contract.base import Params
 from studies.contract.packing import Engine
 from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
 from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     DecisionRecord,
     Event,
@@ -74,6 +75,18 @@ class SettledTrial:
 
 NAMED_BY = 100
 """Trials at either end of a study whose metrics are taken for all that it has: any more would say the same."""
+
+
+SAMPLED_PARAMS = 10
+"""Trials at either end of each stage whose hyperparameters are taken for all that it has."""
+
+
+@dataclass(frozen=True)
+class KnownParam:
+    """A hyperparameter of a study; ``varies`` where not all trials that were looked at have the same."""
+
+    name: str
+    varies: bool
 
 
 @dataclass(frozen=True)
@@ -171,6 +184,27 @@ class StudyQueue:
     because: str
 
 
+@dataclass(frozen=True)
+class DeviceUse:
+    """The runs of one stage on one device of a node.
+
+    Attributes:
+        worker: the node's name; every start of its worker counts as the same.
+        version: of Stagetune there, "" where the worker did not say.
+        model: the device's, "" where that is not known.
+        runs: attempts, however they ended.
+        seconds: how long they took, added up: of runs that shared the device each counts.
+    """
+
+    stage: StageKind
+    worker: str
+    version: str
+    device: str
+    model: str
+    runs: int
+    seconds: float
+
+
 class StudyStore(Protocol):
     """Everything that the service and the engine know about studies."""
 
@@ -254,6 +288,12 @@ class StudyStore(Protocol):
     def list_trials(self, study_id: str, after: int | None = None, limit: int = 100) -> TrialPage:
         """Return trials with a number greater than `after`, in order of number."""
 
+    def find_trials(self, study_id: str, query: TrialQuery) -> TrialPage:
+        """Return the trials that `query` asks for, and how many there are in all; `studies.core.query` says which."""
+
+    def find_numbers(self, study_id: str, query: TrialQuery) -> Sequence[int]:
+        """Return the numbers of all trials that `query` asks for, in its order, whatever its window."""
+
     def get_trial(self, trial_id: str) -> TrialDetail: ...
 
     def curve(self, trial_id: str, name: str) -> Curve:
@@ -285,6 +325,12 @@ class StudyStore(Protocol):
 
     def metric_names(self, study_id: str) -> Sequence[str]:
         """Return the metrics, by name, that the study's first and latest `NAMED_BY` trials have reported."""
+
+    def known_params(self, study_id: str) -> Sequence[KnownParam]:
+        """Return the hyperparameters that the first and latest `SAMPLED_PARAMS` trials of each stage have.
+
+        Those that vary come first.
+        """
 
     def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
         """Return the completed trials with the best scores of the study's metric, best first, then by number."""
@@ -324,6 +370,9 @@ class StudyStore(Protocol):
 
     def queues(self) -> Sequence[StudyQueue]:
         """Return the studies with trials that wait, and those that wait for a person; the oldest first."""
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        """Return where a study's runs took place and for how long, by stage in order, then by worker and device."""
 
     # --- workers -------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from studies.contract.base import Timestamp
+from studies.contract.base import Params, Timestamp
 from studies.contract.packing import PackReport, RunProfile
 from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import Metric, StageKind
@@ -28,7 +28,7 @@ from studies.contract.views import (
 )
 from studies.core.search.budget import total
 from studies.core.snapshot import Curve, Stage, Trial
-from studies.storage.port import SettledTrial
+from studies.storage.port import KnownParam, SettledTrial
 from studies.storage.records import AttemptRecord, DeviceRecord, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.summaries import score
 
@@ -114,6 +114,7 @@ def _stage_view(study: StudyRecord, stage: StageRecord, tally: Tally) -> StageVi
         decision=stage.decision,
         trials=tally.trials,
         trials_ended=tally.ended,
+        steps=tally.steps,
         optuna_study=optuna_name(study.name, stage.kind),
         opened_at=stage.opened_at,
         closed_at=stage.closed_at,
@@ -150,23 +151,34 @@ def stride(span: int, most: int) -> int:
     return max(1, -(-span // most))
 
 
-def trial_view(trial: TrialRecord, summaries: Summaries) -> TrialView:
-    return TrialView(**_trial_fields(trial, summaries))
+def trial_view(trial: TrialRecord, summaries: Summaries, worker: str) -> TrialView:
+    """Return a trial; ``worker`` is the name of the one of its latest attempt, "" before the first."""
+    return TrialView(**_trial_fields(trial, summaries), worker=worker)
+
+
+def known_params(configurations: Sequence[Params]) -> list[KnownParam]:
+    """Return the hyperparameters of `configurations`, those that vary first, then in the order in which they come."""
+    names = dict.fromkeys(name for params in configurations for name in params)
+    known = [KnownParam(name, len({repr(params.get(name)) for params in configurations}) > 1) for name in names]
+    return sorted(known, key=lambda param: not param.varies)
 
 
 def trial_detail(
     trial: TrialRecord,
     summaries: Summaries,
-    attempts: Iterable[AttemptRecord],
+    attempts: Sequence[AttemptRecord],
     worker_names: Mapping[str, str],
     waiting_because: str = "",
 ) -> TrialDetail:
     views = tuple(_attempt_view(attempt, worker_names.get(attempt.worker_id, "")) for attempt in attempts)
-    return TrialDetail(**_trial_fields(trial, summaries), attempts=views, waiting_because=waiting_because)
+    worker = views[-1].worker_name if views else ""
+    return TrialDetail(
+        **_trial_fields(trial, summaries), worker=worker, attempts=views, waiting_because=waiting_because
+    )
 
 
 def _trial_fields(trial: TrialRecord, summaries: Summaries) -> dict[str, Any]:
-    shared = TrialView.model_fields.keys() - {"metrics", "params"}
+    shared = TrialView.model_fields.keys() - {"metrics", "params", "worker"}
     fields: dict[str, Any] = {name: getattr(trial, name) for name in shared}
     return fields | {"params": dict(trial.params), "metrics": dict(summaries)}
 

@@ -39,6 +39,7 @@ from studies.storage.credentials import Credentials
 from studies.storage.port import (
     Created,
     DeviceRun,
+    DeviceUse,
     Known,
     Pruned,
     RunFailure,
@@ -222,6 +223,9 @@ class HttpStore:
 
     def queues(self) -> Sequence[StudyQueue]:
         return self._behind.queues()
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        return self._behind.device_use(study_id)
 
     # --- what is not exposed either ------------------------------------------------------------------------------
 

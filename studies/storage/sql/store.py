@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from studies.contract.states import StudyCommand
 from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     DecisionRecord,
     Event,
@@ -32,7 +33,9 @@ from studies.storage.credentials import Credentials
 from studies.storage.port import (
     Created,
     DeviceRun,
+    DeviceUse,
     Known,
+    KnownParam,
     Pruned,
     RunFailure,
     Scores,
@@ -44,12 +47,14 @@ from studies.storage.port import (
 )
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
+    asking,
     census,
     changes,
     checkpoints,
     decisions,
     devices,
     events,
+    finding,
     leases,
     logs,
     metrics,
@@ -192,6 +197,16 @@ class SqlStore:
             studies.get(connection, study_id)
             return trials.page(connection, study_id, after, limit)
 
+    def find_trials(self, study_id: str, query: TrialQuery) -> TrialPage:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return finding.page(connection, study_id, query)
+
+    def find_numbers(self, study_id: str, query: TrialQuery) -> Sequence[int]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return asking.numbers(connection, study_id, query)
+
     def get_trial(self, trial_id: str) -> TrialDetail:
         with reading(self._engine) as connection:
             because = waiting.of_trial(connection, trials.get(connection, trial_id), self._lease_seconds)
@@ -236,6 +251,11 @@ class SqlStore:
             studies.get(connection, study_id)
             return overview.metric_names(connection, study_id)
 
+    def known_params(self, study_id: str) -> Sequence[KnownParam]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return presenting.known_params(finding.configurations(connection, study_id))
+
     def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
         with reading(self._engine) as connection:
             return overview.best(connection, studies.get(connection, study_id), limit)
@@ -277,6 +297,11 @@ class SqlStore:
     def queues(self) -> Sequence[StudyQueue]:
         with reading(self._engine) as connection:
             return waiting.queues(connection, self._lease_seconds)
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.device_use(connection, study_id)
 
     # --- workers -------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
+from typing import NamedTuple
 
 from service.figures.slots import Stretch, slots
 from studies.storage.port import DeviceRun, Span
@@ -90,43 +91,48 @@ def timeline_data(runs: Sequence[DeviceRun], span: Span) -> TimelineData:
 
 
 def _placed(runs: Sequence[DeviceRun], now: float) -> tuple[dict[str, int], list[Block]]:
-    """Return each attempt's slot, and the blocks of fused packs."""
-    packs = _packs(runs)
-    inner = {pack_id: slots([_stretch(run, now) for run in members]) for pack_id, members in packs.items()}
-    outer = {
-        pack_id: Stretch(
-            min(run.started_at for run in members), max(_end(run, now) for run in members), 1 + max(inner[pack_id])
-        )
-        for pack_id, members in packs.items()
-    }
-    lowest = dict(zip(packs, slots(list(outer.values())), strict=True))
+    """Return each attempt's slot, and the blocks of processes with several members."""
+    packs = [_pack(members, now) for members in _by_process(runs)]
+    lowest = slots([pack.whole for pack in packs])
     placed = {
-        run.attempt_id: lowest[pack_id] + offset
-        for pack_id, members in packs.items()
-        for run, offset in zip(members, inner[pack_id], strict=True)
+        run.attempt_id: low + offset
+        for pack, low in zip(packs, lowest, strict=True)
+        for run, offset in zip(pack.members, pack.offsets, strict=True)
     }
     blocks = [
-        Block(lowest[pack_id], whole.height, whole.start, whole.end, len(packs[pack_id]))
-        for pack_id, whole in outer.items()
-        if len(packs[pack_id]) > 1
+        Block(low, pack.whole.height, pack.whole.start, pack.whole.end, len(pack.members))
+        for pack, low in zip(packs, lowest, strict=True)
+        if len(pack.members) > 1
     ]
     return placed, blocks
 
 
-def _packs(runs: Iterable[DeviceRun]) -> dict[str, list[DeviceRun]]:
-    """Return the runs by process; one that shares its process with nobody, or whose process is not known, by itself."""
+class _Pack(NamedTuple):
+    """A process: its members, the slot of each within it, and the whole of it."""
+
+    members: Sequence[DeviceRun]
+    offsets: Sequence[int]
+    whole: Stretch
+
+
+def _pack(members: Sequence[DeviceRun], now: float) -> _Pack:
+    own = [Stretch(run.started_at, _end(run, now)) for run in members]
+    if len(own) == 1:
+        return _Pack(members, (0,), own[0])
+    offsets = slots(own)
+    return _Pack(members, offsets, Stretch(min(own).start, max(each.end for each in own), 1 + max(offsets)))
+
+
+def _by_process(runs: Iterable[DeviceRun]) -> Iterable[list[DeviceRun]]:
+    """Return the runs by process; one whose process is not known by itself."""
     packs: dict[str, list[DeviceRun]] = defaultdict(list)
     for run in runs:
         packs[run.pack_id or run.attempt_id].append(run)
-    return packs
+    return packs.values()
 
 
 def _end(run: DeviceRun, now: float) -> float:
     return max(run.started_at, now if run.ended_at is None else run.ended_at)
-
-
-def _stretch(run: DeviceRun, now: float) -> Stretch:
-    return Stretch(run.started_at, _end(run, now))
 
 
 # --- bars ------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from studies.contract.base import Message
 from studies.contract.states import StudyCommand
+from studies.contract.study_query import StudyQuery
 from studies.contract.views import (
     CurveView,
     DecisionRecord,
@@ -91,6 +92,12 @@ class ApiClient:
     def studies(self, name: str | None = None) -> list[StudySummary]:
         answer = self._request("GET", "/api/v1/studies", params={"name": name} if name else None)
         return _parse(TypeAdapter(list[StudySummary]), answer)
+
+    def find_studies(self, query: StudyQuery) -> tuple[list[StudySummary], int]:
+        """Return a page of the studies that answer `query`, and how many there are in all."""
+        answer = self._request("GET", "/api/v1/studies", params=parameters(query))
+        found = _parse(TypeAdapter(list[StudySummary]), answer)
+        return found, int(answer.headers.get("X-Total-Count", len(found)))
 
     def study(self, study_id: str) -> StudyView:
         return self._one(StudyView, "GET", f"/api/v1/studies/{study_id}")
@@ -173,6 +180,15 @@ class ApiClient:
             raise ApiError(f"'{self.url}' is no server's address: write it as http://HOST:PORT") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiError(f"{self.url} did not answer properly ({error}): is it a Stagetune server?") from error
+
+
+def parameters(query: StudyQuery) -> list[tuple[str, str]]:
+    """Return a question about studies as the parameters of a request; what is left open is left out."""
+    given = [("q", query.text), *(("state", state) for state in query.states), *(("tag", tag) for tag in query.tags)]
+    given = [(name, str(value)) for name, value in given if value]
+    owner = [] if query.owner is None else [("owner", query.owner)]
+    archived = [("archived", "true")] if query.archived else []
+    return [*given, *owner, *archived, ("sort", query.sort), ("offset", str(query.offset)), ("limit", str(query.limit))]
 
 
 Parsed = TypeVar("Parsed")

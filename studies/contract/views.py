@@ -69,8 +69,19 @@ class StudySummary(Message):
     best: BestTrial | None = None
     progress: Progress
     size: StudySize = StudySize()
+    owner: str = ""
+    """Name of the token that it was submitted with; empty where nobody had to say who they are."""
+    tags: tuple[str, ...] = ()
     created_at: Timestamp
     updated_at: Timestamp
+    archived_at: Timestamp | None = None
+    device_seconds: float = 0.0
+    """How long devices were busy with it: a card that trains eight of its trials for an hour counts as an hour."""
+    eta_seconds: float | None = None
+    """How long the rest of its budget takes at the pace of its latest trials; None where it does not run, or where
+    it is too early to tell. A study may be done with less than its budget."""
+    best_so_far: tuple[float, ...] = ()
+    """The best value of its metric after the first, ..., the last completed trial, evenly chosen."""
 
 
 class StudyView(StudySummary):

@@ -22,6 +22,7 @@ from studies.contract.base import Params
 from studies.contract.packing import Engine
 from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
 from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.study_query import StudyPage, StudyQuery
 from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     DecisionRecord,
@@ -214,8 +215,8 @@ class StudyStore(Protocol):
 
     # --- studies -------------------------------------------------------------------------------------------------
 
-    def create_study(self, spec: StudySpec, idempotency_key: str | None = None) -> Created:
-        """Store a study in state ``queued`` with its stages pending.
+    def create_study(self, spec: StudySpec, idempotency_key: str | None = None, owner: str = "") -> Created:
+        """Store a study in state ``queued`` with its stages pending; `owner` is the name of whoever submits it.
 
         Raises:
             NameTaken: another study has this name.
@@ -223,7 +224,13 @@ class StudyStore(Protocol):
         """
 
     def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
-        """Return studies, newest first: at most `limit` of them, all where it is None; only that of `name` if given."""
+        """Return studies, newest first: at most `limit` of them, all where it is None; only that of `name` if given.
+
+        Archived ones too.
+        """
+
+    def find_studies(self, query: StudyQuery) -> StudyPage:
+        """Return a page of the studies that answer `query`, in its order, by `studies.core.listing`."""
 
     def get_study(self, study_id: str) -> StudyView: ...
 
@@ -231,11 +238,11 @@ class StudyStore(Protocol):
         """Return the id of the study of that name, None if there is none."""
 
     def command(self, study_id: str, command: StudyCommand) -> StudyView:
-        """Pause, resume, cancel or approve, by `studies.core.lifecycle.after_command`.
+        """Pause, resume, cancel, approve, archive or unarchive, by `studies.core.lifecycle.after_command`.
 
         Pausing stops granting leases and gives running attempts a stop order: their trials go back to waiting and
         resume from their checkpoints. Cancelling ends waiting and running trials as cancelled. Approving lets the
-        stage that waits begin.
+        stage that waits begin. Archiving puts a study that has ended out of sight of `find_studies`.
 
         Raises:
             NotAllowedNow: the study's state does not allow it; the message says which commands are.

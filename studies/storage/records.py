@@ -28,6 +28,8 @@ class StudyRecord:
     reason: str = ""
     version: int = 0
     best_trial_id: str | None = None
+    owner: str = ""
+    archived_at: Timestamp | None = None
 
 
 @dataclass(frozen=True)

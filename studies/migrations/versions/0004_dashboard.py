@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -20,7 +22,29 @@ def upgrade() -> None:
 
 
 def _studies() -> None:
-    """The list of studies."""
+    """The list of studies: whose they are, what they are found and sorted by without reading their files."""
+    for column in (
+        sa.Column("owner", sa.Text(), nullable=False, server_default=""),
+        sa.Column("archived_at", sa.Double(), nullable=True),
+        sa.Column("tags", sa.Text(), nullable=False, server_default="[]"),
+        sa.Column("metric", sa.Text(), nullable=False, server_default=""),
+        sa.Column("direction", sa.Text(), nullable=False, server_default="maximize"),
+    ):
+        op.add_column("stagetune_study", column)
+    op.create_index("ix_stagetune_attempt_study_id_ended_at", "stagetune_attempt", ["study_id", "ended_at"])
+    _fill_metrics(op.get_bind())
+
+
+def _fill_metrics(connection: sa.Connection) -> None:
+    """Write down what each study is judged by. Schema 0003 had no tags; a file that cannot be read stays as it is."""
+    study = sa.table("stagetune_study", *map(sa.column, ("id", "spec", "metric", "direction")))
+    for row in connection.execute(sa.select(study.c.id, study.c.spec)).all():
+        try:
+            metric = json.loads(row.spec)["metric"]
+        except (ValueError, KeyError):
+            continue
+        values = {"metric": metric["name"], "direction": metric["direction"]}
+        connection.execute(sa.update(study).where(study.c.id == row.id).values(values))
 
 
 def _attempts() -> None:

@@ -68,6 +68,11 @@ study = Table(
     Column("updated_at", Double, nullable=False),
     Column("idempotency_key", Text, unique=True),
     Column("document_hash", Text, nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("archived_at", Double),
+    Column("tags", Names, nullable=False, server_default="[]"),
+    Column("metric", Text, nullable=False, server_default=""),
+    Column("direction", Text, nullable=False, server_default="maximize"),
     _one_of("state", StudyState),
 )
 
@@ -251,6 +256,7 @@ attempt = Table(
         sqlite_where=_RUNNING,
         postgresql_where=_RUNNING,
     ),
+    Index("ix_stagetune_attempt_study_id_ended_at", "study_id", "ended_at"),
     Index("ix_stagetune_attempt_running_worker", "worker_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
     Index("ix_stagetune_attempt_worker_id_device_ended_at", "worker_id", "device", "ended_at"),
     Index("ix_stagetune_attempt_failed", "worker_id", "ended_at", sqlite_where=FAILED, postgresql_where=FAILED),

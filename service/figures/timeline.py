@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from service.figures.slots import Stretch, slots
 from studies.storage.port import DeviceRun, Span
@@ -19,6 +22,9 @@ MOST_BARS = 1_000
 
 FEWEST_CELLS = 24
 """Parts at least into which the time is cut where short runs share bars, however many slots there are."""
+
+
+Times = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,9 @@ class TimelineData:
 
 
 def timeline_data(runs: Sequence[DeviceRun], span: Span) -> TimelineData:
-    """Return how `runs` fill the slots of a device within a time; one that runs on ends with it."""
+    """Return how `runs`, which come by start, fill the slots of a device; one that runs on ends with the time."""
+    starts = np.array([run.started_at for run in runs], np.float64)
+    ends = np.array([_end(run, span.until) for run in runs], np.float64)
     placed, blocks = _placed(runs, span.until)
     count = 1 + max((slot for slot in placed.values()), default=-1)
     bars = _bars(runs, placed, span) if len(runs) <= MOST_BARS else _shared_bars(runs, placed, span, count)
@@ -81,8 +89,8 @@ def timeline_data(runs: Sequence[DeviceRun], span: Span) -> TimelineData:
         bars=tuple(bars),
         blocks=tuple(blocks),
         slots=count,
-        most=_most_at_once(runs),
-        busy=_busy(runs, span),
+        most=_most_at_once(starts, ends),
+        busy=_busy(starts, ends, span),
         cut=len(runs) >= MOST_RUNS,
     )
 
@@ -165,27 +173,21 @@ def _shared_bars(runs: Iterable[DeviceRun], placed: Mapping[str, int], span: Spa
 # --- figures of the whole --------------------------------------------------------------------------------------------
 
 
-def _most_at_once(runs: Iterable[DeviceRun]) -> int:
-    """Return the most runs at one moment; what begins as another ends is not beside it."""
-    steps = sorted(
-        chain.from_iterable(
-            ((run.started_at, 1), *(() if run.ended_at is None else ((max(run.started_at, run.ended_at), -1),)))
-            for run in runs
-        )
-    )
-    now = most = 0
-    for _, step in steps:
-        now += step
-        most = max(most, now)
-    return most
+def _most_at_once(starts: Times, ends: Times) -> int:
+    """Return the most runs at one moment; what begins as another ends is not beside it.
+
+    That is a moment at which one begins: those that have begun by then, less those that have ended.
+    """
+    begun = np.arange(1, len(starts) + 1)
+    return int(np.max(begun - np.searchsorted(np.sort(ends), starts, side="right"), initial=0))
 
 
-def _busy(runs: Iterable[DeviceRun], span: Span) -> float:
-    """Return the share of the time in which at least one ran; `runs` come by start."""
-    covered, until = 0.0, span.since
-    for run in runs:
-        end = min(_end(run, span.until), span.until)
-        covered += max(0.0, end - max(run.started_at, until))
-        until = max(until, end)
+def _busy(starts: Times, ends: Times, span: Span) -> float:
+    """Return the share of the time in which at least one ran."""
     length = span.until - span.since
-    return min(1.0, covered / length) if length > 0 else 0.0
+    if not len(starts) or length <= 0:
+        return 0.0
+    starts, ends = np.clip(starts, *span), np.clip(ends, *span)
+    covered = np.maximum.accumulate(ends)
+    before = np.concatenate([[span.since], covered[:-1]])
+    return float(np.maximum(0.0, ends - np.maximum(starts, before)).sum() / length)

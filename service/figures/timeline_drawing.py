@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final, Literal
 from zlib import crc32
 
@@ -79,7 +80,7 @@ class Words:
         studies = {run.study_id: run.trial_id for run in bar.runs}
         return _SEVERAL if len(studies) > 1 else self.names.get(bar.runs[0].study_id, _GONE)
 
-    @property
+    @cached_property
     def names(self) -> dict[str, str]:
         """The names of the studies by id."""
         return {face.study_id: face.study_name for face in self.faces.values()}

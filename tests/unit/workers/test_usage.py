@@ -84,6 +84,15 @@ def test_members_of_a_pack_share_its_memory_and_part_its_speed(tmp_path: Path) -
     assert told(tmp_path, act) == [(9, 475.0), (7, 450.0)]
 
 
+def test_a_glance_is_told_of_members_and_changes_no_plan(tmp_path: Path) -> None:
+    def act(scene: Scene, process: Process) -> None:
+        process.take("at_0", "at_1")
+        scene.pack.glance(5)
+        assert (scene.pack.held_bytes, scene.pack.peak.held_bytes) == (None, 0)
+
+    assert told(tmp_path, act) == [(5, None), (5, None)]
+
+
 def test_what_is_told_of_a_run_goes_with_its_end_too(tmp_path: Path) -> None:
     scene = Scene(tmp_path, 1, engine="serial", width=1)
 

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Connection,
     Double,
     FromClause,
-    NamedFromClause,
     Select,
     Text,
     and_,
@@ -23,6 +22,7 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from studies.contract.trial_query import (
     CHOICES,

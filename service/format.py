@@ -11,6 +11,9 @@ from studies.contract.study_file import StageKind
 MISSING: Final = "—"
 """Stands where there is nothing to say."""
 
+TIMES: Final = "\u00d7"
+"""The sign of multiplication."""
+
 _STAGE_TITLES: Final[dict[StageKind, str]] = {
     "lr_sweep": "Learning rate and steps",
     "batch_momentum": "Batch size and momentum",

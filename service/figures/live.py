@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from service.figures.background import background
-from service.figures.batch_momentum import trial_score
 from service.figures.drawing import Drawing, Table
 from service.figures.labels import escape, trial_label
 from service.figures.layout import axis, layout
 from service.figures.palette import Palette
+from service.figures.readings import trial_score
 from service.figures.series import Series, points_each, series, smoothed
 from service.figures.traces import context, faint, line
 from service.format import count, number, words

@@ -26,8 +26,10 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
+from studies.core.listing import Card
 from studies.core.search.budget import total
 from studies.core.snapshot import Curve, Stage, Trial
+from studies.core.trial_columns import TrialColumns, best_so_far, seconds_left
 from studies.storage.port import KnownParam, SettledTrial
 from studies.storage.records import AttemptRecord, DeviceRecord, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.summaries import score
@@ -62,12 +64,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class StudyPicture:
-    """All that a study's view is made of."""
+    """All that a study's view is made of, as it is at the time ``now``."""
 
     study: StudyRecord
     stages: Sequence[StageRecord]
     tallies: Mapping[StageKind, Tally]
+    columns: TrialColumns
     best: BestTrial | None
+    device_seconds: float
+    now: Timestamp
 
 
 def study_summary(picture: StudyPicture) -> StudySummary:
@@ -82,8 +87,40 @@ def study_summary(picture: StudyPicture) -> StudySummary:
         best=picture.best,
         progress=_progress(study, whole),
         size=_size(whole),
+        owner=study.owner,
+        tags=study.spec.tags,
         created_at=study.created_at,
         updated_at=study.updated_at,
+        archived_at=study.archived_at,
+        device_seconds=picture.device_seconds,
+        eta_seconds=_eta(picture, _progress(study, whole)),
+        best_so_far=best_so_far(picture.columns, study.spec.metric.direction),
+    )
+
+
+def _eta(picture: StudyPicture, progress: Progress) -> float | None:
+    """Return how long the rest of the budget takes; None where the study does not run."""
+    if picture.study.state is not StudyState.RUNNING:
+        return None
+    if progress.steps_budget is not None:
+        return seconds_left(picture.columns, progress.steps_budget - progress.steps, "steps", picture.now)
+    return seconds_left(picture.columns, progress.trials_budget - progress.trials_ended, "trials", picture.now)
+
+
+def card(study: StudyRecord) -> Card:
+    """Return what a study is found by."""
+    metric = study.spec.metric
+    return Card(
+        id=study.id,
+        name=study.name,
+        state=study.state,
+        owner=study.owner,
+        tags=study.spec.tags,
+        metric=metric.name,
+        direction=metric.direction,
+        created_at=study.created_at,
+        updated_at=study.updated_at,
+        archived_at=study.archived_at,
     )
 
 
@@ -114,6 +151,7 @@ def _stage_view(study: StudyRecord, stage: StageRecord, tally: Tally) -> StageVi
         decision=stage.decision,
         trials=tally.trials,
         trials_ended=tally.ended,
+        steps=tally.steps,
         optuna_study=optuna_name(study.name, stage.kind),
         opened_at=stage.opened_at,
         closed_at=stage.closed_at,
@@ -197,6 +235,8 @@ def _attempt_view(attempt: AttemptRecord, worker_name: str) -> AttemptView:
         alone=attempt.alone,
         engine=attempt.engine,
         width=attempt.width,
+        peak_memory_bytes=attempt.peak_memory_bytes,
+        samples_per_second=attempt.samples_per_second,
     )
 
 
@@ -243,6 +283,7 @@ def _pack_view(pack: PackReport, trials: Mapping[str, str]) -> PackView:
         samples_per_second=pack.samples_per_second,
         alone_rate=pack.alone_rate,
         memory_bytes=pack.memory_bytes,
+        reserved_bytes=pack.reserved_bytes,
         note=pack.note,
     )
 

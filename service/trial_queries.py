@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 
-from studies.contract.trial_query import MAX_FILTER_LENGTH, Order, TrialQuery
+from studies.contract.trial_query import MAX_FILTER_LENGTH, Order, Term, TrialQuery
 from studies.contract.views import StudyView
 from studies.core.query import Vocabulary, parse_filter, parse_term
 from studies.core.snapshot import LOSS
@@ -25,6 +25,9 @@ FilterText = Annotated[
 ]
 SortText = Annotated[
     str, Query(max_length=100, description="By what to sort, e.g. `lr`, `dev_accuracy`, `last(loss)`; else by number.")
+]
+ColumnsText = Annotated[
+    str, Query(max_length=4_000, description="What to show of each trial, e.g. `number,state,lr,last(loss)`.")
 ]
 
 
@@ -65,6 +68,15 @@ async def get_asked(
 
 
 AskedDep = Annotated[Asked, Depends(get_asked)]
+
+
+def read_columns(vocabulary: Vocabulary, columns: str) -> tuple[Term, ...]:
+    """Return what is named in a list with commas, each once.
+
+    Raises:
+        InvalidFilter: one of them cannot be read.
+    """
+    return tuple(dict.fromkeys(parse_term(name, vocabulary) for name in columns.split(",") if name.strip()))
 
 
 def vocabulary_of(store: StudyStore, study: StudyView) -> Vocabulary:

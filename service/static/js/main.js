@@ -31,7 +31,7 @@ startParts(document);
 startSelection(document);
 keepChoices(document);
 startCommands(document, redraw);
-startTables(document, redraw);
+startTables(document);
 const events = document.body.dataset.events;
 if (events) {
   followEvents(events, redraw, document.getElementById("connection"));

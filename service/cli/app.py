@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from service.cli import backup, database, local, prune, reproduce, serve, studies, token, workers
+from service.cli import backup, database, local, prune, reproduce, serve, studies, token, trials, workers
 
 app = typer.Typer(
     name="stagetune",
@@ -27,6 +27,9 @@ app.command("resume", epilog="Example: stagetune resume digits-cnn")(studies.res
 app.command("cancel", epilog="Example: stagetune cancel digits-cnn")(studies.cancel)
 app.command("approve", epilog="Example: stagetune approve digits-cnn")(studies.approve)
 app.command("best", epilog="Example: stagetune best digits-cnn --yaml > best.yaml")(studies.best)
+app.command(
+    "trials", epilog="Example: stagetune trials digits-cnn --filter 'lr < 0.1' --sort dev_accuracy --descending"
+)(trials.trials)
 app.command("export", epilog="Example: stagetune export digits-cnn --format csv > trials.csv")(studies.export)
 app.command("reproduce", epilog="Example: stagetune reproduce digits-cnn/12")(reproduce.reproduce)
 app.add_typer(workers.app, name="workers", epilog="Example: stagetune workers")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final
 from urllib.parse import quote, urlencode
 
-from fastapi import Depends, Query
+from fastapi import Depends, Request
 
 from service.trial_queries import Asked, Direction
 from studies.contract.trial_query import MAX_FILTER_LENGTH
@@ -49,27 +50,24 @@ class TableState:
         return replace(self, asked=replace(self.asked, filter=text), page=1)
 
 
-async def get_table_state(
-    *,
-    filter_text: Annotated[str, Query(alias="filter")] = "",
-    sort: str = "",
-    order: str = "",
-    page_number: Annotated[str, Query(alias="page")] = "",
-    rows: str = "",
-    columns: str = "",
-) -> TableState:
-    """Read the address of a page. A person may have changed it by hand: what cannot be is as if it were not there."""
-    asked = Asked(filter_text[: MAX_FILTER_LENGTH + 1], sort, "desc" if order == "desc" else "asc")
+def read_state(address: Mapping[str, str]) -> TableState:
+    """Read the query of an address. A person may have changed it by hand: what cannot be is as if it were not there."""
+    page, rows = address.get("page", ""), address.get("rows", "")
+    order: Direction = "desc" if address.get("order") == "desc" else "asc"
     return TableState(
-        asked,
-        min(max(1, int(page_number)), LAST_PAGE) if _is_number(page_number) else 1,
-        int(rows) if _is_number(rows) and int(rows) in ROW_CHOICES else ROWS,
-        columns,
+        asked=Asked(address.get("filter", "")[: MAX_FILTER_LENGTH + 1], address.get("sort", ""), order),
+        page=min(max(1, int(page)), LAST_PAGE) if _is_number(page) else 1,
+        rows=int(rows) if _is_number(rows) and int(rows) in ROW_CHOICES else ROWS,
+        columns=address.get("columns", ""),
     )
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10  # noqa: PLR2004 (digits of an int32)
+    return text.isascii() and text.isdigit() and len(text) <= len(str(LAST_PAGE))
+
+
+async def get_table_state(request: Request) -> TableState:
+    return read_state(request.query_params)
 
 
 TableStateDep = Annotated[TableState, Depends(get_table_state)]

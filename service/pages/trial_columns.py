@@ -73,15 +73,16 @@ def default_terms(study: StudyView, params: Sequence[KnownParam], vocabulary: Vo
 
 
 def chosen_terms(columns: str, vocabulary: Vocabulary) -> tuple[Term, ...]:
-    """Return the columns that an address names; none where it cannot be read, as after a hyperparameter is gone."""
+    """Return the columns that an address names beside the number, which is always there; none where it has a fault."""
     try:
-        return read_columns(vocabulary, columns)[:MOST_COLUMNS]
+        chosen = read_columns(vocabulary, columns)
     except InvalidFilter:
         return ()
+    return tuple(term for term in chosen if term != Fact("number"))[:MOST_COLUMNS]
 
 
 def groups(vocabulary: Vocabulary, shown: Sequence[Term]) -> tuple[ChoiceGroup, ...]:
-    """Return all columns that can be shown: the study's hyperparameters, its metrics, and what every trial has."""
+    """Return all columns that can be shown, in the order in which they stand in the table."""
     params = [Param(name) for name in vocabulary.params]
     metrics = [
         Measure(name, part)
@@ -91,9 +92,9 @@ def groups(vocabulary: Vocabulary, shown: Sequence[Term]) -> tuple[ChoiceGroup, 
     ]
     others = [term for term in shown if term not in {*params, *metrics, *map(Fact, _FACTS), Fact("number")}]
     return (
+        _group("About the trial", [Fact(name) for name in _FACTS], vocabulary, shown),
         _group("Hyperparameters", params, vocabulary, shown),
         _group("Metrics", [*metrics, *others], vocabulary, shown),
-        _group("About the trial", [Fact(name) for name in _FACTS], vocabulary, shown),
     )
 
 

@@ -100,11 +100,12 @@ class TrialsContext:
 def trials_context(store: StudyStore, study: StudyView, state: TableState) -> TrialsContext:
     """Return the table as `state` asks for it; a filter that cannot be read is not used, and its mistake is told."""
     params, vocabulary = store.known_params(study.id), vocabulary_of(store, study)
-    state = _possible(state, vocabulary)
+    chosen = chosen_terms(state.columns, vocabulary)
+    state = _possible(state if chosen else replace(state, columns=""), vocabulary)
     query, wrong = _read(state.asked, vocabulary)
     found, state = _found(store, study.id, query, state)
     usual = default_terms(study, params, vocabulary)
-    shown = chosen_terms(state.columns, vocabulary) or usual
+    shown = chosen or usual
     total = found.total or 0
     return TrialsContext(
         study_id=study.id,

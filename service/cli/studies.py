@@ -9,7 +9,17 @@ from typing import Annotated, Literal
 import typer
 
 from service.cli import render
-from service.cli.common import DEFAULT_SERVER, ServerOption, StudyArgument, TokenOption, media_type_of, study_id_of
+from service.cli.common import (
+    DEFAULT_SERVER,
+    DescendingOption,
+    FilterOption,
+    ServerOption,
+    SortOption,
+    StudyArgument,
+    TokenOption,
+    media_type_of,
+    study_id_of,
+)
 from service.cli.console import err, out
 from service.cli.console import show as show_panel
 from service.cli.report import build_report, exit_code
@@ -131,13 +141,18 @@ def best(
 def export(
     study: StudyArgument,
     file_format: Annotated[Literal["csv", "json"], typer.Option("--format", help="csv or json")] = "csv",
+    filter_text: FilterOption = "",
+    sort: SortOption = "",
+    descending: DescendingOption = False,
     server: ServerOption = DEFAULT_SERVER,
     token: TokenOption = None,
 ) -> None:
     """Write a study's trials (csv) or everything about it (json) to standard output."""
-    with ApiClient(server, token) as client, client.export(study_id_of(client, study), file_format) as pieces:
-        for piece in pieces:
-            sys.stdout.buffer.write(piece)
+    with ApiClient(server, token) as client:
+        study_id = study_id_of(client, study)
+        with client.export(study_id, file_format, filter_text, sort, descending=descending) as pieces:
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
 
 
 def _command(study: str, command: StudyCommand, server: str, token: str | None) -> None:

@@ -14,9 +14,6 @@ MISSING: Final = "—"
 TIMES: Final = "\u00d7"
 """The sign of multiplication."""
 
-TIMES: Final = "\u00d7"
-"""The sign of multiplication."""
-
 _STAGE_TITLES: Final[dict[StageKind, str]] = {
     "lr_sweep": "Learning rate and steps",
     "batch_momentum": "Batch size and momentum",

@@ -18,6 +18,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from studies.contract.base import Params
+from studies.contract.schedule import Schedule
 from studies.contract.states import StudyCommand, TrialState
 from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.views import (
@@ -108,6 +110,23 @@ class Thinned:
     trial_id: str
     state: TrialState
     curve: Curve
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial that has ended, with what it tried and what came of it: nothing that was measured on the way.
+
+    ``score`` is the best value of the study's metric; only of a completed trial, None of all others.
+    """
+
+    id: str
+    number: int
+    stage: StageKind
+    state: TrialState
+    params: Params
+    schedule: Schedule
+    num_steps: int
+    score: float | None
 
 
 class StudyStore(Protocol):
@@ -236,6 +255,13 @@ class StudyStore(Protocol):
 
     def scores(self, study_id: str, stage: StageKind) -> Scores:
         """Return the scores of all completed trials of a stage that have one, by number."""
+
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        """Return ended trials of a study, or of one stage of it, by number.
+
+        They are those that have ended of at most `most` trials, evenly chosen by number; of all where there are no
+        more.
+        """
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         """Return a metric's curve, thinned by `studies.core.curves.sketch`, of at most about `most` trials.

@@ -36,7 +36,7 @@ from studies.core.snapshot import Curve
 from studies.storage import StudyStore
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned, TrialResult
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
@@ -195,6 +195,9 @@ class HttpStore:
 
     def scores(self, study_id: str, stage: StageKind) -> Scores:
         return self._behind.scores(study_id, stage)
+
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        return self._behind.results(study_id, most, stage)
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)

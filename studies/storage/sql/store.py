@@ -29,7 +29,7 @@ from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned, TrialResult
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
     census,
@@ -241,6 +241,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return overview.scores(connection, study_id, stage)
+
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.results(connection, study_id, most, stage)
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         with reading(self._engine) as connection:

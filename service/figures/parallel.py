@@ -27,8 +27,8 @@ BEST_SHOWN = 3
 MOST_TABLE = 50
 """Most trials in the table behind the figure, the best first."""
 
-_SHADES: Final = (0.3, 0.6, 0.85)
-"""Places on the palette's scale of the worse, the middling and the better third."""
+_SHADES: Final = (0.5, 0.75)
+"""Places on the palette's scale of the middling and the better third."""
 
 _DIVERGED = -0.09
 """Where a trial that diverged ends, below the axis of the metric."""
@@ -95,7 +95,8 @@ def parallel_drawing(data: ParallelData, palette: Palette, selected: Collection[
         "layout": layout(
             palette,
             xaxis=_hidden([-0.35, len(data.axes) + 0.5]),
-            yaxis=_hidden([-0.16, 1.06]),
+            yaxis=_hidden([-0.14 if any(row.places[-1] < 0 for row in data.rows) else -0.04, 1.08]),
+            margin={"l": 20, "r": 20, "t": 40, "b": 12},
             shapes=[_upright(place, palette) for place in range(len(data.axes) + 1)],
             annotations=_names(data, palette),
             showlegend=True,
@@ -160,11 +161,12 @@ def _traces(data: ParallelData, palette: Palette, selected: Collection[int]) -> 
     diverged = [row for row in data.rows if row.result.score is None]
     scored = [row for row in data.rows if row.result.score is not None]
     best, others = scored[-BEST_SHOWN:], scored[:-BEST_SHOWN]
-    thirds = [list(part) for part in np.array_split(np.arange(len(others)), len(_SHADES))]
+    thirds = [list(part) for part in np.array_split(np.arange(len(others)), 3)]
     names = ("worse third", "middle third", "better third")
+    colors = (palette.context, *(_shade(palette, share) for share in _SHADES))
     traces = [_lines(data, diverged, "diverged", palette.warning, dash="dot")]
-    for name, shade, part in zip(names, _SHADES, thirds, strict=True):
-        traces.append(_lines(data, [others[index] for index in part], name, _shade(palette, shade)))
+    for name, color, part in zip(names, colors, thirds, strict=True):
+        traces.append(_lines(data, [others[index] for index in part], name, color))
     traces.append(_lines(data, best, f"best {len(best)}", palette.winner, width=3))
     marked = [row for row in data.rows if row.result.number in selected]
     traces.append(_lines(data, marked, "selected", palette.series[1], width=3))
@@ -212,8 +214,9 @@ def _sentence(data: ParallelData) -> str:
     said = f"{some} over {', '.join(named)} and {words(data.metric.name)}"
     if data.left_out:
         said += f"; {count(data.left_out, 'more hyperparameter')} made less of a difference"
-    far = sum(row.places[-1] == (0.0 if data.metric.direction == "maximize" else 1.0) for row in data.rows) - 1
-    return f"{said}; {far} far worse ones end at the edge." if far > 0 else f"{said}."
+    scores = [row.result.score for row in data.rows if row.result.score is not None]
+    far = sum(not data.low <= score <= data.high for score in scores)
+    return f"{said}; {count(far, 'far worse one')} at the edge." if far else f"{said}."
 
 
 def _table(data: ParallelData) -> Table:

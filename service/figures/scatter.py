@@ -12,12 +12,14 @@ from service.figures.palette import Palette
 from service.figures.parallel import BEST_SHOWN, ParallelData, parallel_drawing
 from service.figures.parameters import ParameterAxis
 from service.format import count, number, words
+from studies.core.search.dimensions import Categorical
 from studies.storage.port import TrialResult
 
 COLUMNS = 3
 MOST = 6
 """Most hyperparameters that are shown, the most important first where that is known."""
 
+_MOST_TICKS = 3
 _GAP = 0.07
 
 
@@ -47,10 +49,7 @@ def _frames(data: ParallelData, shown: Sequence[ParameterAxis], palette: Palette
         across = _domain(column, min(COLUMNS, len(shown)))
         down = _domain(rows - 1 - row, rows, gap=0.2)
         name = _suffix(place)
-        ticks: dict[str, Any] = {
-            "tickvals": [at for at, _ in each.ticks],
-            "ticktext": [escape(text) for _, text in each.ticks],
-        }
+        ticks = _ticks(each)
         frames[f"xaxis{name}"] = axis(
             palette, escape(each.title), domain=across, anchor=f"y{name}", range=[-0.06, 1.06], **ticks
         )
@@ -59,6 +58,15 @@ def _frames(data: ParallelData, shown: Sequence[ParameterAxis], palette: Palette
             palette, title, domain=down, anchor=f"x{name}", range=[data.low - margin, data.high + margin]
         )
     return frames
+
+
+def _ticks(each: ParameterAxis) -> dict[str, Any]:
+    """Return the ticks of a small axis: both ends and one between them, all categories."""
+    ticks = each.ticks
+    if len(ticks) > _MOST_TICKS and not isinstance(each.dimension, Categorical):
+        ticks = (ticks[0], ticks[len(ticks) // 2], ticks[-1])
+    texts = [escape(text) for _, text in ticks]
+    return {"tickvals": [at for at, _ in ticks], "ticktext": texts, "tickangle": 0}
 
 
 def _domain(place: int, of: int, gap: float = _GAP) -> list[float]:

@@ -25,7 +25,7 @@ from studies.contract.study_file import Metric, StudySpec
 from studies.contract.views import TrialView
 from studies.core.search.gaussian_process import Values, condition, fit
 from studies.core.search.lengths import full_length
-from studies.core.search.space import space_of
+from studies.core.search.space import FORM, START, space_of
 from studies.core.stats import Z
 
 FEWEST = 8
@@ -73,7 +73,8 @@ def predicted_data(trials: Sequence[TrialView], spec: StudySpec, chosen: str | N
 
 def _is_full(trial: TrialView, spec: StudySpec) -> bool:
     whole = trial.num_steps >= full_length(spec, trial.params)
-    return trial.state is TrialState.COMPLETED and whole and trial_score(trial, spec.metric) is not None
+    placed = all(each.name in trial.params for each in space_of(spec).dimensions if each.name not in (FORM, START))
+    return trial.state is TrialState.COMPLETED and whole and placed and trial_score(trial, spec.metric) is not None
 
 
 def _expected(trials: Sequence[TrialView], values: Values, spec: StudySpec) -> tuple[Values, Values]:

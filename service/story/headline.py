@@ -18,8 +18,7 @@ from studies.contract.decision import Candidate, Decision
 from studies.contract.study_file import Metric, StageKind
 from studies.core.stats import Z
 
-
-_SHORT = 34
+_SHORT = 40
 """Letters up to which a rival is named within a sentence; the list of runners-up names every one."""
 
 

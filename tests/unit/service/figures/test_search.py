@@ -91,7 +91,7 @@ def test_only_stopped_points_have_no_best() -> None:
 
 def test_a_choice_of_many_says_so() -> None:
     data = point_data([scored(0, 0.5)], ACCURACY, None, asked=9_000)
-    assert search_drawing(data, LIGHT).sentence.startswith("1 of 9,000 points, ")
+    assert search_drawing(data, LIGHT).sentence.startswith("1 of 9,000 points; ")
 
 
 @pytest.mark.parametrize(("direction", "numbers"), [("maximize", [3, 5, 9]), ("minimize", [3, 4])])

@@ -25,7 +25,7 @@ from service.middleware.observing import Observer
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
 from service.pages import router as pages_router
-from service.routes import checkpoints, document, events, export, health, metrics, studies, trials, workers
+from service.routes import checkpoints, document, events, export, health, metrics, studies, trial_files, trials, workers
 from service.schema_watch import SchemaWatch
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
@@ -126,7 +126,7 @@ def _record_the_last(engine: Engine) -> None:
 
 def _add_routes(app: FastAPI) -> None:
     # Routes are tried in order: what a thousand nodes ask for every second comes first.
-    for module in (workers, studies, trials, export, events, checkpoints, health, metrics, document):
+    for module in (workers, studies, trials, trial_files, export, events, checkpoints, health, metrics, document):
         app.include_router(module.router)
     app.include_router(workers.profiles)
     app.include_router(pages_router)

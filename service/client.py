@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from studies.contract.base import Message
 from studies.contract.states import StudyCommand
+from studies.contract.study_query import StudyQuery
 from studies.contract.views import (
     CurveView,
     DecisionRecord,
@@ -23,6 +24,7 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
+from studies.contract.worker_protocol import RunSpec
 
 TIMEOUT_SECONDS = 30.0
 PAGE = 1000
@@ -91,6 +93,12 @@ class ApiClient:
         answer = self._request("GET", "/api/v1/studies", params={"name": name} if name else None)
         return _parse(TypeAdapter(list[StudySummary]), answer)
 
+    def find_studies(self, query: StudyQuery) -> tuple[list[StudySummary], int]:
+        """Return a page of the studies that answer `query`, and how many there are in all."""
+        answer = self._request("GET", "/api/v1/studies", params=parameters(query))
+        found = _parse(TypeAdapter(list[StudySummary]), answer)
+        return found, int(answer.headers.get("X-Total-Count", len(found)))
+
     def study(self, study_id: str) -> StudyView:
         return self._one(StudyView, "GET", f"/api/v1/studies/{study_id}")
 
@@ -127,6 +135,16 @@ class ApiClient:
     def trial(self, trial_id: str) -> TrialDetail:
         return self._one(TrialDetail, "GET", f"/api/v1/trials/{trial_id}")
 
+    def trial_numbered(self, study_id: str, number: int) -> TrialView | None:
+        """Return the study's trial of that number, None where there is none."""
+        params = {"after": number - 1, "limit": 1}
+        page = self._one(TrialPage, "GET", f"/api/v1/studies/{study_id}/trials", params=params)
+        return next((trial for trial in page.trials if trial.number == number), None)
+
+    def run_spec(self, trial_id: str) -> RunSpec:
+        """Return what a worker would be told to run for a trial."""
+        return self._one(RunSpec, "GET", f"/api/v1/trials/{trial_id}/run")
+
     def curve(self, trial_id: str, name: str, points: int) -> CurveView:
         return self._one(
             CurveView, "GET", f"/api/v1/trials/{trial_id}/metrics", params={"name": name, "points": points}
@@ -162,6 +180,15 @@ class ApiClient:
             raise ApiError(f"'{self.url}' is no server's address: write it as http://HOST:PORT") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiError(f"{self.url} did not answer properly ({error}): is it a Stagetune server?") from error
+
+
+def parameters(query: StudyQuery) -> list[tuple[str, str]]:
+    """Return a question about studies as the parameters of a request; what is left open is left out."""
+    given = [("q", query.text), *(("state", state) for state in query.states), *(("tag", tag) for tag in query.tags)]
+    given = [(name, str(value)) for name, value in given if value]
+    owner = [] if query.owner is None else [("owner", query.owner)]
+    archived = [("archived", "true")] if query.archived else []
+    return [*given, *owner, *archived, ("sort", query.sort), ("offset", str(query.offset)), ("limit", str(query.limit))]
 
 
 Parsed = TypeVar("Parsed")

@@ -27,7 +27,8 @@ class InProcess(httpx.BaseTransport):
     async def _answer(self, request: httpx.Request, pieces: list[bytes]) -> httpx.Response:
         sent = httpx.Request(request.method, request.url, headers=request.headers, content=_stream(pieces))
         answer = await self._transport.handle_async_request(sent)
-        return httpx.Response(answer.status_code, headers=answer.headers, content=await answer.aread())
+        body = [piece async for piece in answer.aiter_raw()]  # as it was sent: the client behind decompresses it
+        return httpx.Response(answer.status_code, headers=answer.headers, content=b"".join(body))
 
 
 async def _stream(pieces: list[bytes]) -> AsyncIterator[bytes]:

@@ -21,6 +21,9 @@ _NUMBERS = itertools.count()
 _NO_DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 """Settings of the test server that only matter when the machine loses power."""
 
+_EMPTY = "; ".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))
+"""Empties all tables: of so few rows that TRUNCATE, which makes every file anew, takes six times as long."""
+
 settings.register_profile("unhurried", deadline=None)  # a busy machine makes no example wrong
 settings.load_profile("unhurried")
 
@@ -87,7 +90,7 @@ def _postgres_with_schema(postgres_server: str) -> str:
 def postgres_store_url(_postgres_with_schema: str) -> str:
     """The address of a PostgreSQL database with Stagetune's tables, empty at the beginning of the test."""
     with psycopg.connect(_postgres_with_schema, autocommit=True) as connection:
-        connection.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+        connection.execute(_EMPTY)
     return _postgres_with_schema
 
 

@@ -171,7 +171,9 @@ class Floor:
             samples_per_second=pack.pace.samples_per_second if pack.pace else None,
             alone_rate=profile.alone_rate or None if profile else None,
             memory_bytes=pack.held_bytes,
+            reserved_bytes=self._reserved(pack) or None,
             note=pack.terms.words(len(pack.attempts)),
+            pack_id=pack.terms.pack_id,
         )
 
     # --- what happens ----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from service.cli import backup, database, local, prune, serve, studies, token, workers
+from service.cli import backup, database, local, prune, reproduce, serve, studies, token, workers
 
 app = typer.Typer(
     name="stagetune",
@@ -28,6 +28,7 @@ app.command("cancel", epilog="Example: stagetune cancel digits-cnn")(studies.can
 app.command("approve", epilog="Example: stagetune approve digits-cnn")(studies.approve)
 app.command("best", epilog="Example: stagetune best digits-cnn --yaml > best.yaml")(studies.best)
 app.command("export", epilog="Example: stagetune export digits-cnn --format csv > trials.csv")(studies.export)
+app.command("reproduce", epilog="Example: stagetune reproduce digits-cnn/12")(reproduce.reproduce)
 app.add_typer(workers.app, name="workers", epilog="Example: stagetune workers")
 app.command("prune", epilog="Example: stagetune prune --older-than 30d --dry-run")(prune.prune)
 app.command("backup", epilog="Example: stagetune backup stagetune-2026-11-22.db")(backup.backup)

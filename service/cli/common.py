@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service.client import ApiClient
+from service.client import ApiClient, ApiError
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 
@@ -26,3 +26,18 @@ def study_id_of(client: ApiClient, given: str) -> str:
 
 def media_type_of(path: Path) -> str:
     return "application/json" if path.suffix.lower() == ".json" else "application/yaml"
+
+
+def trial_id_of(client: ApiClient, given: str) -> str:
+    """Return the id of the trial that is named as ``study/12``; anything else is taken for an id.
+
+    Raises:
+        ApiProblem, ApiError: there is no such trial.
+    """
+    study, separator, number = given.rpartition("/")
+    if not separator or not number.isdecimal():
+        return given
+    found = client.trial_numbered(study_id_of(client, study), int(number))
+    if found is None:
+        raise ApiError(f"{study} has no trial {number}: its page lists what there is")
+    return found.id

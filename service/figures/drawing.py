@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +28,30 @@ class Drawing:
     table: Table = Table()
 
 
-def to_json(drawing: Drawing) -> str:
-    """Return `drawing` as JSON.
+def trials_of(drawing: Drawing) -> set[str]:
+    """Return the ids of the trials that marks of the figure stand for: ``meta.trial`` of a trace, or ``customdata``."""
+    traces = drawing.figure["data"] if drawing.figure else []
+    found = {trace.get("meta", {}).get("trial", "") for trace in traces}
+    for trace in traces:
+        found.update(_texts(trace.get("customdata", ())))
+    return found - {""}
+
+
+def _texts(nested: Any) -> Iterator[str]:
+    """Yield the texts of lists within lists."""
+    for item in nested:
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, list | tuple):
+            yield from _texts(item)
+
+
+def to_json(drawing: Drawing, numbers: Mapping[str, int] | None = None) -> str:
+    """Return `drawing` as JSON; `numbers` are those of the trials in it, by id.
 
     Raises:
         ValueError: a NaN or an infinity got into the figure (`series.gaps` makes them null).
     """
     table = {"columns": drawing.table.columns, "rows": drawing.table.rows}
-    whole = {"sentence": drawing.sentence, "figure": drawing.figure, "table": table}
+    whole = {"sentence": drawing.sentence, "figure": drawing.figure, "table": table, "trials": dict(numbers or {})}
     return json.dumps(whole, allow_nan=False, separators=(",", ":"))

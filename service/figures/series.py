@@ -20,9 +20,12 @@ _FEWEST, _MOST = 60, 800
 
 @dataclass(frozen=True)
 class Series:
-    """A curve ready to draw: ``steps`` and ``values`` of equal length, None for a gap."""
+    """A curve ready to draw: ``steps`` and ``values`` of equal length, None for a gap.
 
-    steps: tuple[int, ...]
+    Steps are whole numbers until `axes.on_axis` puts the curve over something else.
+    """
+
+    steps: tuple[float, ...]
     values: tuple[float | None, ...]
 
     def __len__(self) -> int:

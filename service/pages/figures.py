@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from service.dependencies import StoreDep, StudyId, TrialId
-from service.figures.drawing import Drawing, to_json
+from service.figures.drawing import Drawing, to_json, trials_of
 from service.figures.live import BEST_SHOWN, FEW, MOST_HIGHLIGHTED, CurveLook, live_data, live_drawing
 from service.figures.palette import Palette, Theme, palette_of
 from service.figures.trial import trial_curve_data, trial_curve_drawing
@@ -18,6 +18,7 @@ from studies.contract.views import TrialView
 from studies.contract.worker_protocol import MetricName
 from studies.core.snapshot import LOSS
 from studies.errors import NotFound
+from studies.storage.port import StudyStore
 
 router = APIRouter()
 
@@ -71,14 +72,16 @@ def study_figure(store: StoreDep, study_id: StudyId, name: str, palette: Palette
     draw = _FIGURES.get(name)
     if draw is None:
         raise NotFound(f"There is no figure of this name: take one of {', '.join(_FIGURES)}.")
-    return _answer(draw(read_study(store, study_id), palette, look))
+    return _answer(draw(read_study(store, study_id), palette, look), store)
 
 
 @router.get("/trials/{trial_id}/figures/curve.json", name="trial_figure")
 def trial_figure(store: StoreDep, trial_id: TrialId, palette: PaletteDep, look: LookDep) -> Response:
     trial = store.get_trial(trial_id)
-    return _answer(trial_curve_drawing(trial_curve_data(trial, store.curve(trial_id, look.metric), look), palette))
+    curve = store.curve(trial_id, look.metric)
+    return _answer(trial_curve_drawing(trial_curve_data(trial, curve, look), palette), store)
 
 
-def _answer(drawing: Drawing) -> Response:
-    return Response(to_json(drawing), media_type="application/json", headers={"Cache-Control": "no-store"})
+def _answer(drawing: Drawing, store: StudyStore) -> Response:
+    numbers = store.trial_numbers(trials_of(drawing))
+    return Response(to_json(drawing, numbers), media_type="application/json", headers={"Cache-Control": "no-store"})

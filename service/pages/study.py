@@ -14,8 +14,10 @@ from service.format import sentence
 from service.pages.page_route import PageRoute
 from service.pages.reading import commands, in_order
 from service.pages.rendering import page
+from service.pages.selection import SelectionContext, selection_context
 from service.pages.story import StageCard, story, told_of
 from service.pages.study_list import ChosenLine, StageMark, best_values, chosen_line, size_words, stage_line
+from service.selection import Selection
 from studies.contract.states import StudyCommand
 from studies.contract.views import StudyView, TrialView
 from studies.storage.port import StudyStore
@@ -87,6 +89,7 @@ class StudyContext:
     story: StoryContext
     controls: ControlsContext
     trials: TrialsContext
+    selection: SelectionContext
 
 
 def header_context(study: StudyView, best_number: int | None) -> HeaderContext:
@@ -147,7 +150,7 @@ def _controls(store: StudyStore, study: StudyView) -> ControlsContext:
 
 
 @router.get("/studies/{study_id}", name="study")
-def study_page(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
+def study_page(request: Request, store: StoreDep, study_id: StudyId, selection: Selection) -> HTMLResponse:
     study = store.get_study(study_id)
     context = StudyContext(
         study=study,
@@ -155,6 +158,7 @@ def study_page(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResp
         story=_story(store, study),
         controls=_controls(store, study),
         trials=trials_context(store, study, None, ROWS),
+        selection=selection_context(store, study_id, selection),
     )
     return page(request, "study.html", context)
 

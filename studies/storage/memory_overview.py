@@ -9,9 +9,9 @@ import numpy as np
 from studies.contract.states import TrialState
 from studies.contract.study_file import StageKind
 from studies.storage.memory_tables import Tables
-from studies.storage.port import NAMED_BY, Scores, Thinned, TrialResult
+from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned, TrialResult
 from studies.storage.presenting import stride
-from studies.storage.records import StudyRecord, TrialRecord
+from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
 
 
 def numbers(tables: Tables, trial_ids: Collection[str]) -> dict[str, int]:
@@ -70,6 +70,24 @@ def thinned(tables: Tables, study_id: str, name: str, most: int) -> list[Thinned
         for trial in _evenly(tables.trials_of(study_id), most)
         if name in tables.summaries.get(trial.id, {})
     ]
+
+
+def device_use(tables: Tables, study_id: str, now: float) -> list[DeviceUse]:
+    order = {kind: stage.position for kind, stage in tables.stages[study_id].items()}
+    found: dict[tuple[StageKind, str, str, str, str], list[float]] = {}
+    for attempt in tables.attempts.values():
+        if attempt.study_id == study_id:
+            where = _where(tables, attempt)
+            found.setdefault(where, []).append((attempt.ended_at or now) - attempt.started_at)
+    ordered = sorted(found, key=lambda where: (order[where[0]], *where))
+    return [DeviceUse(*where, len(found[where]), sum(found[where])) for where in ordered]
+
+
+def _where(tables: Tables, attempt: AttemptRecord) -> tuple[StageKind, str, str, str, str]:
+    worker = tables.workers[attempt.worker_id]
+    models = {device.name: device.model for device in worker.devices}
+    stage = tables.trials[attempt.trial_id].stage
+    return stage, worker.name, worker.version, attempt.device, models.get(attempt.device, "")
 
 
 def _evenly(trials: Sequence[TrialRecord], most: int) -> list[TrialRecord]:

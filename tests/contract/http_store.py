@@ -11,11 +11,13 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from service.app import create_app
+from service.client import parameters
 from service.settings import Settings
 from studies import errors
 from studies.contract.states import StudyCommand
 from studies.contract.study_document import to_document
 from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.study_query import StudyPage, StudyQuery
 from studies.contract.views import (
     CurveView,
     DecisionRecord,
@@ -36,7 +38,21 @@ from studies.core.snapshot import Curve
 from studies.storage import StudyStore
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned, TrialResult
+from studies.storage.port import (
+    Created,
+    DeviceRun,
+    DeviceUse,
+    Known,
+    Pruned,
+    RunFailure,
+    Scores,
+    SettledTrial,
+    Span,
+    StudyQueue,
+    Thinned,
+    TrialFace,
+    TrialResult,
+)
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
@@ -65,7 +81,9 @@ class HttpStore:
 
     # --- through the REST API ------------------------------------------------------------------------------------
 
-    def create_study(self, spec: StudySpec, idempotency_key: str | None = None) -> Created:
+    def create_study(self, spec: StudySpec, idempotency_key: str | None = None, owner: str = "") -> Created:
+        if owner:  # over HTTP that is whoever sends the request
+            return self._behind.create_study(spec, idempotency_key, owner)
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         answer = self._call("POST", "/api/v1/studies", json=to_document(spec), headers=headers)
         return Created(answer.json()["id"], fresh=answer.status_code == 201)
@@ -73,6 +91,12 @@ class HttpStore:
     def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
         asked: dict[str, str | int] = {} if limit is None else {"limit": limit}
         return self._get(list[StudySummary], "/api/v1/studies", **asked, **({} if name is None else {"name": name}))
+
+    def find_studies(self, query: StudyQuery) -> StudyPage:
+        answer = self._call("GET", "/api/v1/studies", params=parameters(query))
+        found = TypeAdapter(tuple[StudySummary, ...]).validate_json(answer.content)
+        facets = self._behind.find_studies(query).facets
+        return StudyPage(studies=found, total=int(answer.headers["X-Total-Count"]), facets=facets)
 
     def get_study(self, study_id: str) -> StudyView:
         return self._get(StudyView, f"/api/v1/studies/{study_id}")
@@ -201,6 +225,21 @@ class HttpStore:
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        return self._behind.runs_on(worker_id, device, within, most)
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        return self._behind.failures_on(worker_id, most)
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        return self._behind.trial_faces(trial_ids)
+
+    def queues(self) -> Sequence[StudyQueue]:
+        return self._behind.queues()
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        return self._behind.device_use(study_id)
 
     # --- what is not exposed either ------------------------------------------------------------------------------
 

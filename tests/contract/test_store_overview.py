@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from studies.contract.states import StudyCommand, TrialState
-from studies.contract.worker_protocol import Lease
+from studies.contract.worker_protocol import Device, Lease
 from studies.core.actions import ContinueTrial, EndTrial
 from studies.core.curves import sketch
+from studies.errors import NotFound
 from studies.storage import StudyStore
 from tests import builders as build
 from tests.contract.scenes import decide, finish, running_study, take
@@ -136,3 +137,38 @@ def test_the_size_counts_what_is_stored_once(store: StudyStore) -> None:
     finish(store, worker_id, lease)
     store.command(study_id, StudyCommand.CANCEL)
     assert store.get_study(study_id).size.points == 4
+
+
+def test_runs_are_counted_where_they_took_place(store: StudyStore) -> None:
+    study_id = running_study(store, "a", "b", "c")
+    assert store.device_use(study_id) == []
+    gpus = [Device(name=f"cuda:{number}", model="Imaginary 9000") for number in (0, 1)]
+    quick = store.register_worker(build.worker("quick", devices=gpus))
+    slow = store.register_worker(build.worker("slow"))
+    store.sync(quick, build.sync())
+    ended = take(store, slow)
+    finish(store, slow, ended)
+    use = store.device_use(study_id)
+    assert [(part.stage, part.worker, part.device, part.model, part.runs) for part in use] == [
+        (STAGE, "quick", "cuda:0", "Imaginary 9000", 1),
+        (STAGE, "quick", "cuda:1", "Imaginary 9000", 1),
+        (STAGE, "slow", "cpu", "", 1),
+    ]
+    assert {part.version for part in use} == {"0.1.0"}
+    (attempt,) = store.get_trial(ended.run.trial_id).attempts
+    assert use[2].seconds == pytest.approx((attempt.ended_at or 0) - attempt.started_at)
+    assert [part.seconds >= 0 for part in use] == [True] * 3
+
+
+def test_the_runs_of_a_worker_that_was_started_again_are_those_of_one_node(store: StudyStore) -> None:
+    study_id = running_study(store, "a", "b")
+    for _ in range(2):
+        worker_id = store.register_worker(build.worker("node"))
+        finish(store, worker_id, take(store, worker_id))
+    (use,) = store.device_use(study_id)
+    assert (use.worker, use.runs) == ("node", 2)
+
+
+def test_a_study_that_is_not_there_has_no_devices(store: StudyStore) -> None:
+    with pytest.raises(NotFound):
+        store.device_use("st_none")

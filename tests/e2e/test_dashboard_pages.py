@@ -98,20 +98,6 @@ def test_hostile_words_are_shown_as_words(store: MemoryStore, url: str, page: Pa
     assert page.locator('a[href^="javascript"]').count() == 0
 
 
-def test_a_click_on_a_curve_leads_to_its_trial(store: MemoryStore, url: str, page: Page) -> None:
-    history = histories.finished(store)
-    page.goto(f"{url}/studies/{history.study_id}")
-    see_every_figure(page)
-    cell = page.locator('[data-figure*="batch-momentum"] .plot')
-    cell.scroll_into_view_if_needed()
-    box = cell.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
-    expect(cell.locator(".hoverlayer .hovertext")).to_contain_text("lr")
-    page.mouse.click(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
-    expect(page.locator("h1")).to_contain_text("Trial #")
-
-
 def test_metric_axes_and_smoothing_are_the_readers_choice(store: MemoryStore, url: str, page: Page) -> None:
     history = histories.running(store)
     page.goto(f"{url}/studies/{history.study_id}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import random
-import sys
 import threading
 import time
 from collections import Counter
@@ -12,13 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from pydantic import ValidationError
 
 from studies.contract import wire
 from studies.contract.worker_protocol import SyncAnswer, SyncRequest
 from tests.faults.ledger import Ledger
+from tests.listener import Listener
 
 SERVER_SECONDS = 60.0
 """How long a server may take to answer."""
@@ -85,13 +85,6 @@ class BadNetwork:
         return self._draw.choice(self._fates) if self._draw.random() < self.share else Fate.PASS
 
 
-class _Listener(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that are killed: that is what they are there for."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
-
-
 class Link:
     """The way from one worker to a server; what passes is written into the ledger.
 
@@ -114,8 +107,7 @@ class Link:
         self._flowing.set()
         self._cut = False
         self._late: list[Request] = []
-        self._http = _Listener(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
+        self._http = Listener(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="link")
         self._thread.start()
         self.port = int(self._http.server_port)

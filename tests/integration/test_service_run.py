@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -27,9 +27,14 @@ DEADLINE = 100.0
 
 TRAIN = """
 import time
+from pathlib import Path
+
+HOLD = Path(__file__).with_name("hold")
 
 def train(trial):
     rate = trial.params["lr"]
+    while rate != 0.1 and HOLD.exists() and not trial.should_stop():
+        time.sleep(0.02)
     for step in range(trial.resume_step + 1, trial.num_steps + 1):
         time.sleep(0.03)
         loss = 1.0 / (1.0 + rate * step)
@@ -145,6 +150,14 @@ def run(folder: Path) -> Iterator[Callable[[], Run]]:
 Start = Callable[[], Run]
 
 
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """Keep the study from its end meanwhile: of its runs only those at the first rate go on."""
+    (folder / "hold").touch()
+    yield
+    (folder / "hold").unlink()
+
+
 def attempts_of(folder: Path, trial_ids: Iterable[str]) -> list[int]:
     """How many attempts each trial has had in the end."""
     with closing(open_store(f"sqlite:///{folder}/stagetune-data/stagetune.db")) as store:
@@ -175,12 +188,13 @@ def test_a_run_ends_with_its_report_and_again_with_the_same(run: Start, folder: 
 
 
 def test_ctrl_c_pauses_and_the_same_command_goes_on(run: Start, folder: Path) -> None:
-    first = run()
-    first.wait_for(first.completed, "a completed trial")
-    done = first.completed()
-    children = first.tree()
-    first.process.send_signal(signal.SIGINT)
-    assert first.end() == 130, first.output
+    with unfinished(folder):
+        first = run()
+        first.wait_for(first.completed, "a completed trial")
+        done = first.completed()
+        children = first.tree()
+        first.process.send_signal(signal.SIGINT)
+        assert first.end() == 130, first.output
     assert "The same command again goes on" in first.output
     assert not psutil.wait_procs(children, timeout=10)[1], "a child outlived the run"
 
@@ -192,12 +206,13 @@ def test_ctrl_c_pauses_and_the_same_command_goes_on(run: Start, folder: Path) ->
 
 @pytest.mark.long
 def test_killed_it_leaves_no_child_and_goes_on_when_started_again(run: Start, folder: Path) -> None:
-    first = run()
-    first.wait_for(first.completed, "a completed trial")
-    done = first.completed()
-    children = first.tree()
-    first.process.kill()
-    first.end()
+    with unfinished(folder):
+        first = run()
+        first.wait_for(first.completed, "a completed trial")
+        done = first.completed()
+        children = first.tree()
+        first.process.kill()
+        first.end()
     assert not psutil.wait_procs(children, timeout=30)[1], "a child outlived the run"
 
     second = run()

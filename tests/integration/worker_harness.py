@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from studies.contract.worker_protocol import (
     SyncRequest,
     WorkerRegistered,
 )
+from tests.listener import Listener
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 40.0
@@ -166,8 +167,7 @@ def serving(server: FakeServer) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Quiet."""
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
+    http = Listener(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=http.serve_forever, args=(0.05,))
     thread.start()
     try:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from studies.contract.states import AttemptState, StudyState, TrialState
+from studies.contract.states import AttemptState, StudyState, TrialState, WorkerHold
+from studies.contract.study_query import StudyQuery
 from studies.contract.worker_protocol import AttemptReport, DeviceReport, Lease, SyncAnswer, SyncRequest
 from studies.errors import SchemaMismatch
 from studies.migrations import versions
 from studies.storage import StudyStore, open_store, upgrade_database
+from studies.storage.sql import tables
+from studies.storage.sql.engine import make_engine, reading
 from studies.storage.sql.tables import PREFIX
 from tests import builders as build
 from tests.migration.thawing import SCHEMAS, rows_of, thaw
@@ -157,3 +161,58 @@ def test_a_resumed_run_ends_and_the_evicted_trial_runs_alone(packed: StudyStore)
 def _sync(store: StudyStore, *reports: AttemptReport, capacity: int = 0) -> SyncAnswer:
     device = DeviceReport(name="cuda:0", capacity=capacity)
     return store.sync(NODE, SyncRequest(attempts=reports, devices=(device,)))
+
+
+# --- 0003 ------------------------------------------------------------------------------------------------------------
+
+GOOD, SERVED = "wk_36xhj7k3qrfb5s", "st_f95vq7feqwg4n9"
+RETURNED = ("at_kywzar9ezm42k5", "279477f981c00ad7acf9d2d4156a279f")
+
+
+@pytest.fixture
+def served(empty: str, tmp_path: Path) -> StudyStore:
+    """A store on what was a database of schema 0003."""
+    upgrade_database(thaw("0003", empty, tmp_path))
+    return open_store(empty)
+
+
+def test_studies_of_every_state_nodes_and_tokens_are_still_there(served: StudyStore) -> None:
+    assert {study.name: study.state for study in served.list_studies()} == {
+        "ended": StudyState.COMPLETED,
+        "gated": StudyState.AWAITING_APPROVAL,
+        "cancelled": StudyState.CANCELLED,
+        "paused": StudyState.PAUSED,
+        "in-use": StudyState.RUNNING,
+        "spoiled": StudyState.RUNNING,
+    }
+    holds = {worker.name: worker.hold for worker in served.list_workers()}
+    assert (holds["bad"], holds["south"], holds["good"]) == (WorkerHold.QUARANTINED, WorkerHold.DRAINED, None)
+    states = {token.name: token.state for token in served.credentials.tokens()}
+    assert states == {"ada": "live", "gone": "revoked", "old": "expired"}
+    served.close()
+
+
+def test_its_studies_are_found_and_sorted_like_new_ones(empty: str, tmp_path: Path) -> None:
+    upgrade_database(thaw("0003", empty, tmp_path))
+    engine = make_engine(empty)
+    with reading(engine) as connection:
+        metrics = connection.execute(select(tables.study.c.metric, tables.study.c.direction).distinct()).all()
+    engine.dispose()
+    assert metrics == [("dev_accuracy", "maximize")]
+    store = open_store(empty)
+    found = store.find_studies(StudyQuery(sort="best", states=(StudyState.COMPLETED, StudyState.PAUSED)))
+    assert [(study.name, study.owner, study.tags) for study in found.studies] == [("ended", "", ()), ("paused", "", ())]
+    assert all(study.device_seconds > 0 for study in found.studies)
+    store.close()
+
+
+def test_a_run_with_a_checkpoint_goes_on_in_it(served: StudyStore) -> None:
+    kept = served.kept_checkpoint(*RETURNED)
+    assert kept is not None
+    assert kept.step == 2
+    request = SyncRequest(devices=(DeviceReport(name="cpu", capacity=1),))
+    (lease,) = served.sync(GOOD, request).leases
+    assert (lease.attempt_id, lease.token) == RETURNED
+    served.sync(GOOD, SyncRequest(attempts=(_completed(lease),), devices=(DeviceReport(name="cpu", capacity=0),)))
+    assert served.best_trials(SERVED, 1)[0].id == lease.run.trial_id
+    served.close()

@@ -1,13 +1,16 @@
 // @ts-check
+import { go, pick } from "./address.js";
 import { ask } from "./session.js";
 import { loadPlotly } from "./plotly.js";
 import { tableOf } from "./numbers.js";
+import { markSelected, toggle } from "./selection.js";
 
 /**
  * @typedef {object} Drawing
  * @property {string} sentence
  * @property {{data: object[], layout: any} | null} figure
- * @property {{columns: string[], rows: string[][]}} table
+ * @property {import("./numbers.js").Table} table
+ * @property {Record<string, number>} trials numbers of the trials that marks stand for, by id
  */
 
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
@@ -15,6 +18,9 @@ const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: [
 
 /** What each figure shows now, as text, to leave alone what has not changed. @type {WeakMap<Element, string>} */
 const drawn = new WeakMap();
+
+/** What each plot shows. @type {WeakMap<Element, Drawing>} */
+const drawings = new WeakMap();
 
 /** Counts the requests of each figure: an answer that a later one has overtaken is dropped. @type {WeakMap<Element, number>} */
 const turns = new WeakMap();
@@ -63,6 +69,7 @@ export function startFigures(page) {
       event.preventDefault();
     }
   });
+  page.addEventListener("selection", () => visible.forEach(tryToDraw));
   DARK.addEventListener("change", () => visible.forEach(tryToDraw));
   return { adopt, refresh };
 }
@@ -97,6 +104,7 @@ function addressOf(figure) {
   const form = /** @type {HTMLFormElement | null} */ (figure.closest("section")?.querySelector("[data-controls]"));
   const query = new URLSearchParams(/** @type {any} */ (form ? new FormData(form) : undefined));
   new URLSearchParams(own).forEach((value, name) => query.set(name, value));
+  pick(["select"]).forEach((value, name) => query.set(name, value));
   query.set("theme", DARK.matches ? "dark" : "light");
   return `${path}?${query}`;
 }
@@ -111,6 +119,7 @@ async function show(figure, drawing) {
   /** @type {HTMLElement} */ (figure.querySelector("[data-sentence]")).textContent = drawing.sentence;
   details.hidden = drawing.table.rows.length === 0;
   /** @type {HTMLElement} */ (details.querySelector("[data-table]")).replaceChildren(tableOf(drawing.table));
+  markSelected(details);
   plot.setAttribute("aria-label", drawing.sentence);
   plot.hidden = !drawing.figure;
   if (!drawing.figure) {
@@ -118,20 +127,40 @@ async function show(figure, drawing) {
   }
   const Plotly = await loadPlotly();
   const first = !plot.on;
+  drawings.set(plot, drawing);
   await Plotly.react(plot, drawing.figure.data, drawing.figure.layout, CONFIG);
   if (first) {
-    plot.on("plotly_click", openTrial);
+    listen(plot);
   }
 }
 
 /**
- * A click on a curve or a cell leads to its trial.
+ * A click on a curve, point or cell selects its trial, a double click opens it.
  *
- * @param {{points: {customdata?: string, data: {meta?: {trial?: string}}}[]}} event
+ * @param {any} plot
  */
-function openTrial({ points: [point] }) {
-  const trial = point?.customdata || point?.data.meta?.trial;
-  if (trial) {
-    window.location.assign(`${document.body.dataset.base}/trials/${encodeURIComponent(trial)}`);
-  }
+function listen(plot) {
+  /** The id of the trial clicked last. */
+  let clicked = "";
+  plot.on("plotly_click", (/** @type {any} */ event) => {
+    clicked = trialOf(event.points[0]);
+    const number = drawings.get(plot)?.trials[clicked];
+    if (number !== undefined) {
+      toggle(number);
+    }
+  });
+  plot.on("plotly_doubleclick", () => {
+    if (clicked) {
+      go(`${document.body.dataset.base}/trials/${encodeURIComponent(clicked)}`);
+    }
+  });
+}
+
+/**
+ * The id of the trial that a mark stands for, "" for none.
+ *
+ * @param {{customdata?: string | string[], data: {meta?: {trial?: string}}} | undefined} point
+ */
+function trialOf(point) {
+  return String([point?.customdata ?? []].flat()[0] ?? point?.data.meta?.trial ?? "");
 }

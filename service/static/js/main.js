@@ -1,11 +1,14 @@
 // @ts-check
 /** Starts what a page asks for by its data attributes. There is no global state beyond the page itself. */
 
+import { startAddress } from "./address.js";
+import { keepChoices } from "./choices.js";
 import { startCommands } from "./commands.js";
 import { startFigures } from "./figures.js";
 import { followEvents } from "./live.js";
 import { startLog } from "./log.js";
-import { refreshParts } from "./parts.js";
+import { refreshParts, startParts } from "./parts.js";
+import { startSelection } from "./selection.js";
 import { startTables } from "./tables.js";
 import { throttle } from "./throttle.js";
 
@@ -23,6 +26,10 @@ async function refresh() {
 
 const redraw = throttle(refresh, REDRAW_MS);
 
+startAddress();
+startParts(document);
+startSelection(document);
+keepChoices(document);
 startCommands(document, redraw);
 startTables(document, redraw);
 const events = document.body.dataset.events;

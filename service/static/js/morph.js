@@ -6,7 +6,7 @@
  */
 
 /** Attributes that belong to the reader, not to the server. */
-const READERS_OWN = new Set(["open"]);
+const READERS_OWN = new Set(["open", "aria-selected", "tabindex"]);
 
 /**
  * @param {Element} old
@@ -53,6 +53,9 @@ function morphChildren(old, fresh) {
       old.insertBefore(wanted, at);
       continue;
     }
+    while (match !== at && at instanceof Text) {
+      at = removed(at); // rather than move what follows: what is moved loses focus and scroll
+    }
     if (match === at) {
       at = at.nextSibling;
     } else {
@@ -61,10 +64,19 @@ function morphChildren(old, fresh) {
     morphNode(match, wanted);
   }
   while (at) {
-    const next = at.nextSibling;
-    at.remove();
-    at = next;
+    at = removed(at);
   }
+}
+
+/**
+ * Remove a node and return the one behind it.
+ *
+ * @param {ChildNode} node
+ */
+function removed(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
 }
 
 /**

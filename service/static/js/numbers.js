@@ -1,9 +1,19 @@
 // @ts-check
 
 /**
- * Return the table behind a figure; every text is set as text, never as HTML.
+ * @typedef {object} Table
+ * @property {string[]} columns
+ * @property {string[][]} rows
+ */
+
+/** How a table names a trial: by its number, maybe with more words behind it. */
+const TRIAL = /^#(\d+)(?= |$)/;
+
+/**
+ * Return the table behind a figure; every text is set as text, never as HTML. A row stands for the trial that
+ * its column `trial` names.
  *
- * @param {{columns: string[], rows: string[][]}} table
+ * @param {Table} table
  */
 export function tableOf({ columns, rows }) {
   const element = document.createElement("table");
@@ -14,8 +24,13 @@ export function tableOf({ columns, rows }) {
     head.append(cell);
   }
   const body = element.createTBody();
+  const place = columns.indexOf("trial");
   for (const row of rows) {
     const line = body.insertRow();
+    const number = TRIAL.exec(row[place] ?? "")?.[1];
+    if (number) {
+      line.dataset.trialNumber = number;
+    }
     for (const value of row) {
       line.insertCell().textContent = value;
     }

@@ -1,4 +1,5 @@
 // @ts-check
+import { reload } from "./address.js";
 
 /**
  * Fetch from the service. A write carries what proves that a page of ours sent it; where the session has ended, the
@@ -13,7 +14,7 @@ export async function ask(url, options = {}) {
   const headers = proof && options.method ? { "X-CSRF-Token": proof } : {};
   const answer = await fetch(url, { ...options, headers });
   if (answer.status === 401) {
-    location.reload();
+    reload();
   }
   return answer;
 }

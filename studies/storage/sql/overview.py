@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from studies.contract.states import TrialState
 from studies.contract.study_file import StageKind
 from studies.contract.views import TrialView
-from studies.storage.port import NAMED_BY, Scores, Thinned, TrialResult
+from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned, TrialResult
 from studies.storage.presenting import stride
 from studies.storage.records import StudyRecord, TrialRecord
 from studies.storage.sql import tables, trials
+from studies.storage.sql.engine import now
 from studies.storage.sql.rows import records
 from studies.storage.summaries import unpacked
 
@@ -87,6 +88,25 @@ def thinned(connection: Connection, study_id: str, name: str, most: int) -> list
         .order_by(trial.number)
     )
     return [Thinned(row.id, row.state, unpacked(row.thinned)) for row in connection.execute(query)]
+
+
+def device_use(connection: Connection, study_id: str) -> list[DeviceUse]:
+    """Return where runs took place: one pass over a study's attempts, grouped by the database."""
+    attempt, stage, worker, device = tables.attempt.c, tables.stage.c, tables.worker.c, tables.device.c
+    where = (stage.position, stage.kind, worker.name, worker.version, attempt.device, device.model)
+    seconds = func.sum(func.coalesce(attempt.ended_at, now(connection)) - attempt.started_at)
+    query = (
+        select(*where, func.count(), seconds)
+        .select_from(tables.trial)
+        .join(tables.attempt, attempt.trial_id == tables.trial.c.id)
+        .join(tables.stage, (stage.study_id == tables.trial.c.study_id) & (stage.kind == tables.trial.c.stage))
+        .join(tables.worker, worker.id == attempt.worker_id)
+        .outerjoin(tables.device, (device.worker_id == worker.id) & (device.name == attempt.device))
+        .where(tables.trial.c.study_id == study_id)
+        .group_by(*where)
+    )
+    found = sorted((*row[:5], row[5] or "", *row[6:]) for row in connection.execute(query))
+    return [DeviceUse(*row[1:]) for row in found]
 
 
 def _evenly(connection: Connection, own: ColumnElement[bool], most: int) -> list[int]:

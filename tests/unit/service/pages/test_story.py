@@ -32,7 +32,7 @@ def test_a_finished_study_tells_three_decisions(store: MemoryStore) -> None:
     assert sweep.length == "The loss has flattened out by step 380; 1.5 times that makes 570 steps."
     assert batch.headline == (
         "Batch size 32 with momentum 0.9 at lr 0.015 comes to dev accuracy 0.978, "
-        "0.003 ahead of batch size 64 · momentum 0.95, within the noise."
+        "0.003 ahead of the next best, within the noise."
     )
     assert decay.headline == (
         "Linear decay from step 430 on pays: dev accuracy goes from 0.978 to 0.985, "
@@ -92,7 +92,8 @@ def test_a_gate_asks_for_approval(store: MemoryStore) -> None:
     batch = cards(history)[1]
     assert batch.state is StageState.AWAITING_APPROVAL
     assert batch.standing == "Waits for your approval."
-    assert batch.gate.price == "2 to 32 trials, at most 16,000 steps."
+    assert batch.gate.price.startswith("2 to 32 trials, at most 16,000 steps: up to ")
+    assert "those so far" in batch.gate.assumption
 
 
 def test_a_cancelled_study_says_what_became_of_its_stages(store: MemoryStore) -> None:

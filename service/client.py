@@ -112,12 +112,8 @@ class ApiClient:
     @contextmanager
     def export(self, study_id: str, file_format: str) -> Iterator[Iterator[bytes]]:
         """Open a study's export, to be read in pieces."""
-        path = f"/api/v1/studies/{study_id}/export"
-        with self._reached(), self._http.stream("GET", path, params={"format": file_format}) as answer:
-            if answer.is_error:
-                answer.read()
-            _raise_problem(answer)
-            yield answer.iter_bytes()
+        with self._streamed(f"/api/v1/studies/{study_id}/export", format=file_format) as pieces:
+            yield pieces
 
     # --- trials and workers --------------------------------------------------------------------------------------
 
@@ -150,6 +146,12 @@ class ApiClient:
             CurveView, "GET", f"/api/v1/trials/{trial_id}/metrics", params={"name": name, "points": points}
         )
 
+    @contextmanager
+    def tensorboard(self, trial_id: str) -> Iterator[Iterator[bytes]]:
+        """Open a trial's TensorBoard event file, to be read in pieces."""
+        with self._streamed(f"/api/v1/trials/{trial_id}/tensorboard") as pieces:
+            yield pieces
+
     def workers(self) -> list[WorkerView]:
         return _parse(TypeAdapter(list[WorkerView]), self._request("GET", "/api/v1/workers"))
 
@@ -169,6 +171,14 @@ class ApiClient:
             answer = self._http.request(method, path, **options)
         _raise_problem(answer)
         return answer
+
+    @contextmanager
+    def _streamed(self, path: str, **query: str) -> Iterator[Iterator[bytes]]:
+        with self._reached(), self._http.stream("GET", path, params=query) as answer:
+            if answer.is_error:
+                answer.read()
+            _raise_problem(answer)
+            yield answer.iter_bytes()
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

@@ -299,8 +299,9 @@ class MemoryStore:
             self._trial(trial_id)
             pieces = [self._tables.logs.get(attempt.id, {}) for attempt in self._tables.attempts_of(trial_id)]
             whole = "".join(chunks[sequence] for chunks in pieces for sequence in sorted(chunks))
-            text = whole[offset : offset + limit]
-            return LogPage(text=text, next_offset=offset + len(text))
+            begin = offset if offset >= 0 else max(0, len(whole) + offset)
+            text = whole[begin : begin + limit]
+            return LogPage(text=text, next_offset=begin + len(text))
 
     def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
         with self._lock:
@@ -317,6 +318,10 @@ class MemoryStore:
         with self._lock:
             own = self._tables.trials_of(self._study(study_id).id)
             return self._views(trial for trial in own if trial.number in numbers)
+
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.same_configuration(self._tables, self._trial(trial_id), limit))
 
     def metric_names(self, study_id: str) -> Sequence[str]:
         with self._lock:

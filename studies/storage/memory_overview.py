@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -29,6 +30,15 @@ def best(tables: Tables, study: StudyRecord, limit: int) -> list[TrialRecord]:
     own = tables.trials_of(study.id)
     ranked = sorted((sign * trial.score, trial.number, trial.id) for trial in own if trial.score is not None)
     return [tables.trials[trial_id] for _, _, trial_id in ranked[:limit]]
+
+
+def same_configuration(tables: Tables, trial: TrialRecord, limit: int) -> list[TrialRecord]:
+    own = (other for other in tables.trials_of(trial.study_id) if _configuration(other) == _configuration(trial))
+    return list(islice(own, limit))
+
+
+def _configuration(trial: TrialRecord) -> tuple[object, ...]:
+    return trial.params, trial.schedule, trial.num_steps
 
 
 def running(tables: Tables, study_id: str, limit: int) -> list[TrialRecord]:

@@ -335,7 +335,10 @@ class StudyStore(Protocol):
         """
 
     def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
-        """Return the trial's output (all attempts, in order) from character `offset` on."""
+        """Return the trial's output (all attempts, in order) from character `offset` on.
+
+        A negative offset counts from the end: the page that it begins is the first of the last characters.
+        """
 
     def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
         """Return the decisions in the order in which they were taken."""
@@ -347,6 +350,12 @@ class StudyStore(Protocol):
 
     def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
         """Return the study's trials with these numbers, by number."""
+
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        """Return the first trials of the trial's study that differ from it in their seed at most, itself among them.
+
+        They were asked for with the same hyperparameters, schedule and steps; by number.
+        """
 
     def metric_names(self, study_id: str) -> Sequence[str]:
         """Return the metrics, by name, that the study's first and latest `NAMED_BY` trials have reported."""

@@ -205,6 +205,9 @@ class HttpStore:
     def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
         return self._behind.trials_numbered(study_id, numbers)
 
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        return self._behind.same_configuration(trial_id, limit)
+
     def metric_names(self, study_id: str) -> Sequence[str]:
         return self._behind.metric_names(study_id)
 

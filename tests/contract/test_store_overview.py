@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from studies.contract.schedule import Schedule
 from studies.contract.states import StudyCommand, TrialState
 from studies.contract.worker_protocol import Device, Lease
-from studies.core.actions import ContinueTrial, EndTrial
+from studies.core.actions import AddTrials, ContinueTrial, EndTrial
 from studies.core.curves import sketch
 from studies.errors import NotFound
 from studies.storage import StudyStore
@@ -172,3 +173,24 @@ def test_the_runs_of_a_worker_that_was_started_again_are_those_of_one_node(store
 def test_a_study_that_is_not_there_has_no_devices(store: StudyStore) -> None:
     with pytest.raises(NotFound):
         store.device_use("st_none")
+
+
+def test_trials_of_one_configuration_differ_in_their_seed_at_most(store: StudyStore) -> None:
+    study_id = running_study(store, "a")
+    proposals = (
+        build.proposal("a/seed=1", seed=1),
+        build.proposal("b", lr=0.2, seed=2),
+        build.proposal("longer", seed=3, num_steps=200),
+        build.proposal("decayed", seed=4, schedule=Schedule(kind="linear", start=10, end=100)),
+        build.proposal("a/seed=5", seed=5),
+    )
+    decide(store, study_id, AddTrials(STAGE, proposals))
+    other = running_study(store, "a", spec=build.spec("another"))
+    first, second = store.list_trials(study_id).trials[:2]
+    for trial in (first, second):
+        assert [found.seed for found in store.same_configuration(trial.id, 9)] == [0, 1, 5]
+    assert [found.seed for found in store.same_configuration(first.id, 2)] == [0, 1]
+    (alone,) = store.list_trials(other).trials
+    assert store.same_configuration(alone.id, 9) == [alone]
+    with pytest.raises(NotFound):
+        store.same_configuration("tr_none", 9)

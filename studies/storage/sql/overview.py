@@ -31,6 +31,14 @@ def numbered(connection: Connection, study_id: str, wanted: Collection[int]) -> 
     return _views(connection, query) if wanted else []
 
 
+def same_configuration(connection: Connection, trial: TrialRecord, limit: int) -> list[TrialView]:
+    """Return trials of one configuration: as it is written, and a repeat is written as what it repeats."""
+    c = tables.trial.c
+    same = (c.num_steps == trial.num_steps) & (c.params == trial.params) & (c.schedule == trial.schedule)
+    query = select(tables.trial).where(c.study_id == trial.study_id, same)
+    return _views(connection, query.order_by(c.number).limit(limit))
+
+
 def metric_names(connection: Connection, study_id: str) -> list[str]:
     """Return the metrics of the first and the latest trials: two ends of an index, however long it is."""
     trial, summary = tables.trial.c, tables.metric_summary.c

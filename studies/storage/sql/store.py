@@ -265,6 +265,10 @@ class SqlStore:
             studies.get(connection, study_id)
             return overview.numbered(connection, study_id, numbers)
 
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            return overview.same_configuration(connection, trials.get(connection, trial_id), limit)
+
     def metric_names(self, study_id: str) -> Sequence[str]:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)

@@ -90,6 +90,7 @@ from studies.storage.port import (
     StudyQueue,
     Thinned,
     TrialFace,
+    TrialResult,
 )
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
@@ -345,6 +346,10 @@ class MemoryStore:
     def scores(self, study_id: str, stage: StageKind) -> Scores:
         with self._lock:
             return overview.scores(self._tables, self._study(study_id).id, stage)
+
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        with self._lock:
+            return overview.results(self._tables, self._study(study_id).id, most, stage)
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         with self._lock:

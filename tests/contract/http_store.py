@@ -54,6 +54,7 @@ from studies.storage.port import (
     StudyQueue,
     Thinned,
     TrialFace,
+    TrialResult,
 )
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
@@ -238,6 +239,9 @@ class HttpStore:
 
     def scores(self, study_id: str, stage: StageKind) -> Scores:
         return self._behind.scores(study_id, stage)
+
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        return self._behind.results(study_id, most, stage)
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)

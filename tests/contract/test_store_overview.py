@@ -62,6 +62,22 @@ def test_a_sample_is_evenly_chosen(store: StudyStore, most: int, numbers: list[i
     assert store.sample_trials(study_id, "batch_momentum", most) == []
 
 
+def test_results_are_those_of_ended_trials_evenly_chosen(store: StudyStore) -> None:
+    study_id, worker_id, leases = _leased(store, 5)
+    for lease, score in zip(leases[:3], (0.5, 0.9, 0.7), strict=True):
+        finish(store, worker_id, lease, score)
+    decide(store, study_id, EndTrial(leases[3].run.trial_id, "diverged", "NaN"))
+    found = store.results(study_id, 9)
+    assert [(result.number, result.score) for result in found] == [(0, 0.5), (1, 0.9), (2, 0.7), (3, None)]
+    assert [result.state for result in found[2:]] == [TrialState.COMPLETED, TrialState.DIVERGED]
+    whole = store.get_trial(found[0].id)
+    assert (found[0].params, found[0].schedule) == (whole.params, whole.schedule)
+    assert (found[0].stage, found[0].num_steps) == (whole.stage, whole.num_steps)
+    assert [result.number for result in store.results(study_id, 3)] == [0, 2]
+    assert store.results(study_id, 9, STAGE) == found
+    assert store.results(study_id, 9, "batch_momentum") == []
+
+
 def test_thinned_curves_stand_for_all_points_however_they_came(store: StudyStore) -> None:
     study_id, worker_id, (lease, _) = _leased(store, 2)
     values = np.random.default_rng(0).normal(size=200).round(3)

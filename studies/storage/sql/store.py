@@ -46,6 +46,7 @@ from studies.storage.port import (
     StudyQueue,
     Thinned,
     TrialFace,
+    TrialResult,
 )
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
@@ -296,6 +297,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return overview.scores(connection, study_id, stage)
+
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.results(connection, study_id, most, stage)
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         with reading(self._engine) as connection:

@@ -109,6 +109,10 @@ class ApiClient:
         answer = self._request("GET", f"/api/v1/studies/{study_id}/decisions")
         return _parse(TypeAdapter(list[DecisionRecord]), answer)
 
+    def report(self, study_id: str) -> bytes:
+        """Return a study as one HTML file."""
+        return self._request("GET", f"/studies/{study_id}/report").content
+
     @contextmanager
     def export(
         self, study_id: str, file_format: str, filter_text: str = "", sort: str = "", *, descending: bool = False

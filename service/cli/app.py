@@ -9,6 +9,7 @@ from service.cli import (
     database,
     local,
     prune,
+    report_file,
     reproduce,
     serve,
     studies,
@@ -40,10 +41,11 @@ app.command("cancel", epilog="Example: stagetune cancel digits-cnn")(studies.can
 app.command("approve", epilog="Example: stagetune approve digits-cnn")(studies.approve)
 app.command("archive", epilog="Example: stagetune archive digits-cnn")(studies.archive)
 app.command("unarchive", epilog="Example: stagetune unarchive digits-cnn")(studies.unarchive)
-app.command("best", epilog="Example: stagetune best digits-cnn --yaml > best.yaml")(studies.best)
 app.command(
     "trials", epilog="Example: stagetune trials digits-cnn --filter 'lr < 0.1' --sort dev_accuracy --descending"
 )(trials.trials)
+app.command("best", epilog="Example: stagetune best digits-cnn --format python > best.py")(studies.best)
+app.command("report", epilog="Example: stagetune report digits-cnn --out report.html")(report_file.report)
 app.command("export", epilog="Example: stagetune export digits-cnn --format csv > trials.csv")(studies.export)
 app.command("reproduce", epilog="Example: stagetune reproduce digits-cnn/12")(reproduce.reproduce)
 app.command("tensorboard", epilog="Example: stagetune tensorboard digits-cnn --out runs")(tensorboard.tensorboard)

@@ -14,7 +14,7 @@ from service.app import create_app
 from service.client import parameters
 from service.settings import Settings
 from studies import errors
-from studies.contract.states import StudyCommand
+from studies.contract.states import StudyCommand, TrialState
 from studies.contract.study_document import to_document
 from studies.contract.study_file import Metric, StageKind, StudySpec
 from studies.contract.study_query import StudyPage, StudyQuery
@@ -245,6 +245,9 @@ class HttpStore:
 
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        return self._behind.trial_states(study_id)
 
     def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
         return self._behind.runs_on(worker_id, device, within, most)

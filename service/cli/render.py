@@ -9,13 +9,14 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from service.cli.report import Report, StageReport
 from service.conclusions import Chosen, chosen, gain_words, seeds_words, value_words
-from service.format import count, number, params, scalar, words
+from service.format import count, device_hours, number, params, scalar, words
 from studies.contract.states import StudyState
+from studies.contract.study_query import StudyQuery
 from studies.contract.views import StudySummary
 from studies.core.schedules import describe
 
@@ -34,8 +35,14 @@ def choice_text(choice: Mapping[str, Any]) -> str:
 
 
 def study_table(studies: Sequence[StudySummary]) -> Table:
-    table = Table("name", "state", "stage", "trials", "chosen", "id", box=None, pad_edge=False)
-    for study in studies:
+    """Return a line a study; owners and tags stand there where any study has one."""
+    more = {"owner": [study.owner for study in studies], "tags": [", ".join(study.tags) for study in studies]}
+    shown = {name: values for name, values in more.items() if any(values)}
+    kept = {name: Column(name, no_wrap=True, overflow="fold") for name in ("name", "id")}  # both are for copying
+    table = Table(
+        kept["name"], "state", "stage", "trials", "chosen", "device time", *shown, kept["id"], box=None, pad_edge=False
+    )
+    for index, study in enumerate(studies):
         progress = study.progress
         table.add_row(
             study.name,
@@ -43,9 +50,18 @@ def study_table(studies: Sequence[StudySummary]) -> Table:
             _stage_now(study),
             f"{progress.trials_ended}/{progress.trials}",
             _standing(study),
+            device_hours(study.device_seconds),
+            *(escape(values[index]) for values in shown.values()),
             study.id,
         )
     return table
+
+
+def no_study(asked: StudyQuery) -> str:
+    """Say that nothing was found, and what to do."""
+    if asked.model_copy(update={"sort": "created", "limit": 1}) != StudyQuery(sort="created", limit=1):
+        return "No study matches: ask for less, or see them all with `stagetune list`."
+    return "No study yet: submit one with `stagetune submit study.yaml`."
 
 
 def _standing(study: StudySummary) -> str:

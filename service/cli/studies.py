@@ -9,7 +9,17 @@ from typing import Annotated, Literal
 import typer
 
 from service.cli import render
-from service.cli.common import DEFAULT_SERVER, ServerOption, StudyArgument, TokenOption, media_type_of, study_id_of
+from service.cli.common import (
+    DEFAULT_SERVER,
+    DescendingOption,
+    FilterOption,
+    ServerOption,
+    SortOption,
+    StudyArgument,
+    TokenOption,
+    media_type_of,
+    study_id_of,
+)
 from service.cli.console import err, out
 from service.cli.console import show as show_panel
 from service.cli.report import build_report, exit_code
@@ -18,7 +28,8 @@ from service.client import ApiClient
 from service.conclusions import chosen
 from service.report import configuration
 from service.report.code import pytorch
-from studies.contract.states import StudyCommand
+from studies.contract.states import StudyCommand, StudyState
+from studies.contract.study_query import MOST, StudyOrder, StudyQuery
 from studies.contract.views import StudyView
 
 INTERRUPTED = 130
@@ -42,11 +53,34 @@ def submit(
             out.print(study.id)
 
 
-def list_studies(server: ServerOption = DEFAULT_SERVER, token: TokenOption = None) -> None:
-    """List the studies, newest first."""
+def list_studies(
+    words: Annotated[list[str] | None, typer.Argument(help="Words that stand in the name, a tag or the owner.")] = None,
+    state: Annotated[list[StudyState] | None, typer.Option(help="In this state; may be given again.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="With this tag; may be given again, all have to be there.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option(help="Submitted with the token of this name.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="The archived studies instead of the others.")] = False,
+    sort: Annotated[StudyOrder, typer.Option(help="What comes first.")] = "created",
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 100,
+    server: ServerOption = DEFAULT_SERVER,
+    token: TokenOption = None,
+) -> None:
+    """List studies, newest first."""
+    asked = StudyQuery(
+        text=" ".join(words or ())[:200],
+        states=tuple(state or ()),
+        tags=tuple(tag or ()),
+        owner=owner,
+        archived=archived,
+        sort=sort,
+        limit=limit,
+    )
     with ApiClient(server, token) as client:
-        found = client.studies()
-    out.print(render.study_table(found) if found else "No study yet: submit one with `stagetune submit study.yaml`.")
+        found, total = client.find_studies(asked)
+    out.print(render.study_table(found) if found else render.no_study(asked))
+    if len(found) < total:
+        err.print(f"The first {len(found)} of {total:,}: narrow the list, or see more with --limit {min(total, MOST)}.")
 
 
 def show(study: StudyArgument, server: ServerOption = DEFAULT_SERVER, token: TokenOption = None) -> None:
@@ -80,6 +114,16 @@ def cancel(study: StudyArgument, server: ServerOption = DEFAULT_SERVER, token: T
 def approve(study: StudyArgument, server: ServerOption = DEFAULT_SERVER, token: TokenOption = None) -> None:
     """Let the stage that waits for you begin (`gates: approve`)."""
     _command(study, StudyCommand.APPROVE, server, token)
+
+
+def archive(study: StudyArgument, server: ServerOption = DEFAULT_SERVER, token: TokenOption = None) -> None:
+    """Put a study that has ended out of sight: lists leave it out unless they are asked for it."""
+    _command(study, StudyCommand.ARCHIVE, server, token)
+
+
+def unarchive(study: StudyArgument, server: ServerOption = DEFAULT_SERVER, token: TokenOption = None) -> None:
+    """Bring an archived study back into the lists."""
+    _command(study, StudyCommand.UNARCHIVE, server, token)
 
 
 def best(
@@ -126,19 +170,25 @@ def _program(view: StudyView) -> str:
 def export(
     study: StudyArgument,
     file_format: Annotated[Literal["csv", "json"], typer.Option("--format", help="csv or json")] = "csv",
+    filter_text: FilterOption = "",
+    sort: SortOption = "",
+    descending: DescendingOption = False,
     server: ServerOption = DEFAULT_SERVER,
     token: TokenOption = None,
 ) -> None:
     """Write a study's trials (csv) or everything about it (json) to standard output."""
-    with ApiClient(server, token) as client, client.export(study_id_of(client, study), file_format) as pieces:
-        for piece in pieces:
-            sys.stdout.buffer.write(piece)
+    with ApiClient(server, token) as client:
+        study_id = study_id_of(client, study)
+        with client.export(study_id, file_format, filter_text, sort, descending=descending) as pieces:
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
 
 
 def _command(study: str, command: StudyCommand, server: str, token: str | None) -> None:
     with ApiClient(server, token) as client:
         view = client.command(study_id_of(client, study), command)
-    out.print(f"{view.name} is {view.state.replace('_', ' ')}.")
+    put_away = " and archived" if view.archived_at is not None else ""
+    out.print(f"{view.name} is {view.state.replace('_', ' ')}{put_away}.")
 
 
 def _follow(client: ApiClient, study_id: str) -> None:

@@ -11,6 +11,7 @@ from service.figures.drawing import Drawing, to_json, trials_of
 from service.figures.live import BEST_SHOWN, FEW, MOST_HIGHLIGHTED, CurveLook, live_data, live_drawing
 from service.figures.palette import Palette, Theme, palette_of
 from service.figures.trial import trial_curve_data, trial_curve_drawing
+from service.pages.parameter_figures import PARAMETER_FIGURES
 from service.pages.stage_figures import STAGE_FIGURES
 from service.pages.study_data import StudyData, read_study
 from studies.contract.views import TrialView
@@ -62,7 +63,7 @@ def _told_apart(data: StudyData, asked: int) -> list[TrialView]:
     return [*best, *running]
 
 
-_FIGURES = {**STAGE_FIGURES, "live": _live}
+_FIGURES = {**STAGE_FIGURES, **PARAMETER_FIGURES, "live": _live}
 
 
 @router.get("/studies/{study_id}/figures/{name}.json", name="study_figure")

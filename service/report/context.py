@@ -9,9 +9,9 @@ from service.conclusions import Chosen, chosen, seeds_words
 from service.figures.palette import LIGHT
 from service.format import number, scalar, words
 from service.pages.figures import study_drawing
+from service.pages.glance import StageMark, stage_line
 from service.pages.story import FigureSlot, StageCard, story, told_of
 from service.pages.study_data import StudyData, read_study
-from service.pages.study_list import StageMark, stage_line
 from service.report.best import MOST, BestTable, best_table
 from service.report.code import pytorch
 from service.report.configuration import as_yaml, next_study

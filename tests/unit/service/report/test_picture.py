@@ -237,4 +237,4 @@ def test_bars_at_numbers_have_room_and_shares_are_percentages() -> None:
 
 
 def test_an_axis_that_is_not_to_be_seen_is_not() -> None:
-    assert texts(drawn(figure(line(1.0, 2.0), x={"visible": False, "title": {"text": ""}}, y={"visible": False}))) == []
+    assert texts(drawn(figure(line(1.0, 2.0), x={"visible": False}, y={"visible": False}))) == []

@@ -9,6 +9,8 @@ from service.format import number
 
 _STEPS = (1.0, 2.0, 5.0, 10.0)
 _DIGITS = 6
+_FEWEST = 2
+"""Ticks that an axis needs to be read."""
 _EDGE = 1e-9
 """By how much of a step a tick may lie outside of its range: what rounding costs."""
 
@@ -26,8 +28,13 @@ def linear_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
     if not high > low:
         return (Tick(low, number(low, _DIGITS)),)
     step = round_step((high - low) / max(1, most))
-    first, last = math.ceil(low / step - _EDGE), math.floor(high / step + _EDGE)
-    return tuple(Tick(index * step, number(_exact(index, step), _DIGITS)) for index in range(first, last + 1))
+    if len(_multiples(low, high, step)) < _FEWEST:
+        step = round_step(step / 2)
+    return tuple(Tick(index * step, number(_exact(index, step), _DIGITS)) for index in _multiples(low, high, step))
+
+
+def _multiples(low: float, high: float, step: float) -> range:
+    return range(math.ceil(low / step - _EDGE), math.floor(high / step + _EDGE) + 1)
 
 
 def round_step(least: float) -> float:

@@ -69,10 +69,19 @@ _FIGURES = {**STAGE_FIGURES, **PARAMETER_FIGURES, "live": _live}
 @router.get("/studies/{study_id}/figures/{name}.json", name="study_figure")
 def study_figure(store: StoreDep, study_id: StudyId, name: str, palette: PaletteDep, look: LookDep) -> Response:
     """Answer with a `Drawing` as JSON."""
+    return _answer(study_drawing(read_study(store, study_id), name, palette, look), store)
+
+
+def study_drawing(data: StudyData, name: str, palette: Palette, look: CurveLook | None = None) -> Drawing:
+    """Return a study's figure of that name; without a `look` live curves are those of the study's own metric.
+
+    Raises:
+        NotFound: there is no such figure.
+    """
     draw = _FIGURES.get(name)
     if draw is None:
         raise NotFound(f"There is no figure of this name: take one of {', '.join(_FIGURES)}.")
-    return _answer(draw(read_study(store, study_id), palette, look), store)
+    return draw(data, palette, look or CurveLook(data.metric.name))
 
 
 @router.get("/trials/{trial_id}/figures/curve.json", name="trial_figure")

@@ -355,6 +355,10 @@ class MemoryStore:
         with self._lock:
             return overview.thinned(self._tables, self._study(study_id).id, name, most)
 
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        with self._lock:
+            return Counter(trial.state for trial in self._tables.trials_of(self._study(study_id).id))
+
     # --- what a page shows of devices ----------------------------------------------------------------------------
 
     def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:

@@ -391,6 +391,9 @@ class StudyStore(Protocol):
         They are evenly chosen by number; all that have one where the study has no more trials than `most`.
         """
 
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        """Return how many of a study's trials are in which state; states without any are left out."""
+
     # --- what a page shows of devices ----------------------------------------------------------------------------
 
     def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:

@@ -140,6 +140,15 @@ def test_the_size_counts_what_is_stored_once(store: StudyStore) -> None:
     assert store.get_study(study_id).size.points == 4
 
 
+def test_trials_are_counted_by_state(store: StudyStore) -> None:
+    study_id, worker_id, leases = _leased(store, 4)
+    finish(store, worker_id, leases[0])
+    decide(store, study_id, EndTrial(leases[1].run.trial_id, "diverged", "its loss is NaN"))
+    running_study(store, "other", spec=build.spec("another"))
+    states = {TrialState.COMPLETED: 1, TrialState.DIVERGED: 1, TrialState.RUNNING: 2}
+    assert store.trial_states(study_id) == states
+
+
 def test_runs_are_counted_where_they_took_place(store: StudyStore) -> None:
     study_id = running_study(store, "a", "b", "c")
     assert store.device_use(study_id) == []
@@ -173,6 +182,8 @@ def test_the_runs_of_a_worker_that_was_started_again_are_those_of_one_node(store
 def test_a_study_that_is_not_there_has_no_devices(store: StudyStore) -> None:
     with pytest.raises(NotFound):
         store.device_use("st_none")
+    with pytest.raises(NotFound):
+        store.trial_states("st_none")
 
 
 def test_trials_of_one_configuration_differ_in_their_seed_at_most(store: StudyStore) -> None:

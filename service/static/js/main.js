@@ -37,7 +37,7 @@ startCommands(document, redraw);
 startBulk(document, redraw);
 startFilters(document);
 startCommandLines(document);
-startTables(document, redraw);
+startTables(document);
 const events = document.body.dataset.events;
 if (events) {
   followEvents(events, redraw, document.getElementById("connection"));

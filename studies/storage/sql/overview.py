@@ -98,6 +98,13 @@ def thinned(connection: Connection, study_id: str, name: str, most: int) -> list
     return [Thinned(row.id, row.state, unpacked(row.thinned)) for row in connection.execute(query)]
 
 
+def states(connection: Connection, study_id: str) -> dict[TrialState, int]:
+    """Return trials by state: counted in the index of both."""
+    c = tables.trial.c
+    query = select(c.state, func.count().label("trials")).where(c.study_id == study_id).group_by(c.state)
+    return {row.state: row.trials for row in connection.execute(query)}
+
+
 def device_use(connection: Connection, study_id: str) -> list[DeviceUse]:
     """Return where runs took place: one pass over a study's attempts, grouped by the database."""
     attempt, stage, worker, device = tables.attempt.c, tables.stage.c, tables.worker.c, tables.device.c

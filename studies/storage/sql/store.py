@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from studies.contract.states import StudyCommand
+from studies.contract.states import StudyCommand, TrialState
 from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.study_query import StudyPage, StudyQuery
 from studies.contract.trial_query import TrialQuery
@@ -307,6 +307,11 @@ class SqlStore:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return overview.thinned(connection, study_id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.states(connection, study_id)
 
     # --- what a page shows of devices ----------------------------------------------------------------------------
 

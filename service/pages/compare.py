@@ -22,6 +22,7 @@ from service.format import count
 from service.pages.figures import PaletteDep
 from service.pages.page_route import PageRoute
 from service.pages.rendering import href, page
+from studies.contract.views import TrialDetail
 from studies.contract.worker_protocol import MetricName
 from studies.core.snapshot import Curve
 from studies.errors import NotFound
@@ -136,15 +137,17 @@ def find_trial(store: StudyStore, word: str) -> str:
 
 def choose(store: StudyStore, words: Sequence[str]) -> Chosen:
     """Return the trials that `words` name; what is not there is said, and takes nothing from the others."""
-    members: dict[str, Member] = {}
+    trials: dict[str, TrialDetail] = {}
     missing = []
     for word in words[:MOST]:
         try:
             trial = store.get_trial(find_trial(store, word))
-            members[trial.id] = Member(store.get_study(trial.study_id), trial)
+            trials[trial.id] = trial
         except NotFound:
             missing.append(word)
-    return Chosen(tuple(members.values()), tuple(missing), max(0, len(words) - MOST))
+    studies = {study_id: store.get_study(study_id) for study_id in {trial.study_id for trial in trials.values()}}
+    members = tuple(Member(studies[trial.study_id], trial) for trial in trials.values())
+    return Chosen(members, tuple(missing), max(0, len(words) - MOST))
 
 
 def short_names(members: Sequence[Member]) -> tuple[str, ...]:

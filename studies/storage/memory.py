@@ -90,6 +90,7 @@ from studies.storage.port import (
     StudyQueue,
     Thinned,
     TrialFace,
+    TrialResult,
 )
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
@@ -346,9 +347,17 @@ class MemoryStore:
         with self._lock:
             return overview.scores(self._tables, self._study(study_id).id, stage)
 
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        with self._lock:
+            return overview.results(self._tables, self._study(study_id).id, most, stage)
+
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         with self._lock:
             return overview.thinned(self._tables, self._study(study_id).id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        with self._lock:
+            return Counter(trial.state for trial in self._tables.trials_of(self._study(study_id).id))
 
     # --- what a page shows of devices ----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import numpy as np
 from studies.contract.states import TrialState
 from studies.contract.study_file import StageKind
 from studies.storage.memory_tables import Tables
-from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned
+from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned, TrialResult
 from studies.storage.presenting import stride
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
 
@@ -54,6 +54,24 @@ def scores(tables: Tables, study_id: str, stage: StageKind) -> Scores:
     found = [(trial.number, trial.score) for trial in own if trial.score is not None]
     table = np.array(found, np.float64).reshape(-1, 2)
     return Scores(table[:, 0].astype(np.int64), table[:, 1])
+
+
+def results(tables: Tables, study_id: str, most: int, stage: StageKind | None) -> list[TrialResult]:
+    own = [trial for trial in tables.trials_of(study_id) if stage in (None, trial.stage)]
+    return [_result(trial) for trial in _evenly(own, most) if trial.ended_at is not None]
+
+
+def _result(trial: TrialRecord) -> TrialResult:
+    return TrialResult(
+        trial.id,
+        trial.number,
+        trial.stage,
+        trial.state,
+        dict(trial.params),
+        trial.schedule,
+        trial.num_steps,
+        trial.score,
+    )
 
 
 def thinned(tables: Tables, study_id: str, name: str, most: int) -> list[Thinned]:

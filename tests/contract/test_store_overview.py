@@ -62,6 +62,22 @@ def test_a_sample_is_evenly_chosen(store: StudyStore, most: int, numbers: list[i
     assert store.sample_trials(study_id, "batch_momentum", most) == []
 
 
+def test_results_are_those_of_ended_trials_evenly_chosen(store: StudyStore) -> None:
+    study_id, worker_id, leases = _leased(store, 5)
+    for lease, score in zip(leases[:3], (0.5, 0.9, 0.7), strict=True):
+        finish(store, worker_id, lease, score)
+    decide(store, study_id, EndTrial(leases[3].run.trial_id, "diverged", "NaN"))
+    found = store.results(study_id, 9)
+    assert [(result.number, result.score) for result in found] == [(0, 0.5), (1, 0.9), (2, 0.7), (3, None)]
+    assert [result.state for result in found[2:]] == [TrialState.COMPLETED, TrialState.DIVERGED]
+    whole = store.get_trial(found[0].id)
+    assert (found[0].params, found[0].schedule) == (whole.params, whole.schedule)
+    assert (found[0].stage, found[0].num_steps) == (whole.stage, whole.num_steps)
+    assert [result.number for result in store.results(study_id, 3)] == [0, 2]
+    assert store.results(study_id, 9, STAGE) == found
+    assert store.results(study_id, 9, "batch_momentum") == []
+
+
 def test_thinned_curves_stand_for_all_points_however_they_came(store: StudyStore) -> None:
     study_id, worker_id, (lease, _) = _leased(store, 2)
     values = np.random.default_rng(0).normal(size=200).round(3)
@@ -124,6 +140,15 @@ def test_the_size_counts_what_is_stored_once(store: StudyStore) -> None:
     assert store.get_study(study_id).size.points == 4
 
 
+def test_trials_are_counted_by_state(store: StudyStore) -> None:
+    study_id, worker_id, leases = _leased(store, 4)
+    finish(store, worker_id, leases[0])
+    decide(store, study_id, EndTrial(leases[1].run.trial_id, "diverged", "its loss is NaN"))
+    running_study(store, "other", spec=build.spec("another"))
+    states = {TrialState.COMPLETED: 1, TrialState.DIVERGED: 1, TrialState.RUNNING: 2}
+    assert store.trial_states(study_id) == states
+
+
 def test_runs_are_counted_where_they_took_place(store: StudyStore) -> None:
     study_id = running_study(store, "a", "b", "c")
     assert store.device_use(study_id) == []
@@ -157,6 +182,8 @@ def test_the_runs_of_a_worker_that_was_started_again_are_those_of_one_node(store
 def test_a_study_that_is_not_there_has_no_devices(store: StudyStore) -> None:
     with pytest.raises(NotFound):
         store.device_use("st_none")
+    with pytest.raises(NotFound):
+        store.trial_states("st_none")
 
 
 def test_trials_of_one_configuration_differ_in_their_seed_at_most(store: StudyStore) -> None:

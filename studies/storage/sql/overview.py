@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from studies.contract.states import TrialState
 from studies.contract.study_file import StageKind
 from studies.contract.views import TrialView
-from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned
+from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned, TrialResult
 from studies.storage.presenting import stride
 from studies.storage.records import StudyRecord, TrialRecord
 from studies.storage.sql import tables, trials
@@ -78,6 +78,14 @@ def scores(connection: Connection, study_id: str, stage: StageKind) -> Scores:
     return Scores(numbers[order], np.fromiter((row[1] for row in found), np.float64, len(found))[order])
 
 
+def results(connection: Connection, study_id: str, most: int, stage: StageKind | None) -> list[TrialResult]:
+    c = tables.trial.c
+    own = (c.study_id == study_id) if stage is None else (c.study_id == study_id) & (c.stage == stage)
+    columns = (c.id, c.number, c.stage, c.state, c.params, c.schedule, c.num_steps, c.score)
+    chosen = own & c.number.in_(_evenly(connection, own, most)) & c.ended_at.is_not(None)
+    return [TrialResult(*row) for row in connection.execute(select(*columns).where(chosen).order_by(c.number))]
+
+
 def thinned(connection: Connection, study_id: str, name: str, most: int) -> list[Thinned]:
     trial, summary = tables.trial.c, tables.metric_summary.c
     own = trial.study_id == study_id
@@ -88,6 +96,13 @@ def thinned(connection: Connection, study_id: str, name: str, most: int) -> list
         .order_by(trial.number)
     )
     return [Thinned(row.id, row.state, unpacked(row.thinned)) for row in connection.execute(query)]
+
+
+def states(connection: Connection, study_id: str) -> dict[TrialState, int]:
+    """Return trials by state: counted in the index of both."""
+    c = tables.trial.c
+    query = select(c.state, func.count().label("trials")).where(c.study_id == study_id).group_by(c.state)
+    return {row.state: row.trials for row in connection.execute(query)}
 
 
 def device_use(connection: Connection, study_id: str) -> list[DeviceUse]:

@@ -10,11 +10,13 @@ from service.pages import (
     compare,
     figures,
     login,
+    report,
     selection,
     study,
     study_list,
     timelines,
     trial,
+    trials,
     workers,
 )
 from studies.contract.scopes import Scope
@@ -22,5 +24,5 @@ from studies.contract.scopes import Scope
 router = APIRouter(include_in_schema=False)
 for module in (assets, login):
     router.include_router(module.router, dependencies=[OPEN])
-for module in (study_list, study, selection, trial, compare, workers, figures, timelines):
+for module in (study_list, study, report, selection, trials, trial, compare, workers, figures, timelines):
     router.include_router(module.router, dependencies=[requires(Scope.READ)])

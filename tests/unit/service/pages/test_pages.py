@@ -18,13 +18,13 @@ from service.pages.trial import param_rows
 from studies.contract.packing import PackReport
 from studies.contract.states import StudyCommand
 from studies.contract.worker_protocol import DeviceReport, SyncRequest
-from studies.core.actions import AddTrials, OpenStage
+from studies.core.actions import OpenStage
 from studies.errors import StorageUnavailable
 from studies.storage.memory import MemoryStore
 from studies.storage.memory_credentials import MemoryCredentials
 from tests import builders as build
 from tests import histories
-from tests.builders import add_trials, proposal
+from tests.builders import add_trials
 from tests.contract.scenes import running_study
 from tests.histories import HOSTILE, History
 from tests.unit.service.figures.samples import trial
@@ -143,21 +143,6 @@ def test_under_a_sub_path_every_link_keeps_to_it(store: MemoryStore) -> None:
         assert 'data-base="/tune"' in page
         script = next(link for link in links if link.endswith("main.js"))
         assert client.get(script.removeprefix("/tune")).status_code == 200
-
-
-def test_trials_come_in_pages(store: MemoryStore, client: Client) -> None:
-    history = History(store, budget={"steps": 600, "trials": 500})
-    proposals = tuple(proposal(f"k{number}") for number in range(250))
-    history.act(OpenStage("lr_sweep"), AddTrials("lr_sweep", proposals))
-    path = f"/studies/{history.study_id}/parts/trials"
-    first = client.get(path).text
-    assert first.count("<tr id=") == 100
-    assert 'data-query="?limit=300"' in first
-    assert client.get(f"{path}?limit=300").text.count("<tr id=") == 250
-    last = client.get(f"{path}?after=199&limit=1000").text
-    assert last.count("<tr id=") == 50
-    assert "Back to the first trials" in last
-    assert "Show more trials" not in last
 
 
 def test_a_parameter_is_shown_beside_its_parents() -> None:

@@ -20,7 +20,7 @@ from studies.contract.columns import MAX_COUNT
 from studies.contract.digest import content_digest, sha256_of
 from studies.contract.scopes import Scope
 from studies.contract.worker_protocol import CheckpointInfo
-from studies.errors import LeaseLost, NotFound
+from studies.errors import NotFound
 
 ARCHIVE = "application/x-tar"
 LEASE, STEP, DIGEST = "Stagetune-Lease", "Stagetune-Step", "Content-Digest"
@@ -75,11 +75,9 @@ async def put_checkpoint(
         detail = f"What came has the SHA-256 {received.sha256}, not the one announced: send it again."
         raise RequestRefused(problems.DIGEST_MISMATCH, detail)
     await asyncio.to_thread(artifacts.put_in_place, received, info)
-    try:
-        before = await asyncio.to_thread(store.keep_checkpoint, attempt_id, lease, info)
-    except LeaseLost:
-        await asyncio.to_thread(artifacts.drop, info)
-        raise
+    # Where the lease is lost meanwhile the file stays for the sweep: an earlier copy of this request may have been
+    # kept, and then it is the one that the next attempt resumes from.
+    before = await asyncio.to_thread(store.keep_checkpoint, attempt_id, lease, info)
     if before is not None and artifacts.path(before) != artifacts.path(info):
         await asyncio.to_thread(artifacts.drop, before)
     return info

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,9 @@ def test_a_stale_worker_gets_lease_lost_and_leaves_nothing(scene: Scene) -> None
     assert scene.files == []
 
 
-def test_a_lease_that_is_lost_while_it_is_sent_counts_as_lost(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def lost_meanwhile(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call this, and the lease runs out while the next body is on its way."""
     received = Artifacts.receive
 
     async def slow(self: Artifacts, chunks: AsyncIterator[bytes]) -> Any:
@@ -135,9 +137,28 @@ def test_a_lease_that_is_lost_while_it_is_sent_counts_as_lost(scene: Scene, monk
         scene.store.expire_leases()
         return result
 
-    monkeypatch.setattr(Artifacts, "receive", slow)
+    return lambda: monkeypatch.setattr(Artifacts, "receive", slow)
+
+
+def test_a_lease_that_is_lost_while_it_is_sent_counts_as_lost(
+    scene: Scene, lost_meanwhile: Callable[[], None]
+) -> None:
+    lost_meanwhile()
     assert problem(scene.put(b"state")) == (409, "lease-lost")
+    Artifacts(scene.folder, LIMIT, LIMIT).sweep(scene.store.retire_checkpoints().values(), older_than=0)
     assert scene.files == []
+
+
+def test_a_copy_that_comes_after_the_lease_takes_nothing_back(
+    scene: Scene, lost_meanwhile: Callable[[], None]
+) -> None:
+    """The first one was kept and its answer lost on the way: the next attempt resumes from it all the same."""
+    assert scene.put(b"state").status_code == 200
+    lost_meanwhile()
+    assert problem(scene.put(b"state")) == (409, "lease-lost")
+    following = take(scene.store, scene.store.register_worker(build.worker()))
+    assert following.checkpoint is not None
+    assert scene.get(following).content == b"state"
 
 
 def test_what_is_not_what_was_announced_is_refused(scene: Scene) -> None:

@@ -19,7 +19,7 @@ from service.routes import PROBLEMS
 from studies.contract.columns import MAX_COUNT
 from studies.contract.digest import content_digest, sha256_of
 from studies.contract.scopes import Scope
-from studies.contract.worker_protocol import CheckpointInfo
+from studies.contract.worker_protocol import MAX_TOKEN_CHARS, CheckpointInfo
 from studies.errors import NotFound
 
 ARCHIVE = "application/x-tar"
@@ -44,7 +44,7 @@ def get_digest(content_digest: Annotated[str, Header(alias=DIGEST, max_length=20
 
 
 ArtifactsDep = Annotated[Artifacts, Depends(get_artifacts)]
-LeaseToken = Annotated[str, Header(alias=LEASE, max_length=200)]
+LeaseToken = Annotated[str, Header(alias=LEASE, max_length=MAX_TOKEN_CHARS)]
 CurrentStep = Annotated[int, Header(alias=STEP, ge=0, le=MAX_COUNT)]
 Digest = Annotated[str, Depends(get_digest)]
 

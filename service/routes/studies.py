@@ -13,7 +13,7 @@ from service.routes import PROBLEMS
 from service.submission import read_study, require_searchable
 from studies.contract.scopes import Scope
 from studies.contract.states import StudyCommand
-from studies.contract.study_file import StudySpec
+from studies.contract.study_file import NAME, StudySpec
 from studies.contract.views import DecisionRecord, StudySummary, StudyView
 from studies.storage.port import StudyStore
 
@@ -63,6 +63,8 @@ def list_studies(
     limit: Annotated[int, Query(ge=1, le=MOST_STUDIES, description="At most so many, the newest.")] = MOST_STUDIES,
 ) -> list[StudySummary]:
     """List studies, newest first."""
+    if name is not None and not NAME.fullmatch(name):  # no study has such a name, and PostgreSQL knows no NUL
+        return []
     return list(store.list_studies(limit, name))
 
 

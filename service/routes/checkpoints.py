@@ -101,9 +101,10 @@ async def _receive(request: Request, artifacts: Artifacts, chunk_seconds: float)
     """Take the body to disk; refuse what is too large, too slow, or has no room."""
     declared = request.headers.get("content-length", "0")
     try:
-        if declared.isdecimal() and int(declared) > artifacts.max_bytes:
+        size = int(declared) if declared.isdecimal() else 0
+        if size > artifacts.max_bytes:
             raise TooLarge
-        await asyncio.to_thread(artifacts.require_room)
+        await asyncio.to_thread(artifacts.require_room, size)
         return await artifacts.receive(_in_time(request.stream(), chunk_seconds))
     except TooLarge as fault:
         limit = f"A checkpoint may have {artifacts.max_bytes:,} bytes here (STAGETUNE_MAX_CHECKPOINT_BYTES)"

@@ -1,4 +1,4 @@
-"""Texts that no database may be asked for, on each database: an answer that says so, and never a fault of the service."""
+"""Texts that no database may be asked for, on each of them: an answer that says so, never a fault of the service."""
 
 from __future__ import annotations
 

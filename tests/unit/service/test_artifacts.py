@@ -142,18 +142,14 @@ def lost_meanwhile(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
     return lambda: monkeypatch.setattr(Artifacts, "receive", slow)
 
 
-def test_a_lease_that_is_lost_while_it_is_sent_counts_as_lost(
-    scene: Scene, lost_meanwhile: Callable[[], None]
-) -> None:
+def test_a_lease_that_is_lost_while_it_is_sent_counts_as_lost(scene: Scene, lost_meanwhile: Callable[[], None]) -> None:
     lost_meanwhile()
     assert problem(scene.put(b"state")) == (409, "lease-lost")
     Artifacts(scene.folder, LIMIT, LIMIT).sweep(scene.store.retire_checkpoints().values(), older_than=0)
     assert scene.files == []
 
 
-def test_a_copy_that_comes_after_the_lease_takes_nothing_back(
-    scene: Scene, lost_meanwhile: Callable[[], None]
-) -> None:
+def test_a_copy_that_comes_after_the_lease_takes_nothing_back(scene: Scene, lost_meanwhile: Callable[[], None]) -> None:
     """The first one was kept and its answer lost on the way: the next attempt resumes from it all the same."""
     assert scene.put(b"state").status_code == 200
     lost_meanwhile()

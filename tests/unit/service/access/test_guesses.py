@@ -134,7 +134,9 @@ def test_who_was_let_in_before_goes_on(client: httpx.Client, make_token: MakeTok
     client.cookies.clear()
     assert try_tokens(client)[-1] == 429
     assert client.get(PATH, headers=bearing(token)).status_code == 200
-    assert client.get(PATH, headers={"Cookie": "; ".join(f"{k}={v}" for k, v in with_cookie.items())}).status_code == 200
+    assert (
+        client.get(PATH, headers={"Cookie": "; ".join(f"{k}={v}" for k, v in with_cookie.items())}).status_code == 200
+    )
     assert client.get(PATH).status_code == 401, "no token is no guess"
 
 

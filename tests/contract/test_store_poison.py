@@ -170,3 +170,20 @@ def _refusing(points: Callable[[Sequence[MetricChunk]], Any]) -> Callable[[Seque
         return points(chunks)
 
     return refuse
+
+
+def test_an_event_that_is_just_being_written_keeps_no_poison_in(postgres_store_url: str) -> None:
+    """What a sync writes refers to its study. Whoever waited for that, and then for its trials, would meet it halfway."""
+    with closing(open_store(postgres_store_url, LEASE_SECONDS)) as store:
+        study_id = running_study(store, "bad")
+        spoil(postgres_store_url, "trial", "params", f"study_id = '{study_id}'")
+        engine = create_engine(database_url(postgres_store_url))
+        with engine.connect() as syncing, syncing.begin():
+            syncing.execute(
+                text(
+                    "INSERT INTO stagetune_event (study_id, kind, message, at) "
+                    f"VALUES ('{study_id}', 'metrics', 'points of 1 trial', 0)"
+                )
+            )
+            assert store.isolate() == 1
+        engine.dispose()

@@ -125,7 +125,8 @@ def _unreadable(connection: Connection, column: Column[Any], query: Any) -> Iter
 def _lock(connection: Connection, study_ids: Collection[str]) -> None:
     """Lock studies before their trials, as everywhere."""
     c = tables.study.c
-    connection.execute(select(c.id).where(c.id.in_(study_ids)).order_by(c.id).with_for_update()).all()
+    locked = select(c.id).where(c.id.in_(study_ids)).order_by(c.id)
+    connection.execute(locked.with_for_update(key_share=True)).all()
 
 
 # --- taking out ------------------------------------------------------------------------------------------------------

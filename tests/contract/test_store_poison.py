@@ -173,7 +173,7 @@ def _refusing(points: Callable[[Sequence[MetricChunk]], Any]) -> Callable[[Seque
 
 
 def test_an_event_that_is_just_being_written_keeps_no_poison_in(postgres_store_url: str) -> None:
-    """What a sync writes refers to its study. Whoever waited for that, and then for its trials, would meet it halfway."""
+    """What a sync writes refers to its study: who waited for that, then for its trials, would meet it halfway."""
     with closing(open_store(postgres_store_url, LEASE_SECONDS)) as store:
         study_id = running_study(store, "bad")
         spoil(postgres_store_url, "trial", "params", f"study_id = '{study_id}'")

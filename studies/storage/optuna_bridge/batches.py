@@ -10,7 +10,7 @@ mirror goes back to `add_trial`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,10 +20,10 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from studies.storage.optuna_bridge.record import TRIAL_ID
-from studies.storage.sql import packed
+from studies.storage.sql import arrays
 
 KNOWN_SCHEMA = 12
 
@@ -108,14 +108,8 @@ def add(connection: Connection, recorded: Recorded, trials: Sequence[FrozenTrial
     rows = {row.number: row.trial_id for row in inserted}
     numbered = [(rows[first + index], trial) for index, trial in enumerate(trials)]
     for table, make in ((_PARAMS, _params), (_ATTRIBUTES, _attributes), (_VALUES, _values), (_POINTS, _points)):
-        _insert(connection, table, [row for row_id, trial in numbered for row in make(row_id, trial)])
-
-
-def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows and connection.dialect.name == "postgresql":
-        packed.insert(connection, table, rows)
-    elif rows:
-        connection.execute(sa.insert(table), rows)
+        made = [row for row_id, trial in numbered for row in make(row_id, trial)]
+        arrays.insert(connection, table, arrays.by_column(made))
 
 
 # --- rows --------------------------------------------------------------------------------------------------------

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from studies.contract.states import AttemptState, StudyState, TrialState
 from studies.contract.worker_protocol import AttemptReport, DeviceReport, Lease, SyncAnswer, SyncRequest
 from studies.errors import SchemaMismatch
 from studies.migrations import versions
 from studies.storage import StudyStore, open_store, upgrade_database
+from studies.storage.sql.engine import database_url
 from studies.storage.sql.tables import PREFIX
 from tests import builders as build
 from tests.migration.thawing import SCHEMAS, rows_of, thaw
@@ -157,3 +160,35 @@ def test_a_resumed_run_ends_and_the_evicted_trial_runs_alone(packed: StudyStore)
 def _sync(store: StudyStore, *reports: AttemptReport, capacity: int = 0) -> SyncAnswer:
     device = DeviceReport(name="cuda:0", capacity=capacity)
     return store.sync(NODE, SyncRequest(attempts=reports, devices=(device,)))
+
+
+# --- what nobody can read any more -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param("UPDATE stagetune_study SET spec = '{\"half of'", id="a study"),
+        pytest.param("UPDATE stagetune_study SET spec = '[]'", id="a study that is none"),
+        pytest.param('UPDATE stagetune_metric_chunk SET "values" = {bytes}', id="a chunk"),
+        pytest.param('UPDATE stagetune_metric_chunk SET "values" = {eighty}', id="a chunk of another length"),
+    ],
+)
+def test_an_upgrade_passes_by_what_nobody_can_read(schema: str, empty: str, tmp_path: Path, spoil: str) -> None:
+    """One poisoned row must not keep a whole database from the program that would set it aside."""
+    thaw(schema, empty, tmp_path)
+    postgres = empty.startswith("postgres")
+    engine = create_engine(database_url(empty))
+    with engine.begin() as connection:
+        given = {name: f"'\\x{data}'::bytea" if postgres else f"x'{data}'" for name, data in BROKEN.items()}
+        connection.exec_driver_sql(spoil.replace("{bytes}", given["bytes"]).replace("{eighty}", given["eighty"]))
+    engine.dispose()
+    upgrade_database(empty)
+    with closing(open_store(empty)) as store:
+        store.check()
+        assert store.isolate() > 0
+        assert store.list_studies()
+
+
+BROKEN = {"bytes": "616263", "eighty": "00" * 80}

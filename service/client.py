@@ -109,15 +109,18 @@ class ApiClient:
         answer = self._request("GET", f"/api/v1/studies/{study_id}/decisions")
         return _parse(TypeAdapter(list[DecisionRecord]), answer)
 
+    def report(self, study_id: str) -> bytes:
+        """Return a study as one HTML file."""
+        return self._request("GET", f"/studies/{study_id}/report").content
+
     @contextmanager
-    def export(self, study_id: str, file_format: str) -> Iterator[Iterator[bytes]]:
-        """Open a study's export, to be read in pieces."""
-        path = f"/api/v1/studies/{study_id}/export"
-        with self._reached(), self._http.stream("GET", path, params={"format": file_format}) as answer:
-            if answer.is_error:
-                answer.read()
-            _raise_problem(answer)
-            yield answer.iter_bytes()
+    def export(
+        self, study_id: str, file_format: str, filter_text: str = "", sort: str = "", *, descending: bool = False
+    ) -> Iterator[Iterator[bytes]]:
+        """Open a study's export, to be read in pieces: of all trials, or of those that are asked for."""
+        params = {"format": file_format} | _asked(filter_text, sort, descending=descending)
+        with self._streamed(f"/api/v1/studies/{study_id}/export", **params) as pieces:
+            yield pieces
 
     # --- trials and workers --------------------------------------------------------------------------------------
 
@@ -131,6 +134,13 @@ class ApiClient:
             after = page.next_after
             if after is None:
                 return
+
+    def find_trials(
+        self, study_id: str, filter_text: str = "", sort: str = "", *, descending: bool = False, limit: int = 100
+    ) -> TrialPage:
+        """Return the first trials of which a filter holds, in an order, and how many there are in all."""
+        params = {"limit": str(limit), "offset": "0"} | _asked(filter_text, sort, descending=descending)
+        return self._one(TrialPage, "GET", f"/api/v1/studies/{study_id}/trials", params=params)
 
     def trial(self, trial_id: str) -> TrialDetail:
         return self._one(TrialDetail, "GET", f"/api/v1/trials/{trial_id}")
@@ -149,6 +159,12 @@ class ApiClient:
         return self._one(
             CurveView, "GET", f"/api/v1/trials/{trial_id}/metrics", params={"name": name, "points": points}
         )
+
+    @contextmanager
+    def tensorboard(self, trial_id: str) -> Iterator[Iterator[bytes]]:
+        """Open a trial's TensorBoard event file, to be read in pieces."""
+        with self._streamed(f"/api/v1/trials/{trial_id}/tensorboard") as pieces:
+            yield pieces
 
     def workers(self) -> list[WorkerView]:
         return _parse(TypeAdapter(list[WorkerView]), self._request("GET", "/api/v1/workers"))
@@ -171,6 +187,14 @@ class ApiClient:
         return answer
 
     @contextmanager
+    def _streamed(self, path: str, **query: str) -> Iterator[Iterator[bytes]]:
+        with self._reached(), self._http.stream("GET", path, params=query) as answer:
+            if answer.is_error:
+                answer.read()
+            _raise_problem(answer)
+            yield answer.iter_bytes()
+
+    @contextmanager
     def _reached(self) -> Iterator[None]:
         try:
             yield
@@ -189,6 +213,12 @@ def parameters(query: StudyQuery) -> list[tuple[str, str]]:
     owner = [] if query.owner is None else [("owner", query.owner)]
     archived = [("archived", "true")] if query.archived else []
     return [*given, *owner, *archived, ("sort", query.sort), ("offset", str(query.offset)), ("limit", str(query.limit))]
+
+
+def _asked(filter_text: str, sort: str, *, descending: bool) -> dict[str, str]:
+    """Return the query for these trials; what is not asked is left out."""
+    asked = {"filter": filter_text, "sort": sort, "order": "desc" if descending else ""}
+    return {name: value for name, value in asked.items() if value}
 
 
 Parsed = TypeVar("Parsed")

@@ -40,14 +40,10 @@ class InvalidFilter(StagetuneError):
     """
 
     def __init__(self, message: str, start: int, end: int) -> None:
-        super().__init__(message)
+        super().__init__(f"Column {start + 1}: {message}{'' if message.endswith('?') else '.'}")
+        self.message = message
         self.start = start
         self.end = end
-
-    @property
-    def column(self) -> int:
-        """The place in the text, counted from 1."""
-        return self.start + 1
 
 
 class NotFound(StagetuneError):

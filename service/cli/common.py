@@ -15,6 +15,13 @@ ServerOption = Annotated[str, typer.Option("--server", envvar="STAGETUNE_SERVER"
 TokenOption = Annotated[
     str | None, typer.Option("--token", envvar="STAGETUNE_TOKEN", show_envvar=True, help="The server's token.")
 ]
+FilterOption = Annotated[
+    str, typer.Option("--filter", help="Only trials of which this holds, e.g. 'lr < 0.1 and state = diverged'.")
+]
+SortOption = Annotated[
+    str, typer.Option("--sort", help="By what to sort: lr, dev_accuracy, 'last(loss)'; else by number.")
+]
+DescendingOption = Annotated[bool, typer.Option("--descending", help="The largest first.")]
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name or id.")]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
@@ -119,26 +118,6 @@ def _best_run(report: Report) -> str:
     metrics = {name: value for name, value in report.best.metrics.items() if name not in report.best.params}
     said = ", ".join(f"{escape(words(name))} {number(value)}" for name, value in metrics.items())
     return f"[dim]Best single run: {said} ({escape(params(report.best.params))})[/]"
-
-
-def best_yaml(report: Report) -> str:
-    """Return what was chosen as YAML; before the first decision the best single run stands for it."""
-    best, chosen = report.best, report.chosen
-    run = {"trial": best.trial_id, "params": dict(best.params), "metrics": dict(best.metrics)} if best else {}
-    document: dict[str, Any] = {"study": report.name}
-    document |= _chosen_document(chosen, report.metric) | {"best_run": run} if chosen else run
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-
-
-def _chosen_document(chosen: Chosen, metric: str) -> dict[str, Any]:
-    return {
-        "trial": chosen.trial_id,
-        "params": dict(chosen.params),
-        "num_steps": chosen.num_steps,
-        "schedule": {"kind": chosen.schedule.kind} | chosen.schedule.model_dump(mode="json", exclude_defaults=True),
-        "metrics": {metric: chosen.score},
-        "seeds": chosen.seeds,
-    }
 
 
 def _headline(report: Report) -> str:

@@ -9,16 +9,32 @@ from typing import Annotated, Literal
 import typer
 
 from service.cli import render
-from service.cli.common import DEFAULT_SERVER, ServerOption, StudyArgument, TokenOption, media_type_of, study_id_of
+from service.cli.common import (
+    DEFAULT_SERVER,
+    DescendingOption,
+    FilterOption,
+    ServerOption,
+    SortOption,
+    StudyArgument,
+    TokenOption,
+    media_type_of,
+    study_id_of,
+)
 from service.cli.console import err, out
 from service.cli.console import show as show_panel
 from service.cli.report import build_report, exit_code
 from service.cli.watching import watch_study
 from service.client import ApiClient
+from service.conclusions import chosen
+from service.report import configuration
+from service.report.code import pytorch
 from studies.contract.states import StudyCommand, StudyState
 from studies.contract.study_query import MOST, StudyOrder, StudyQuery
+from studies.contract.views import StudyView
 
 INTERRUPTED = 130
+
+BestFormat = Literal["yaml", "json", "python"]
 
 
 def submit(
@@ -112,7 +128,11 @@ def unarchive(study: StudyArgument, server: ServerOption = DEFAULT_SERVER, token
 
 def best(
     study: StudyArgument,
-    as_yaml: Annotated[bool, typer.Option("--yaml", help="As YAML, to be read by a training script.")] = False,
+    file_format: Annotated[
+        BestFormat | None,
+        typer.Option("--format", help="yaml or json, to be read by a training script; python: as a PyTorch program."),
+    ] = None,
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="The same as --format yaml.")] = False,
     server: ServerOption = DEFAULT_SERVER,
     token: TokenOption = None,
 ) -> None:
@@ -122,22 +142,46 @@ def best(
     if view.best is None:
         err.print(f"{view.name} has no finished trial yet: follow it with `stagetune watch {view.name}`.")
         raise typer.Exit(1)
-    if as_yaml:
-        sys.stdout.write(render.best_yaml(build_report(view)))
-    else:
+    wanted = file_format or ("yaml" if as_yaml else None)
+    if wanted is None:
         show_panel(render.best_table(build_report(view)))
+    else:
+        sys.stdout.write(_best_as(view, wanted))
+
+
+def _best_as(view: StudyView, wanted: BestFormat) -> str:
+    match wanted:
+        case "yaml":
+            return configuration.as_yaml(view)
+        case "json":
+            return configuration.as_json(view)
+        case "python":
+            return _program(view)
+
+
+def _program(view: StudyView) -> str:
+    found = chosen(view)
+    if found is None:
+        err.print(f"{view.name} has not decided yet, so there is no program: --format yaml prints its best single run.")
+        raise typer.Exit(1)
+    return pytorch(view.spec, found)
 
 
 def export(
     study: StudyArgument,
     file_format: Annotated[Literal["csv", "json"], typer.Option("--format", help="csv or json")] = "csv",
+    filter_text: FilterOption = "",
+    sort: SortOption = "",
+    descending: DescendingOption = False,
     server: ServerOption = DEFAULT_SERVER,
     token: TokenOption = None,
 ) -> None:
     """Write a study's trials (csv) or everything about it (json) to standard output."""
-    with ApiClient(server, token) as client, client.export(study_id_of(client, study), file_format) as pieces:
-        for piece in pieces:
-            sys.stdout.buffer.write(piece)
+    with ApiClient(server, token) as client:
+        study_id = study_id_of(client, study)
+        with client.export(study_id, file_format, filter_text, sort, descending=descending) as pieces:
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
 
 
 def _command(study: str, command: StudyCommand, server: str, token: str | None) -> None:

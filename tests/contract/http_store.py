@@ -14,10 +14,11 @@ from service.app import create_app
 from service.client import parameters
 from service.settings import Settings
 from studies import errors
-from studies.contract.states import StudyCommand
+from studies.contract.states import StudyCommand, TrialState
 from studies.contract.study_document import to_document
-from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.study_file import Metric, StageKind, StudySpec
 from studies.contract.study_query import StudyPage, StudyQuery
+from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     CurveView,
     DecisionRecord,
@@ -34,6 +35,7 @@ from studies.contract.views import (
 )
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
 from studies.core.actions import Action
+from studies.core.query import Vocabulary, filter_text, term_text
 from studies.core.snapshot import Curve
 from studies.storage import StudyStore
 from studies.storage.census import Census
@@ -43,6 +45,7 @@ from studies.storage.port import (
     DeviceRun,
     DeviceUse,
     Known,
+    KnownParam,
     Pruned,
     RunFailure,
     Scores,
@@ -51,6 +54,7 @@ from studies.storage.port import (
     StudyQueue,
     Thinned,
     TrialFace,
+    TrialResult,
 )
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
@@ -111,6 +115,14 @@ class HttpStore:
     def list_trials(self, study_id: str, after: int | None = None, limit: int = 100) -> TrialPage:
         page = {"limit": limit} if after is None else {"limit": limit, "after": after}
         return self._get(TrialPage, f"/api/v1/studies/{study_id}/trials", **page)
+
+    def find_trials(self, study_id: str, query: TrialQuery) -> TrialPage:
+        nothing_known = Vocabulary(Metric(name="none", direction="minimize"))
+        asked = {} if query.filter is None else {"filter": filter_text(query.filter, nothing_known)}
+        asked["sort"] = term_text(query.order.term, nothing_known)
+        asked["order"] = "desc" if query.order.descending else "asc"
+        path = f"/api/v1/studies/{study_id}/trials"
+        return self._get(TrialPage, path, **asked, offset=query.offset, limit=query.limit)
 
     def get_trial(self, trial_id: str) -> TrialDetail:
         return self._get(TrialDetail, f"/api/v1/trials/{trial_id}")
@@ -204,8 +216,17 @@ class HttpStore:
     def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
         return self._behind.trials_numbered(study_id, numbers)
 
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        return self._behind.same_configuration(trial_id, limit)
+
     def metric_names(self, study_id: str) -> Sequence[str]:
         return self._behind.metric_names(study_id)
+
+    def known_params(self, study_id: str) -> Sequence[KnownParam]:
+        return self._behind.known_params(study_id)
+
+    def find_numbers(self, study_id: str, query: TrialQuery) -> Sequence[int]:
+        return self._behind.find_numbers(study_id, query)
 
     def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
         return self._behind.best_trials(study_id, limit)
@@ -219,8 +240,14 @@ class HttpStore:
     def scores(self, study_id: str, stage: StageKind) -> Scores:
         return self._behind.scores(study_id, stage)
 
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        return self._behind.results(study_id, most, stage)
+
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        return self._behind.trial_states(study_id)
 
     def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
         return self._behind.runs_on(worker_id, device, within, most)

@@ -4,6 +4,7 @@
 import { startAddress } from "./address.js";
 import { keepChoices } from "./choices.js";
 import { startBulk } from "./bulk.js";
+import { startCommandLines } from "./command_lines.js";
 import { startCommands } from "./commands.js";
 import { startFigures } from "./figures.js";
 import { startFilters } from "./filters.js";
@@ -35,7 +36,8 @@ keepChoices(document);
 startCommands(document, redraw);
 startBulk(document, redraw);
 startFilters(document);
-startTables(document, redraw);
+startCommandLines(document);
+startTables(document);
 const events = document.body.dataset.events;
 if (events) {
   followEvents(events, redraw, document.getElementById("connection"));

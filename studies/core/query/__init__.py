@@ -14,12 +14,14 @@ A text stands in quotes, which are doubled within it. A word without quotes is a
 their own. `vocabulary` says what a name means. A name in quotes is taken as it is, known or not.
 """
 
-from studies.core.query.evaluation import matches, ordered, reader
+from studies.core.query.evaluation import Reader, matches, ordered, reader
 from studies.core.query.parsing import parse_filter, parse_term
 from studies.core.query.rendering import filter_text, term_text
-from studies.core.query.vocabulary import Vocabulary
+from studies.core.query.vocabulary import FACTS, Vocabulary
 
 __all__ = [
+    "FACTS",
+    "Reader",
     "Vocabulary",
     "filter_text",
     "matches",

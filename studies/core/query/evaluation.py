@@ -79,7 +79,7 @@ def _clean(value: Scalar | None) -> Value | None:
     try:
         number = float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
     return number if isinstance(value, int) or math.isfinite(number) else None
 
 

@@ -16,6 +16,9 @@ Kind = Literal["number", "text", "choice", "any"]
 UNITS = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
 """Seconds of each unit that a duration may be given in."""
 
+JOINING = ("and", "or", "not")
+"""Words that are no texts without quotes: a value has been forgotten before them."""
+
 _NUMBER = re.compile(r"(?P<amount>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<unit>[A-Za-z_]*)")
 
 
@@ -57,7 +60,7 @@ def text_of(token: Token) -> str:
     """
     if token.kind == "text":
         return token.content()
-    if token.kind in ("name", "number"):
+    if token.kind in ("name", "number") and token.text.lower() not in JOINING:
         return token.text
     raise InvalidFilter("a value is missing here", token.start, max(token.end, token.start + 1))
 

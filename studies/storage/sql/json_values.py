@@ -19,8 +19,9 @@ LONGEST_NUMBER: Final = 300
 """Characters up to which PostgreSQL can make a float of any number; a longer one is infinite."""
 
 _NOT_FINITE: Final = ("NaN", "-Infinity", "Infinity")
-_TROUBLE: Final = r"NaN|Infinity|\\u0000|\\ud[89ab]..(?!\\ud[c-f])|(?<!\\ud[89ab]..)\\ud[c-f]"
-"""What PostgreSQL's JSON refuses: numbers that are not finite, and characters that are none."""
+_NO_CHARACTER: Final = r"\\u0000|\\ud[89ab]..(?!\\ud[c-f])|(?<!\\ud[89ab]..)\\ud[c-f]"
+"""Escapes that PostgreSQL's JSON refuses to read: of the NUL, and of halves of a character."""
+_NO_JSON: Final = f"NaN|Infinity|{_NO_CHARACTER}"
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,10 @@ def _repaired(document: ColumnElement[str]) -> ColumnElement[str]:
 
 
 def _in_postgresql(document: ColumnElement[str], name: str) -> Kinds:
-    trouble = document.regexp_match(_TROUBLE)
-    value = cast(document, JSON)[name]
-    raw = case((trouble, _raw(document, name)), else_=cast(value, Text))
+    read = cast(cast(document, JSON)[name], Text)
+    raw = case((document.regexp_match(_NO_JSON), _raw(document, name)), else_=read)
     inner = func.substr(raw, 2, func.length(raw) - 2)
-    text = case((trouble, inner), else_=value.astext)
+    text = case((raw.regexp_match(_NO_CHARACTER), inner), else_=cast(raw, JSON)[()].astext)
     number = case((func.length(raw) <= LONGEST_NUMBER, raw), (func.left(raw, 1) == "-", "-inf"), else_="inf")
     return Kinds(
         number=case((raw.regexp_match("^-?[0-9]"), cast(number, Double))),

@@ -322,7 +322,6 @@ def test_behind_a_proxy_the_location_carries_its_prefix(store: MemoryStore) -> N
         pytest.param("/api/v1/studies/{study}/trials?limit=1001", id="trials"),
         pytest.param("/api/v1/trials/tr_x/metrics?points=100001", id="curve"),
         pytest.param("/api/v1/trials/tr_x/log?limit=65537", id="log"),
-        pytest.param("/studies/{study}/parts/trials?limit=1001", id="trials of the page"),
     ],
 )
 def test_a_page_that_is_too_long_is_refused_with_its_bound(http: httpx.Client, study_id: str, path: str) -> None:

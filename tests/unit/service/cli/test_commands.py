@@ -172,6 +172,21 @@ def test_the_best_configuration_and_the_export(stagetune: Stagetune, store: Memo
 
 
 @pytest.mark.usefixtures("server")
+def test_trials_are_listed_by_a_filter(stagetune: Stagetune, store: MemoryStore, capsys: Output) -> None:
+    study_id = finished(store)
+    assert stagetune("trials", "digits-cnn", "--filter", "lr < 1", "--sort", "dev_accuracy", "--descending") == 0
+    told = capsys.readouterr()
+    assert told.out.split()[-7:] == ["completed", "lr", "sweep", "0.1", "64", "0.9", "0.75", "1/100"][-7:]
+    assert told.err == "1 trial.\n"
+    assert stagetune("trials", study_id, "--filter", "lr > 1") == 0
+    assert capsys.readouterr() == ("", "0 trials.\n")
+    assert stagetune("trials", study_id, "--filter", "lrr > 1") == 1
+    assert "Column 1: unknown name 'lrr': did you mean lr?" in capsys.readouterr().err
+    assert stagetune("export", study_id, "--filter", "lr > 1") == 0
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+@pytest.mark.usefixtures("server")
 def test_without_a_finished_trial_there_is_no_best(stagetune: Stagetune, store: MemoryStore, capsys: Output) -> None:
     store.create_study(spec())
     assert stagetune("best", "digits-cnn") == 1
@@ -218,7 +233,8 @@ def test_a_port_that_is_taken_is_said_plainly(stagetune: Stagetune, capsys: Outp
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "run", "serve", "submit", "list", "show", "watch", "pause", "best", "export", "archive"]
+    "command",
+    ["demo", "run", "serve", "submit", "list", "show", "watch", "pause", "best", "trials", "export", "archive"],
 )
 def test_every_command_has_help_with_an_example(stagetune: Stagetune, capsys: Output, command: str) -> None:
     assert stagetune(command, "--help") == 0

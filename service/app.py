@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
@@ -24,7 +23,7 @@ from service.middleware.headers import SecurityHeaders
 from service.middleware.observing import Observer
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
-from service.pages import router as pages_router
+from service.pages.router import router as pages_router
 from service.routes import checkpoints, document, events, export, health, metrics, studies, trial_files, trials, workers
 from service.schema_watch import SchemaWatch
 from service.settings import Settings, require_safe_bind
@@ -32,6 +31,7 @@ from service.storage import build_engine, open_database
 from service.streams import StreamPlaces
 from service.sweeping import sweep_for_ever
 from service.ticker import Ticker
+from service.version import installed_version
 from studies.engine import Engine
 from studies.storage.port import StudyStore
 
@@ -72,13 +72,6 @@ def create_app(settings: Settings, store: StudyStore | None = None, tick: Callab
     _add_middleware(app, settings)
     document_raw_bodies(app)
     return app
-
-
-def installed_version() -> str:
-    try:
-        return version("stagetune")
-    except PackageNotFoundError:  # run from a checkout
-        return "0+checkout"
 
 
 @asynccontextmanager

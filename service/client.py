@@ -109,18 +109,18 @@ class ApiClient:
         answer = self._request("GET", f"/api/v1/studies/{study_id}/decisions")
         return _parse(TypeAdapter(list[DecisionRecord]), answer)
 
+    def report(self, study_id: str) -> bytes:
+        """Return a study as one HTML file."""
+        return self._request("GET", f"/studies/{study_id}/report").content
+
     @contextmanager
     def export(
         self, study_id: str, file_format: str, filter_text: str = "", sort: str = "", *, descending: bool = False
     ) -> Iterator[Iterator[bytes]]:
         """Open a study's export, to be read in pieces: of all trials, or of those that are asked for."""
-        path = f"/api/v1/studies/{study_id}/export"
         params = {"format": file_format} | _asked(filter_text, sort, descending=descending)
-        with self._reached(), self._http.stream("GET", path, params=params) as answer:
-            if answer.is_error:
-                answer.read()
-            _raise_problem(answer)
-            yield answer.iter_bytes()
+        with self._streamed(f"/api/v1/studies/{study_id}/export", **params) as pieces:
+            yield pieces
 
     # --- trials and workers --------------------------------------------------------------------------------------
 
@@ -160,6 +160,12 @@ class ApiClient:
             CurveView, "GET", f"/api/v1/trials/{trial_id}/metrics", params={"name": name, "points": points}
         )
 
+    @contextmanager
+    def tensorboard(self, trial_id: str) -> Iterator[Iterator[bytes]]:
+        """Open a trial's TensorBoard event file, to be read in pieces."""
+        with self._streamed(f"/api/v1/trials/{trial_id}/tensorboard") as pieces:
+            yield pieces
+
     def workers(self) -> list[WorkerView]:
         return _parse(TypeAdapter(list[WorkerView]), self._request("GET", "/api/v1/workers"))
 
@@ -179,6 +185,14 @@ class ApiClient:
             answer = self._http.request(method, path, **options)
         _raise_problem(answer)
         return answer
+
+    @contextmanager
+    def _streamed(self, path: str, **query: str) -> Iterator[Iterator[bytes]]:
+        with self._reached(), self._http.stream("GET", path, params=query) as answer:
+            if answer.is_error:
+                answer.read()
+            _raise_problem(answer)
+            yield answer.iter_bytes()
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from service.format import MISSING, duration, number, scalar, words
+from service.format import MISSING, duration, memory, number, scalar, words
+from service.pages.packs import speed
+from service.usage import pace, peak_memory, place, seconds_trained, steps_done
 from studies.contract.permission import in_words
 from studies.contract.study_file import BuiltinObjective, Objective
 from studies.contract.views import MetricSummary, StudyView, TrialDetail
@@ -149,33 +151,17 @@ def best_of(values: Sequence[float | None], way: Direction | None) -> float | No
 
 
 def run_rows(members: Sequence[Member], now: float) -> tuple[Row, ...]:
-    """Return how each trial was run: how far it came, how long that took and where."""
+    """Return how each trial was run: how far it came, how long that took, where, and what it needed."""
     trials = [member.trial for member in members]
-    return (
+    rows = (
         _row("steps done", [f"{number(steps_done(trial))} of {number(trial.num_steps)}" for trial in trials]),
         _row("time trained", [duration(seconds_trained(trial, now)) for trial in trials]),
-        _row("device", [_device(trial) for trial in trials]),
+        _row("speed", [speed(pace(trial)) for trial in trials]),
+        _row("peak memory", [memory(peak_memory(trial)) for trial in trials]),
+        _row("device", [place(trial) for trial in trials]),
     )
+    return tuple(row for row in rows if any(cell.text != MISSING for cell in row.cells))
 
 
 def _row(name: str, texts: Sequence[str]) -> Row:
-    return Row(name, tuple(map(Cell, texts)))
-
-
-def steps_done(trial: TrialDetail) -> int:
-    """Return the last step that the trial has reported, 0 before the first."""
-    return max((summary.last_step for summary in trial.metrics.values()), default=0)
-
-
-def seconds_trained(trial: TrialDetail, now: float) -> float | None:
-    """Return how long all attempts took together, None before the first."""
-    if not trial.attempts:
-        return None
-    return sum((attempt.ended_at or now) - attempt.started_at for attempt in trial.attempts)
-
-
-def _device(trial: TrialDetail) -> str:
-    if not trial.attempts:
-        return MISSING
-    latest = trial.attempts[-1]
-    return f"{latest.device} of {latest.worker_name}"
+    return Row(name, tuple(Cell(text or MISSING) for text in texts))

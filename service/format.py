@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,8 +25,10 @@ _STAGE_TITLES: Final[dict[StageKind, str]] = {
     "joint_search": "Joint search",
     "confirm": "Confirmation with new seeds",
 }
+_EXPONENT: Final = re.compile(r"(\de)-(\d)")
 _NAMES: Final = frozenset({"lr", "num_steps"})
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_MANY_HOURS = 100
 _SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-3, 1e6
 
 
@@ -79,6 +82,17 @@ def _two(whole: int, large: int, large_name: str, small: int, small_name: str) -
     return f"{whole // large} {large_name}" + (f" {rest} {small_name}" if rest else "")
 
 
+def device_hours(seconds: float) -> str:
+    """Return how long devices were busy: ``12 min 4 s``, and from an hour on in hours, which is how they are paid for.
+
+    ``1.5 h``, ``128 h``.
+    """
+    if seconds < _HOUR:
+        return duration(seconds)
+    hours = seconds / _HOUR
+    return f"{hours:,.0f} h" if hours >= _MANY_HOURS else f"{hours:.1f} h"
+
+
 def ago(then: float | None, now: float) -> str:
     """Return how long before `now` something was (both in seconds since 1970): ``3 min ago``, ``just now``."""
     if then is None:
@@ -105,6 +119,11 @@ def memory(size: int | None) -> str:
 def words(name: str) -> str:
     """Return an identifier as words: ``dev_accuracy`` -> ``dev accuracy``."""
     return name.replace("_", " ")
+
+
+def unbroken(text: str) -> str:
+    """Return `text` with numbers such as 1e-5 kept on one line: their hyphens are made non-breaking."""
+    return _EXPONENT.sub("\\1\u2011\\2", text)
 
 
 def sentence(text: str) -> str:

@@ -119,10 +119,14 @@ class Pack:
     def weigh(self, held_bytes: int) -> None:
         """Note what memory its process was seen with."""
         self.held_bytes = held_bytes
-        for attempt in self.attempts:
-            attempt.usage.saw_memory(held_bytes)
+        self.glance(held_bytes)
         if held_bytes > self.peak.held_bytes:
             self.peak = Peak(held_bytes, max(1, len(self._members)))
+
+    def glance(self, held_bytes: int) -> None:
+        """Note for its members alone what its process holds: a young one has yet to show what it takes."""
+        for attempt in self.attempts:
+            attempt.usage.saw_memory(held_bytes)
 
     # --- its life --------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from studies.contract.packing import MAX_BYTES
 
-SHORTEST_SECONDS = 1.0
+SHORTEST_SECONDS = 0.5
 """Between two steps that a speed is told from: over less time, how the run buffers its points would decide."""
 
 

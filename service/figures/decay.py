@@ -18,6 +18,7 @@ from service.figures.series import Series, by_number, points_each, series
 from service.figures.traces import line
 from service.format import count, number, words
 from studies.contract.decision import Decision
+from studies.contract.schedule import Schedule
 from studies.contract.study_file import Metric
 from studies.contract.views import TrialView
 from studies.core.schedules import HALF, describe, factors, half_lr_step
@@ -26,6 +27,8 @@ from studies.core.snapshot import Curve
 _SHAPE_POINTS = 601
 _BETWEEN = 0.66
 """Height at which the shapes end and the dev curves begin, as a share of the figure."""
+_NAMED = 8
+"""Most schedules that the legend names: beyond, hovering does."""
 _SETTLED = 0.25
 """Share of the steps before which a dev curve only climbs: the axis is fitted to what comes after it."""
 
@@ -95,7 +98,7 @@ def decay_drawing(data: DecayData, palette: Palette) -> Drawing:
             yaxis2=axis(palette, "share of peak rate", domain=[_BETWEEN + 0.04, 1], anchor="x", range=[-0.04, 1.08]),
             shapes=shapes,
             annotations=notes,
-            showlegend=True,
+            showlegend=len({row.words for row in data.rows}) <= _NAMED,
         ),
     }
     return Drawing(_sentence(data, name), figure, _table(data))
@@ -112,29 +115,31 @@ def _sentence(data: DecayData, name: str) -> str:
 
 
 def _traces(data: DecayData, palette: Palette) -> list[dict[str, Any]]:
+    colors = _colors(data, palette)
+    first = {row.words: index for index, row in reversed(list(enumerate(data.rows)))}
+    chosen = {row.words for row in data.rows if row.chosen}
     traces: list[dict[str, Any]] = []
-    seen: set[str] = set()
-    for row, color in zip(data.rows, _colors(data, palette), strict=True):
-        width = 3 if row.chosen else 1.6
-        label = f"{row.words} — {trial_label(row.trial)}"
-        look: dict[str, Any] = {"trial_id": row.trial.id, "width": width}
-        shape = line(row.shape, label, color, metric="share of peak rate", **look)
-        shape["line"]["shape"] = "hv"  # a rate holds until it is computed again
-        named = {"name": _short(row), "legendgroup": row.words}
-        traces.append({**shape, **named, "yaxis": "y2", "showlegend": row.words not in seen})
-        traces.append(
-            {**line(row.dev, label, color, metric=words(data.metric.name), **look), **named, "showlegend": False}
-        )
-        if row.half_step is not None and row.words not in seen:
-            traces.append(_half_mark(row, color))
-        seen.add(row.words)
-    return traces
+    for index, (row, color) in enumerate(zip(data.rows, colors, strict=True)):
+        group = {"name": _short(row.trial.schedule, chosen=row.words in chosen), "legendgroup": row.words}
+        shape, dev = _pair(row, color, words(data.metric.name))
+        traces += [{**shape, **group, "showlegend": first[row.words] == index}, {**dev, **group, "showlegend": False}]
+    return traces + [
+        _half_mark(data.rows[index], colors[index]) for index in sorted(first.values()) if data.rows[index].half_step
+    ]
 
 
-def _short(row: DecayRow) -> str:
-    schedule = row.trial.schedule
+def _pair(row: DecayRow, color: str, metric: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a schedule's shape, and the dev curve that it gave."""
+    look: dict[str, Any] = {"trial_id": row.trial.id, "width": 3 if row.chosen else 1.6}
+    label = f"{row.words} — {trial_label(row.trial)}"
+    shape = line(row.shape, label, color, metric="share of peak rate", **look)
+    shape["line"]["shape"] = "hv"  # a rate holds until it is computed again
+    return {**shape, "yaxis": "y2"}, line(row.dev, label, color, metric=metric, **look)
+
+
+def _short(schedule: Schedule, *, chosen: bool) -> str:
     name = "no decay" if schedule.kind == "constant" else f"{schedule.kind} from {number(schedule.start)}"
-    return f"{name}, chosen" if row.chosen else name
+    return f"{name}, chosen" if chosen else name
 
 
 def _half_mark(row: DecayRow, color: str) -> dict[str, Any]:

@@ -135,6 +135,7 @@ def _marker(rows: Sequence[RungRow], palette: Palette) -> dict[str, Any]:
     return {
         "symbol": [SYMBOLS[row.role] for row in rows],
         "color": colors,
+        "opacity": 1,
         "size": [14 if row.role == "chosen" else 9 for row in rows],
         "line": {"color": colors, "width": 1.8},
     }

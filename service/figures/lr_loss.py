@@ -63,6 +63,7 @@ def _loss_points(sound: list[SweepRow], palette: Palette) -> dict[str, Any]:
         "text": [escape(trial_label(row.trial)) for row in rows],
         "customdata": [row.trial.id for row in rows],
         "marker": {
+            "opacity": 1,
             "size": [15 if row.role == "chosen" else 10 for row in rows],
             "color": [palette.winner if row.lr == winner else palette.muted for row in rows],
             "line": {"color": palette.paper, "width": 1.5},

@@ -18,20 +18,20 @@ from service.figures.labels import escape, trial_label
 from service.figures.layout import axis, layout
 from service.figures.palette import Palette
 from service.figures.points import SYMBOLS, role_colors, role_of
-from service.figures.readings import trial_score
+from service.figures.readings import bounds, trial_score
 from service.format import count, number, words
 from studies.contract.states import TrialState
 from studies.contract.study_file import Metric, StudySpec
 from studies.contract.views import TrialView
 from studies.core.search.gaussian_process import Values, condition, fit
 from studies.core.search.lengths import full_length
-from studies.core.search.space import space_of
+from studies.core.search.space import FORM, START, space_of
 from studies.core.stats import Z
 
 FEWEST = 8
 """Finished points below which a model's check says nothing."""
 
-MOST = 120
+MOST = 80
 """Latest finished points that are checked: the model's cost grows with their cube."""
 
 
@@ -59,7 +59,8 @@ def predicted_data(trials: Sequence[TrialView], spec: StudySpec, chosen: str | N
     """Return the finished full runs among `trials` with what the model expects of each."""
     done = [trial for trial in sorted(trials, key=lambda trial: trial.number) if _is_full(trial, spec)]
     kept = done[-MOST:]
-    values = np.array([trial_score(trial, spec.metric) for trial in kept], np.float64)
+    raw = [score for trial in kept if (score := trial_score(trial, spec.metric)) is not None]
+    values = np.clip(raw, *bounds(raw, spec.metric)) if raw else np.empty(0)
     if len(kept) < FEWEST or np.ptp(values) == 0 or not len(space_of(spec)):
         return PredictedData(spec.metric, (), len(done))
     expected, spreads = _expected(kept, values, spec)
@@ -72,7 +73,8 @@ def predicted_data(trials: Sequence[TrialView], spec: StudySpec, chosen: str | N
 
 def _is_full(trial: TrialView, spec: StudySpec) -> bool:
     whole = trial.num_steps >= full_length(spec, trial.params)
-    return trial.state is TrialState.COMPLETED and whole and trial_score(trial, spec.metric) is not None
+    placed = all(each.name in trial.params for each in space_of(spec).dimensions if each.name not in (FORM, START))
+    return trial.state is TrialState.COMPLETED and whole and placed and trial_score(trial, spec.metric) is not None
 
 
 def _expected(trials: Sequence[TrialView], values: Values, spec: StudySpec) -> tuple[Values, Values]:

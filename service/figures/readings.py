@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from studies.contract.states import TrialState
 from studies.contract.study_file import Metric
@@ -56,3 +59,20 @@ def rank(score: float | None, metric: Metric) -> float:
     if score is None:
         return -math.inf
     return score if metric.direction == "maximize" else -score
+
+
+FAR = 2.0
+"""A score that is worse than the median by more than so many times what the best is better would rule its axis."""
+
+
+def bounds(scores: Sequence[float], metric: Metric) -> tuple[float, float]:
+    """Return the lowest and highest score that an axis has to show: far worse ones stand at its edge.
+
+    `scores` has one at least.
+    """
+    low, high, middle = min(scores), max(scores), float(np.median(scores))
+    if metric.direction == "maximize":
+        low = max(low, middle - FAR * (high - middle)) if high > middle else low
+    else:
+        high = min(high, middle + FAR * (middle - low)) if middle > low else high
+    return low, high

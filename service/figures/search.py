@@ -7,7 +7,8 @@ from service.figures.labels import escape
 from service.figures.layout import axis, layout
 from service.figures.palette import Palette
 from service.figures.points import PointData, points, points_sentence, points_table
-from service.format import words
+from service.figures.readings import bounds
+from service.format import count, words
 
 
 def search_drawing(data: PointData, palette: Palette) -> Drawing:
@@ -15,6 +16,7 @@ def search_drawing(data: PointData, palette: Palette) -> Drawing:
     if not data.rows:
         return Drawing("No point has been evaluated yet.")
     numbers = [row.trial.number for row in data.rows]
+    low, high = bounds([row.score for row in data.rows], data.metric)
     best = {
         "type": "scatter",
         "mode": "lines",
@@ -25,7 +27,7 @@ def search_drawing(data: PointData, palette: Palette) -> Drawing:
         "hoverinfo": "skip",
     }
     figure = {
-        "data": [best, *points(data.rows, palette, numbers, [row.score for row in data.rows])],
+        "data": [best, *points(data.rows, palette, numbers, [min(max(r.score, low), high) for r in data.rows])],
         "layout": layout(
             palette,
             xaxis=axis(palette, "trial"),
@@ -33,4 +35,6 @@ def search_drawing(data: PointData, palette: Palette) -> Drawing:
             showlegend=True,
         ),
     }
-    return Drawing(points_sentence(data, "point"), figure, points_table(data))
+    far = sum(not low <= row.score <= high for row in data.rows)
+    edge = f" {count(far, 'far worse one')} {'stands' if far == 1 else 'stand'} at the edge." if far else ""
+    return Drawing(points_sentence(data, "point") + edge, figure, points_table(data))

@@ -11,6 +11,7 @@ from service.figures.drawing import Drawing, to_json, trials_of
 from service.figures.live import BEST_SHOWN, FEW, MOST_HIGHLIGHTED, CurveLook, live_data, live_drawing
 from service.figures.palette import Palette, Theme, palette_of
 from service.figures.trial import trial_curve_data, trial_curve_drawing
+from service.pages.parameter_figures import PARAMETER_FIGURES
 from service.pages.stage_figures import STAGE_FIGURES
 from service.pages.study_data import StudyData, read_study
 from studies.contract.views import TrialView
@@ -62,16 +63,25 @@ def _told_apart(data: StudyData, asked: int) -> list[TrialView]:
     return [*best, *running]
 
 
-_FIGURES = {**STAGE_FIGURES, "live": _live}
+_FIGURES = {**STAGE_FIGURES, **PARAMETER_FIGURES, "live": _live}
 
 
 @router.get("/studies/{study_id}/figures/{name}.json", name="study_figure")
 def study_figure(store: StoreDep, study_id: StudyId, name: str, palette: PaletteDep, look: LookDep) -> Response:
     """Answer with a `Drawing` as JSON."""
+    return _answer(study_drawing(read_study(store, study_id), name, palette, look), store)
+
+
+def study_drawing(data: StudyData, name: str, palette: Palette, look: CurveLook | None = None) -> Drawing:
+    """Return a study's figure of that name; without a `look` live curves are those of the study's own metric.
+
+    Raises:
+        NotFound: there is no such figure.
+    """
     draw = _FIGURES.get(name)
     if draw is None:
         raise NotFound(f"There is no figure of this name: take one of {', '.join(_FIGURES)}.")
-    return _answer(draw(read_study(store, study_id), palette, look), store)
+    return draw(data, palette, look or CurveLook(data.metric.name))
 
 
 @router.get("/trials/{trial_id}/figures/curve.json", name="trial_figure")

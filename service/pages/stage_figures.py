@@ -105,8 +105,10 @@ def _joint_search(data: StudyData, palette: Palette, _look: CurveLook) -> Drawin
 
 
 def _predicted(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    kinds = [stage.kind for stage in data.study.stages if stage.trials_ended and stage.kind != "confirm"]
+    trials = [trial for kind in kinds for trial in data.points(kind)]
     chosen = chosen_trial(data.decision("joint_search"))
-    return predicted_drawing(predicted_data(data.points("joint_search"), data.study.spec, chosen), palette)
+    return predicted_drawing(predicted_data(trials, data.study.spec, chosen), palette)
 
 
 def _confirm(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.conclusions import choice_values, gain, gain_words, value_words
-from service.format import count, duration, number, params, sentence, stage_title, words
+from service.format import count, duration, number, params, sentence, stage_title, unbroken, words
 from service.story.asked import asked
 from service.story.differences import apart
 from service.story.gate import Gate, gate
@@ -163,9 +163,9 @@ def _card(
         title=stage_title(stage.kind),
         state=stage.state,
         tense=tense(stage.state),
-        asked=asked(spec),
+        asked=unbroken(asked(spec)),
         standing=standing(stage),
-        headline=headline(stage.kind, decision, metric, incoming) if decision else "",
+        headline=unbroken(headline(stage.kind, decision, metric, incoming)) if decision else "",
         length=length_words(decision, metric) if decision and stage.kind == "lr_sweep" else "",
         reason=sentence(decision.reason) if decision else "",
         rule=decision.rule if decision else "",
@@ -177,8 +177,8 @@ def _card(
         flip=sentence(decision.what_would_flip_it) if decision else "",
         warnings=tuple(sentence(warning) for warning in decision.warnings) if decision else (),
         figures=_FIGURES[stage.kind] if stage.trials or decision else (),
-        cost=_cost(stage),
-        gate=gate(study, spec, incoming, None) if waits else None,
+        cost=_cost(study, stage),
+        gate=gate(study, spec, incoming) if waits else None,
     )
 
 
@@ -235,11 +235,15 @@ def _weighed(candidate: Candidate, chosen: Candidate | None, numbers: Mapping[st
     )
 
 
-def _cost(stage: StageView) -> str:
-    """Return what a stage has taken: ``10 trials, 1,240 steps, 1 min 20 s``; empty before its first trial."""
+def _cost(study: StudyView, stage: StageView) -> str:
+    """Return what a stage has taken: ``10 trials, 1,240 steps, about 1 min 20 s of device time``.
+
+    The device time is the stage's share of the study's, by its steps. Empty before its first trial.
+    """
     if not stage.trials:
         return ""
     parts = [count(stage.trials, "trial"), *([count(stage.steps, "step")] if stage.steps else [])]
-    if stage.opened_at is not None and stage.closed_at is not None:
-        parts.append(f"{duration(stage.closed_at - stage.opened_at)} from first to last")
+    seconds = study.device_seconds * stage.steps / max(1, study.progress.steps)
+    if seconds >= 1:
+        parts.append(f"about {duration(seconds)} of device time")
     return ", ".join(parts)

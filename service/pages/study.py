@@ -10,16 +10,27 @@ from fastapi.responses import HTMLResponse
 
 from service.dependencies import StoreDep, StudyId
 from service.format import sentence
+from service.pages.glance import (
+    ChosenLine,
+    Fact,
+    StageMark,
+    best_values,
+    chosen_line,
+    facts,
+    size_words,
+    stage_line,
+)
 from service.pages.page_route import PageRoute
 from service.pages.reading import commands, in_order
 from service.pages.rendering import page
 from service.pages.selection import SelectionContext, selection_context
 from service.pages.story import StageCard, story, told_of
-from service.pages.study_list import ChosenLine, StageMark, best_values, chosen_line, size_words, stage_line
+from service.pages.study_filter import address
 from service.pages.table_state import TableStateDep
 from service.pages.trials import TrialsContext, trials_context
 from service.selection import Selection
 from studies.contract.states import StudyCommand
+from studies.contract.study_query import StudyQuery
 from studies.contract.views import StudyView
 from studies.storage.port import StudyStore
 
@@ -28,12 +39,18 @@ router = APIRouter(route_class=PageRoute)
 
 @dataclass(frozen=True)
 class HeaderContext:
-    """The top of the page. ``percent`` is the share of the trials asked for that have ended."""
+    """The top of the page. ``percent`` is the share of the trials asked for that have ended.
+
+    ``tags`` come with the address of the list of studies that have them.
+    """
 
     study: StudyView
     reason: str
     commands: tuple[StudyCommand, ...]
     stages: tuple[StageMark, ...]
+    facts: tuple[Fact, ...]
+    tags: tuple[tuple[str, str], ...]
+    owned: str
     chosen: ChosenLine | None
     best: tuple[tuple[str, str], ...]
     best_number: int | None
@@ -70,8 +87,11 @@ def header_context(study: StudyView, best_number: int | None) -> HeaderContext:
     return HeaderContext(
         study=study,
         reason=sentence(study.reason or study.waiting_because),
-        commands=tuple(commands(study.state)),
+        commands=tuple(commands(study)),
         stages=stage_line(study.stages),
+        facts=facts(study),
+        tags=tuple((tag, address(StudyQuery(tags=(tag,)))) for tag in study.tags),
+        owned=address(StudyQuery(owner=study.owner)),
         chosen=chosen_line(study),
         best=best_values(study),
         best_number=best_number,

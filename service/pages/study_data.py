@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from service.conclusions import evidence_number
 from service.figures.evidence import chosen_trial, weighed_trials
+from service.figures.parallel import BEST_SHOWN
 from service.figures.points import records
+from service.figures.readings import trial_score
 from studies.contract.decision import Decision
 from studies.contract.study_file import Metric, StageKind
 from studies.contract.views import StudyView, TrialView
 from studies.core.snapshot import Curve
-from studies.storage.port import StudyStore
+from studies.storage.port import StudyStore, TrialResult
 
 MOST_POINTS = 500
 """Most trials of a figure of points, the best of their time aside."""
@@ -81,6 +83,23 @@ class StudyData:
     def known(self, trial_ids: Iterable[str]) -> list[TrialView]:
         """Return those of these trials that there are."""
         return self._with((), trial_ids)
+
+    def best_results(self) -> list[TrialResult]:
+        """Return the best few of all finished trials, as `StudyStore.results` has them."""
+        best = self.store.best_trials(self.study.id, BEST_SHOWN)
+        return [
+            TrialResult(
+                trial.id,
+                trial.number,
+                trial.stage,
+                trial.state,
+                trial.params,
+                trial.schedule,
+                trial.num_steps,
+                trial_score(trial, self.metric),
+            )
+            for trial in best
+        ]
 
     def curves(self, name: str, trials: Iterable[TrialView]) -> Mapping[str, Curve]:
         return self.store.curves(self.study.id, name, [trial.id for trial in trials])

@@ -141,7 +141,7 @@ def _signature(objective: Objective, smoothing: Scalar) -> str:
     parameter = "" if built else ", loss_of: nn.Module"
     return (
         f"def train(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]{parameter}) -> None:\n"
-        '    """Take NUM_STEPS updates; `batches` yields inputs and targets, BATCH_SIZE of them, as long as is asked."""'
+        '    """Take NUM_STEPS updates; `batches` yields inputs and targets, BATCH_SIZE at a time, without end."""'
         + (f"\n    {loss}" if built else "")
     )
 

@@ -11,8 +11,9 @@ import yaml
 from service.conclusions import Chosen, chosen
 from studies.contract.base import Params
 from studies.contract.search_space import STANDARD
-from studies.contract.study_document import to_document, to_yaml
-from studies.contract.study_file import NAME_LENGTH, StudySpec, default_stages
+from studies.contract.study_document import to_document
+from studies.contract.study_file import StudySpec
+from studies.contract.study_text import write_yaml
 from studies.contract.views import StudyView
 
 
@@ -60,18 +61,32 @@ def _finite(value: Any) -> Any:
 def next_study(spec: StudySpec, found: Chosen) -> str:
     """Return a study file, as YAML, of a guided search that begins with `found`.
 
-    Its ranges are those of `spec`; where one of them has a default, and the choice lies in it, the choice takes its
-    place. A schedule cannot stand in a study file: the search looks for its own.
+    Its ranges are those of `spec`, the choice in place of their own starting values. A schedule cannot stand in a
+    study file: the search looks for its own.
     """
+    data = {name: value for name, value in to_document(spec).items() if name in _KEPT}
     settings = {name: value for name, value in found.params.items() if name in STANDARD}
-    data = to_document(spec) | {"name": f"{spec.name[: NAME_LENGTH - len(_NEXT)]}{_NEXT}", "strategy": "guided_search"}
-    data["defaults"] = data["defaults"] | settings
-    data["space"] = {name: _begun(part, name, found.params) for name, part in data.get("space", {}).items()}
-    data["stages"] = [stage.model_dump(mode="json", exclude_none=True) for stage in default_stages()]
-    return to_yaml(StudySpec.model_validate(data))
+    space = {name: _begun(part, name, found.params) for name, part in data.pop("space", {}).items()}
+    data |= {"name": spec.name[:_LONGEST] + _NEXT, "defaults": data["defaults"] | settings}
+    data |= {"space": space} if space else {}
+    return write_yaml(data)
 
 
+_KEPT = (
+    "name",
+    "objective",
+    "metric",
+    "optimizer",
+    "precision",
+    "seed",
+    "budget",
+    "evaluate_every",
+    "defaults",
+    "space",
+)
 _NEXT = "-next"
+_LONGEST = 100 - len(_NEXT)
+"""A name has at most 100 characters."""
 
 
 def _begun(part: dict[str, Any], name: str, values: Params) -> dict[str, Any]:

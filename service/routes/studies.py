@@ -33,6 +33,7 @@ IdempotencyKey = Annotated[
 
 
 def study_query(
+    *,
     q: Annotated[str, Query(max_length=200, description="Words that stand in the name, a tag or the owner.")] = "",
     state: Annotated[tuple[StudyState, ...], Query(description="Any of these states.")] = (),
     tag: Annotated[tuple[str, ...], Query(max_length=20, description="All of these tags.")] = (),

@@ -23,6 +23,8 @@ from studies.core.snapshot import LOSS, Curve
 MAX_OFFSET = 2**53
 MAX_NUMBER = 2**31 - 1
 
+OFFSET = "`next_offset` of the page before. A negative one counts from the end of what there is."
+
 router = APIRouter(prefix="/api/v1", tags=["trials"], responses=PROBLEMS, dependencies=[requires(Scope.READ)])
 
 
@@ -69,7 +71,7 @@ def get_curve(
 def get_log(
     store: StoreDep,
     trial_id: TrialId,
-    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET, description="`next_offset` of the page before.")] = 0,
+    offset: Annotated[int, Query(ge=-MAX_OFFSET, le=MAX_OFFSET, description=OFFSET)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_LOG_CHARS, description="At most so many characters.")] = MAX_LOG_CHARS,
 ) -> LogPage:
     """Return what the trial has printed, from a character on."""

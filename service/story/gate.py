@@ -31,11 +31,12 @@ class Gate:
     assumption: str
 
 
-def gate(study: StudyView, spec: Stage, incoming: Candidate | None, device_seconds: float | None) -> Gate:
-    """Return what approving `spec`, the stage that waits, would mean; ``device_seconds`` are the study's so far."""
+def gate(study: StudyView, spec: Stage, incoming: Candidate | None) -> Gate:
+    """Return what approving `spec`, the stage that waits, would mean; ``incoming`` is what it would start from."""
     asked = {stage.kind: stage.trials for stage in study.stages}
     cost = price(study.spec, spec.kind, asked, study.progress.steps, incoming)
-    pace = device_seconds / study.progress.steps if device_seconds and study.progress.steps else None
+    steps = study.progress.steps
+    pace = study.device_seconds / steps if study.device_seconds and steps else None
     return Gate(_DOES[spec.kind], price_words(cost, pace), _assumption(pace))
 
 

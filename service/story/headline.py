@@ -18,6 +18,9 @@ from studies.contract.decision import Candidate, Decision
 from studies.contract.study_file import Metric, StageKind
 from studies.core.stats import Z
 
+_SHORT = 40
+"""Letters up to which a rival is named within a sentence; the list of runners-up names every one."""
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -148,10 +151,9 @@ def _joint_search(found: _Found) -> str:
     score = _score(found)
     if not score:
         return ""
-    tried = _tried(found.decision)
     if not found.changes:
-        return f"{tried} later the settings stand as they were, with {score}{_rival(found)}"
-    return f"{listed(found.changes)}: {_change(found)}{_rival(found)}, after {tried}"
+        return f"{_tried(found.decision)} later the settings stand as they were, with {score}{_rival(found)}"
+    return f"{listed(found.changes)}: {_change(found)}{_rival(found)}"
 
 
 def _confirm(found: _Found) -> str:
@@ -206,6 +208,7 @@ def _rival(found: _Found) -> str:
     if lead is None or found.second is None:
         return ""
     name = apart(found.second, found.best)
+    name = name if len(name) <= _SHORT else "the next best"
     match standing(lead, found.noise):
         case "level":
             return f", level with {name}"

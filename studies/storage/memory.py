@@ -90,6 +90,7 @@ from studies.storage.port import (
     StudyQueue,
     Thinned,
     TrialFace,
+    TrialResult,
 )
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
@@ -298,8 +299,9 @@ class MemoryStore:
             self._trial(trial_id)
             pieces = [self._tables.logs.get(attempt.id, {}) for attempt in self._tables.attempts_of(trial_id)]
             whole = "".join(chunks[sequence] for chunks in pieces for sequence in sorted(chunks))
-            text = whole[offset : offset + limit]
-            return LogPage(text=text, next_offset=offset + len(text))
+            begin = offset if offset >= 0 else max(0, len(whole) + offset)
+            text = whole[begin : begin + limit]
+            return LogPage(text=text, next_offset=begin + len(text))
 
     def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
         with self._lock:
@@ -316,6 +318,10 @@ class MemoryStore:
         with self._lock:
             own = self._tables.trials_of(self._study(study_id).id)
             return self._views(trial for trial in own if trial.number in numbers)
+
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.same_configuration(self._tables, self._trial(trial_id), limit))
 
     def metric_names(self, study_id: str) -> Sequence[str]:
         with self._lock:
@@ -341,9 +347,17 @@ class MemoryStore:
         with self._lock:
             return overview.scores(self._tables, self._study(study_id).id, stage)
 
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        with self._lock:
+            return overview.results(self._tables, self._study(study_id).id, most, stage)
+
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         with self._lock:
             return overview.thinned(self._tables, self._study(study_id).id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        with self._lock:
+            return Counter(trial.state for trial in self._tables.trials_of(self._study(study_id).id))
 
     # --- what a page shows of devices ----------------------------------------------------------------------------
 

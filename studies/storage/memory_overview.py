@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 
 import numpy as np
 
 from studies.contract.states import TrialState
 from studies.contract.study_file import StageKind
 from studies.storage.memory_tables import Tables
-from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned
+from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned, TrialResult
 from studies.storage.presenting import stride
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
 
@@ -31,6 +32,15 @@ def best(tables: Tables, study: StudyRecord, limit: int) -> list[TrialRecord]:
     return [tables.trials[trial_id] for _, _, trial_id in ranked[:limit]]
 
 
+def same_configuration(tables: Tables, trial: TrialRecord, limit: int) -> list[TrialRecord]:
+    own = (other for other in tables.trials_of(trial.study_id) if _configuration(other) == _configuration(trial))
+    return list(islice(own, limit))
+
+
+def _configuration(trial: TrialRecord) -> tuple[object, ...]:
+    return trial.params, trial.schedule, trial.num_steps
+
+
 def running(tables: Tables, study_id: str, limit: int) -> list[TrialRecord]:
     return [trial for trial in tables.trials_of(study_id) if trial.state is TrialState.RUNNING][:limit]
 
@@ -44,6 +54,24 @@ def scores(tables: Tables, study_id: str, stage: StageKind) -> Scores:
     found = [(trial.number, trial.score) for trial in own if trial.score is not None]
     table = np.array(found, np.float64).reshape(-1, 2)
     return Scores(table[:, 0].astype(np.int64), table[:, 1])
+
+
+def results(tables: Tables, study_id: str, most: int, stage: StageKind | None) -> list[TrialResult]:
+    own = [trial for trial in tables.trials_of(study_id) if stage in (None, trial.stage)]
+    return [_result(trial) for trial in _evenly(own, most) if trial.ended_at is not None]
+
+
+def _result(trial: TrialRecord) -> TrialResult:
+    return TrialResult(
+        trial.id,
+        trial.number,
+        trial.stage,
+        trial.state,
+        dict(trial.params),
+        trial.schedule,
+        trial.num_steps,
+        trial.score,
+    )
 
 
 def thinned(tables: Tables, study_id: str, name: str, most: int) -> list[Thinned]:

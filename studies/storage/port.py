@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from studies.contract.base import Params
 from studies.contract.packing import Engine
+from studies.contract.schedule import Schedule
 from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
 from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.study_query import StudyPage, StudyQuery
@@ -124,6 +125,23 @@ class Thinned:
     trial_id: str
     state: TrialState
     curve: Curve
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial that has ended, with what it tried and what came of it: nothing that was measured on the way.
+
+    ``score`` is the best value of the study's metric; only of a completed trial, None of all others.
+    """
+
+    id: str
+    number: int
+    stage: StageKind
+    state: TrialState
+    params: Params
+    schedule: Schedule
+    num_steps: int
+    score: float | None
 
 
 class Span(NamedTuple):
@@ -317,7 +335,10 @@ class StudyStore(Protocol):
         """
 
     def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
-        """Return the trial's output (all attempts, in order) from character `offset` on."""
+        """Return the trial's output (all attempts, in order) from character `offset` on.
+
+        A negative offset counts from the end: the page that it begins is the first of the last characters.
+        """
 
     def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
         """Return the decisions in the order in which they were taken."""
@@ -329,6 +350,12 @@ class StudyStore(Protocol):
 
     def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
         """Return the study's trials with these numbers, by number."""
+
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        """Return the first trials of the trial's study that differ from it in their seed at most, itself among them.
+
+        They were asked for with the same hyperparameters, schedule and steps; by number.
+        """
 
     def metric_names(self, study_id: str) -> Sequence[str]:
         """Return the metrics, by name, that the study's first and latest `NAMED_BY` trials have reported."""
@@ -351,11 +378,21 @@ class StudyStore(Protocol):
     def scores(self, study_id: str, stage: StageKind) -> Scores:
         """Return the scores of all completed trials of a stage that have one, by number."""
 
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        """Return ended trials of a study, or of one stage of it, by number.
+
+        They are those that have ended of at most `most` trials, evenly chosen by number; of all where there are no
+        more.
+        """
+
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         """Return a metric's curve, thinned by `studies.core.curves.sketch`, of at most about `most` trials.
 
         They are evenly chosen by number; all that have one where the study has no more trials than `most`.
         """
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        """Return how many of a study's trials are in which state; states without any are left out."""
 
     # --- what a page shows of devices ----------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from service.app import create_app
 from service.client import parameters
 from service.settings import Settings
 from studies import errors
-from studies.contract.states import StudyCommand
+from studies.contract.states import StudyCommand, TrialState
 from studies.contract.study_document import to_document
 from studies.contract.study_file import Metric, StageKind, StudySpec
 from studies.contract.study_query import StudyPage, StudyQuery
@@ -54,6 +54,7 @@ from studies.storage.port import (
     StudyQueue,
     Thinned,
     TrialFace,
+    TrialResult,
 )
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
@@ -215,6 +216,9 @@ class HttpStore:
     def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
         return self._behind.trials_numbered(study_id, numbers)
 
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        return self._behind.same_configuration(trial_id, limit)
+
     def metric_names(self, study_id: str) -> Sequence[str]:
         return self._behind.metric_names(study_id)
 
@@ -236,8 +240,14 @@ class HttpStore:
     def scores(self, study_id: str, stage: StageKind) -> Scores:
         return self._behind.scores(study_id, stage)
 
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        return self._behind.results(study_id, most, stage)
+
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        return self._behind.trial_states(study_id)
 
     def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
         return self._behind.runs_on(worker_id, device, within, most)

@@ -94,7 +94,7 @@ def test_a_users_function_is_run_again_where_it_is_allowed(
     with working(server, tmp_path, "train.py:*"):
         until_ended(store, trial_id)
     assert stagetune(monkeypatch, "reproduce", trial_id) == 1
-    assert "add --allow 'train.py:train'" in capfd.readouterr().err
+    assert "this trial runs train.py:train: to let it run here, add --allow 'train.py:train'" in capfd.readouterr().err
     assert stagetune(monkeypatch, "reproduce", "own-code/0", "--allow", "train.py:*") == 0
     said = capfd.readouterr()
     assert f"Reproduced to the last digit: all {STEPS + 3} points are the same." in said.out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from service.report.svg.frame import TEXT, Trace
 from service.report.svg.labels import lines, plain
 from service.report.svg.markers import each, shade_of
@@ -35,7 +37,7 @@ def _thickness(across: Scale, places: list[object]) -> float:
     """Return how thick bars may be: most of the way from one to the next."""
     found = sorted({at for place in places if (at := across.at(place)) is not None})
     whole = abs(across.end - across.start)
-    least = min((b - a for a, b in zip(found, found[1:], strict=False)), default=whole / max(1, len(across.names)))
+    least = min((b - a for a, b in pairwise(found)), default=whole / max(1, len(across.names)))
     return min(_SHARE * least, 26.0)
 
 
@@ -62,5 +64,6 @@ def _bar(trace: Trace, index: int, ends: tuple[float, float], middle: float, thi
 def _label(label: str, end: float, middle: float, *, lying: bool) -> str:
     x, y, anchor = (end + 6, middle + 4, "start") if lying else (middle, end - 6, "middle")
     ink = shade("#22252b")
-    look = {"text_anchor": anchor, "font_size": TEXT, "fill": ink.light, "style": ink.css("fill")}
-    return element("text", words(label), x=x, y=y, **look)
+    return element(
+        "text", words(label), x=x, y=y, text_anchor=anchor, font_size=TEXT, fill=ink.light, style=ink.css("fill")
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from service.report.svg.labels import fitted, plain, width
@@ -90,7 +91,7 @@ def frame(traces: list[Trace], layout: dict[str, Any], wide: float, high: float,
     """
     said = {key.replace("axis", ""): value for key, value in layout.items() if _AXIS.fullmatch(key)}
     used = {trace.get(f"{letter}axis", letter) for trace in traces for letter in "xy"}
-    scales = {name: _scale(name, said.get(name, {}), traces) for name in sorted(used | said.keys())}
+    scales = {name: _scale(name, said.get(name, {}), traces, layout) for name in sorted(used | said.keys())}
     top = 10.0 + _TITLE * any(_titled(said.get(name, {})) for name in scales if name.startswith("y"))
     bottom = high - _BOTTOM - _TITLE * any(_titled(said.get(name, {})) for name in scales if name.startswith("x"))
     upright = {
@@ -112,14 +113,24 @@ def _titled(said: dict[str, Any]) -> bool:
     return bool(Axis("x", said, Scale("linear", 0, 1)).title)
 
 
-def _scale(name: str, said: dict[str, Any], traces: list[Trace]) -> Scale:
+def _scale(name: str, said: dict[str, Any], traces: list[Trace], layout: dict[str, Any]) -> Scale:
     letter = name[0]
     own = [trace for trace in traces if trace.get(f"{letter}axis", letter) == name]
     values = [value for trace in own for value in _extent(trace, letter)]
+    values += _marked(name, layout, log=said.get("type") == "log")
     only_lines = all(trace["type"] == "scatter" and "markers" not in trace.get("mode", "lines") for trace in own)
     heat = any(trace["type"] == "heatmap" for trace in own)
-    said = said | {"type": "category"} if heat else said
     return scale_of(said, values, 0.0 if heat or (only_lines and letter == "x") else 0.05)
+
+
+def _marked(name: str, layout: dict[str, Any], *, log: bool) -> list[object]:
+    """Return the values that shapes and annotations point at: an axis reaches as far as they do, as Plotly's does."""
+    letter = name[0]
+    shapes = [said for said in layout.get("shapes", ()) if said.get(f"{letter}ref", letter) == name]
+    notes = [said for said in layout.get("annotations", ()) if said.get(f"{letter}ref", letter) == name]
+    places = [said[letter] for said in notes if isinstance(said.get(letter), int | float)]
+    values = [said[end] for said in shapes for end in (f"{letter}0", f"{letter}1")]
+    return values + [10.0**place if log else place for place in places]
 
 
 def _extent(trace: Trace, letter: str) -> list[object]:
@@ -128,9 +139,18 @@ def _extent(trace: Trace, letter: str) -> list[object]:
     lengthwise = "x" if trace.get("orientation") == "h" else "y"
     if trace["type"] == "bar" and letter == lengthwise:
         values += [0.0]
+    if trace["type"] == "heatmap" and all(isinstance(value, int | float) for value in values):
+        values += [end for value in values for end in cell_ends(value, values)]
     errors = (trace.get(f"error_{letter}") or {}).get("array") or ()
     pairs = [(v, e) for v, e in zip(values, errors, strict=False) if v is not None and e is not None]
     return values + [end for value, error in pairs for end in (value - error, value + error)]
+
+
+def cell_ends(value: float, all_values: Sequence[float]) -> tuple[float, float]:
+    """Return where the cell of a heat map's number begins and ends: half the least step to either side."""
+    places = sorted(set(all_values))
+    half = min((b - a for a, b in pairwise(places)), default=1.0) / 2
+    return value - half, value + half
 
 
 def _placed(scale: Scale, said: dict[str, Any], start: float, end: float) -> Scale:
@@ -206,7 +226,7 @@ def _tick_name(axis: Axis, tick: Tick, found: Frame) -> str:
     if not axis.upright:
         return element("text", words(tick.label), x=at, y=axis_foot(axis, found) + 17, text_anchor="middle")
     x, anchor = (found.right + 7, "start") if axis.right else (found.left - 7, "end")
-    room = found.left - 8 if not axis.right else float("inf")
+    room = found.left - 10 if not axis.right else float("inf")
     return element("text", words(fitted(tick.label, TEXT, room)), x=x, y=at + 4, text_anchor=anchor)
 
 

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from service.format import number
-from service.report.svg.frame import TEXT, Frame, Trace
+from service.report.svg.frame import TEXT, Frame, Trace, cell_ends
 from service.report.svg.labels import lines, plain
 from service.report.svg.markup import element, words
 from service.report.svg.scale import Scale
-from service.report.svg.shades import between, shade, words_on
+from service.report.svg.shades import Shade, between, shade, words_on
 
 ROOM = 62.0
 """Pixels beside a heat map that the scale of its colours takes."""
 
 _STEPS = 24
+_FAINT = 0.15
 _LINE = 1.25
 """Height of a line of a cell's words as a share of their size."""
 
-Cells = Sequence[Sequence[float | None]]
+
+class Box(NamedTuple):
+    """A cell in pixels, named as SVG names it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
 
 
 def heat_map(trace: Trace, x: Scale, y: Scale) -> str:
-    low, high = _range(trace)
-    drawn = []
-    for row, (name, values) in enumerate(zip(trace["y"], trace["z"], strict=False)):
-        for column, value in enumerate(values):
-            box = _box(x, y, trace["x"][column], name, float(trace.get("xgap", 0)), float(trace.get("ygap", 0)))
-            if box and value is not None:
-                drawn.append(_cell(trace, box, (row, column), _share(trace, value, low, high)))
+    columns = _edges(x, trace["x"], float(trace.get("xgap", 0)))
+    rows = _edges(y, trace["y"], float(trace.get("ygap", 0)))
+    drawn = [
+        _cell(trace, Box(left, top, wide, high), (row, column))
+        for row, (top, high) in enumerate(rows)
+        for column, (left, wide) in enumerate(columns)
+    ]
     return element("g", *drawn)
 
 
@@ -38,34 +47,38 @@ def _range(trace: Trace) -> tuple[float, float]:
     return float(trace.get("zmin", min(values))), float(trace.get("zmax", max(values)))
 
 
-def _share(trace: Trace, value: float, low: float, high: float) -> float:
-    share = (value - low) / (high - low) if high > low else 1.0
+def _share(trace: Trace, value: float) -> float:
+    low, high = _range(trace)
+    if high <= low:
+        return 1.0
+    share = (value - low) / (high - low)
     return 1 - share if trace.get("reversescale") else share
 
 
-Box = tuple[float, float, float, float]
-"""Left, top, width and height in pixels."""
+def _edges(scale: Scale, names: Sequence[object], gap: float) -> list[tuple[float, float]]:
+    """Return where the cells of each name begin and how long they are: from halfway to halfway, less the gap."""
+    units = [unit for name in names if (unit := scale.unit(name)) is not None]
+    ends = [sorted(scale.pixel(end) for end in cell_ends(unit, units)) for unit in units]
+    return [(first + gap / 2, last - first - gap) for first, last in ends]
 
 
-def _box(x: Scale, y: Scale, column: object, row: object, xgap: float, ygap: float) -> Box | None:
-    """Return the cell of a pair: half a step to either side of it."""
-    a, b = x.unit(column), y.unit(row)
-    if a is None or b is None:
-        return None
-    xs, ys = sorted((x.pixel(a - 0.5), x.pixel(a + 0.5))), sorted((y.pixel(b - 0.5), y.pixel(b + 0.5)))
-    return xs[0] + xgap / 2, ys[0] + ygap / 2, xs[1] - xs[0] - xgap, ys[1] - ys[0] - ygap
-
-
-def _cell(trace: Trace, box: Box, at: tuple[int, int], share: float) -> str:
-    ground = between(trace["colorscale"], share)
+def _cell(trace: Trace, box: Box, at: tuple[int, int]) -> str:
+    """Return a cell in its colour with its words on it; only an outline where it has no value."""
+    value = trace["z"][at[0]][at[1]]
+    if value is None:
+        line = between(trace["colorscale"], _FAINT)
+        return element("rect", fill="none", stroke=line.light, style=line.css("stroke"), rx=3.0, **box._asdict())
+    ground = between(trace["colorscale"], _share(trace, value))
     said = plain(_at(trace.get("hovertext"), at))
-    size = {"x": box[0], "y": box[1], "width": box[2], "height": box[3], "rx": 3.0}
     title = [element("title", words(said))] if said else []
-    rect = element("rect", *title, fill=ground.light, style=ground.css("fill"), **size)
-    ink = words_on(ground)
+    rect = element("rect", *title, fill=ground.light, style=ground.css("fill"), rx=3.0, **box._asdict())
+    return rect + _said_in(trace, box, at, words_on(ground))
+
+
+def _said_in(trace: Trace, box: Box, at: tuple[int, int], ink: Shade) -> str:
     font = float(trace.get("textfont", {}).get("size", TEXT))
-    said_here = _lines(lines(_at(trace.get("text"), at)), box, font)
-    return rect + element("g", said_here, fill=ink.light, style=ink.css("fill"), font_size=font, text_anchor="middle")
+    said = _lines(lines(_at(trace.get("text"), at)), box, font)
+    return element("g", said, fill=ink.light, style=ink.css("fill"), font_size=font, text_anchor="middle")
 
 
 def _at(table: object, at: tuple[int, int]) -> object:
@@ -73,7 +86,7 @@ def _at(table: object, at: tuple[int, int]) -> object:
 
 
 def _lines(said: Sequence[str], box: Box, size: float) -> str:
-    x, middle = box[0] + box[2] / 2, box[1] + box[3] / 2
+    x, middle = box.x + box.width / 2, box.y + box.height / 2
     first = middle - (len(said) - 1) * size * _LINE / 2 + size * 0.36
     return "".join(
         element("text", words(line), x=x, y=first + index * size * _LINE) for index, line in enumerate(said) if line

@@ -26,15 +26,24 @@ def shapes(layout: Said, found: Frame, layer: str) -> str:
     return "".join(_shape(said, found) for said in layout.get("shapes", ()) if said.get("layer", "above") == layer)
 
 
+def _inside(x: float, y: float, found: Frame) -> bool:
+    """Return whether a place is one that the axes reach: Plotly shows nothing beyond."""
+    return found.left - 1 <= x <= found.right + 1 and found.top - 1 <= y <= found.bottom + 1
+
+
 def _shape(said: Said, found: Frame) -> str:
     x0, x1 = (_of_shape(said[end], said.get("xref", "x"), found) for end in ("x0", "x1"))
     y0, y1 = (_of_shape(said[end], _upright(said.get("yref", "y")), found) for end in ("y0", "y1"))
     look = _look(said)
+    if said.get("type") == "line" and not (_inside(x0, y0, found) and _inside(x1, y1, found)):
+        return ""
     if said.get("type") == "line":
         drawn = f"M{coordinate(x0)} {coordinate(y0)}L{coordinate(x1)} {coordinate(y1)}"
         return element("path", d=drawn, **look)
-    left, top = max(min(x0, x1), found.left - 1), min(y0, y1)
-    wide, high = max(0.0, min(max(x0, x1), found.right + 1) - left), abs(y1 - y0)
+    left, top = max(min(x0, x1), found.left - 1), max(min(y0, y1), found.top - 1)
+    wide, high = min(max(x0, x1), found.right + 1) - left, min(max(y0, y1), found.bottom + 1) - top
+    if wide <= 0 or high <= 0:
+        return ""
     return element("rect", x=left, y=top, width=wide, height=high, rx=3.0, **look)
 
 
@@ -92,15 +101,18 @@ def _share_of(scale: Scale, share: float) -> float:
 # --- annotations -------------------------------------------------------------------------------------------------
 
 
-def annotations(layout: Said, found: Frame) -> str:
+def notes(layout: Said, found: Frame) -> str:
     return "".join(_note(said, found) for said in layout.get("annotations", ()) if said.get("visible", True))
 
 
 def _note(said: Said, found: Frame) -> str:
     font = said.get("font", {})
     size, color = float(font.get("size", TEXT)), shade(font.get("color", "#22252b"))
-    x = _of_note(said.get("x", 0), said.get("xref", "x"), found) + float(said.get("xshift", 0))
-    y = _of_note(said.get("y", 0), _upright(said.get("yref", "y")), found) - float(said.get("yshift", 0))
+    x = _of_note(said.get("x", 0), said.get("xref", "x"), found)
+    y = _of_note(said.get("y", 0), _upright(said.get("yref", "y")), found)
+    if not _inside(x, y, found):
+        return ""
+    x, y = x + float(said.get("xshift", 0)), y - float(said.get("yshift", 0))
     text = lines(said.get("text"))
     anchor = _anchor(said, x, max((width(line, size) for line in text), default=0.0), found)
     foot = _foot(said, y, len(text), size)

@@ -9,8 +9,8 @@ from typing import Any
 from service.report.svg.bars import bars
 from service.report.svg.frame import Frame, Trace, frame, grid, names
 from service.report.svg.heat import ROOM, heat_map, scale_beside
-from service.report.svg.markup import element
-from service.report.svg.notes import annotations, shapes
+from service.report.svg.markup import coordinate, element
+from service.report.svg.notes import notes, shapes
 from service.report.svg.scale import Scale
 from service.report.svg.scatter import scatter
 
@@ -59,7 +59,7 @@ def picture(figure: dict[str, Any], size: Size = WIDE) -> str:
         shapes(layout, found, "below"),
         *(_trace(trace, found) for trace in traces),
         shapes(layout, found, "above"),
-        annotations(layout, found),
+        notes(layout, found),
         names(found, color),
         scale_beside(scaled, found, color) if scaled else "",
         viewBox=f"0 0 {size.width:g} {size.height:g}",
@@ -75,5 +75,11 @@ def _plain(trace: Trace) -> Trace:
 
 
 def _trace(trace: Trace, found: Frame) -> str:
+    """Return a trace, cut off at the edges of its axes; marks may stand out as far as they are wide."""
     x, y = found.of(trace)
-    return _KINDS[trace["type"]](trace, x, y)
+    drawn = _KINDS[trace["type"]](trace, x, y)
+    beyond = 9.0 if trace["type"] == "scatter" and "markers" in trace.get("mode", "lines") else 2.0
+    left, top = min(x.start, x.end) - beyond, min(y.start, y.end) - beyond
+    wide, high = abs(x.end - x.start) + 2 * beyond, abs(y.end - y.start) + 2 * beyond
+    box = " ".join(coordinate(part) for part in (left, top, wide, high))
+    return element("svg", drawn, x=left, y=top, width=wide, height=high, viewBox=box)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import pairwise
 
 from service.figures.palette import DARK, LIGHT, Palette
 
@@ -14,6 +15,9 @@ Scale = Sequence[tuple[float, str]]
 
 _READABLE = 0.179
 """Luminance above which dark words are easier to read than light ones (where WCAG's contrasts to both are equal)."""
+
+_DARKEST = 0.04045
+"""Share of a colour's part below which sRGB is linear."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def words_on(ground: Shade) -> Shade:
 
 
 def _mixed(scale: Scale, share: float) -> str:
-    for (low, first), (high, second) in zip(scale, scale[1:], strict=False):
+    for (low, first), (high, second) in pairwise(scale):
         if share <= high:
             weight = (share - low) / (high - low) if high > low else 0.0
             mixed = (round(a + (b - a) * weight) for a, b in zip(_rgb(first), _rgb(second), strict=True))
@@ -56,13 +60,17 @@ def _mixed(scale: Scale, share: float) -> str:
 
 
 def _words_on(color: str) -> str:
-    return "#16181c" if _luminance(color) > _READABLE else "#ffffff"
+    return "#000000" if _luminance(color) > _READABLE else "#ffffff"
 
 
 def _luminance(color: str) -> float:
     """Return the relative luminance of a colour, 0 (black) to 1 (white), as WCAG defines it."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in _rgb(color))]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    red, green, blue = (_linear(part / 255) for part in _rgb(color))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= _DARKEST else ((part + 0.055) / 1.055) ** 2.4
 
 
 def _rgb(color: str) -> tuple[int, ...]:

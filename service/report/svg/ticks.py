@@ -44,22 +44,26 @@ def _exact(index: int, step: float) -> float:
 def log_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
     """Return ticks within ``[10**low, 10**high]``, at their logarithms.
 
-    Powers of ten, as many as there is room for; in between 2 and 5 where the range has few of them; and round
-    numbers as on a linear axis where it has less than two such.
+    Powers of ten, as many as there is room for; with 2 and 5 between them where the range has few; and round numbers
+    as on a linear axis where it has less than two of all these.
     """
     decades = range(math.ceil(low - _EDGE), math.floor(high + _EDGE) + 1)
-    if len(decades) > most:
-        stride = -(-len(decades) // most)
-        decades = range(-(-decades[0] // stride) * stride, decades[-1] + 1, stride)
-    if 3 * (high - low) > most and len(decades) > 1:
-        return tuple(Tick(float(power), number(10.0**power)) for power in decades)
-    within = [
-        (math.log10(digit) + power, digit * 10.0**power)
+    if len(decades) > 1 and 3 * (high - low) > most:
+        return tuple(Tick(float(power), number(10.0**power)) for power in _spaced(decades, most))
+    kept = [
+        Tick(at, number(float(f"{digit}e{power}")))
         for power in range(math.floor(low), math.ceil(high) + 1)
         for digit in (1, 2, 5)
+        if low - _EDGE <= (at := math.log10(digit) + power) <= high + _EDGE
     ]
-    kept = [Tick(at, number(float(f"{value:.3g}"))) for at, value in within if low - _EDGE <= at <= high + _EDGE]
     return tuple(kept) if len(kept) > 1 else _logs_of(linear_ticks(10.0**low, 10.0**high, most))
+
+
+def _spaced(decades: range, most: int) -> range:
+    """Return every second, third, ... of `decades`, the multiples of that, such that they are few but two at least."""
+    stride = -(-len(decades) // most)
+    spaced = range(-(-decades[0] // stride) * stride, decades[-1] + 1, stride)
+    return spaced if len(spaced) > 1 else decades
 
 
 def _logs_of(ticks: tuple[Tick, ...]) -> tuple[Tick, ...]:

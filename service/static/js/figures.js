@@ -135,7 +135,8 @@ async function show(figure, drawing) {
 }
 
 /**
- * A click on a curve, point or cell selects its trial, a double click opens it.
+ * A click on a curve, point or cell selects its trial, a double click opens it. Where trials of many studies stand
+ * beside each other there is nothing to select: one click opens.
  *
  * @param {any} plot
  */
@@ -147,13 +148,20 @@ function listen(plot) {
     const number = drawings.get(plot)?.trials[clicked];
     if (number !== undefined) {
       toggle(number);
+    } else if (clicked) {
+      openTrial(clicked);
     }
   });
   plot.on("plotly_doubleclick", () => {
     if (clicked) {
-      go(`${document.body.dataset.base}/trials/${encodeURIComponent(clicked)}`);
+      openTrial(clicked);
     }
   });
+}
+
+/** @param {string} id */
+function openTrial(id) {
+  go(`${document.body.dataset.base}/trials/${encodeURIComponent(id)}`);
 }
 
 /**

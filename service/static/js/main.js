@@ -3,8 +3,11 @@
 
 import { startAddress } from "./address.js";
 import { keepChoices } from "./choices.js";
+import { startBulk } from "./bulk.js";
+import { startCommandLines } from "./command_lines.js";
 import { startCommands } from "./commands.js";
 import { startFigures } from "./figures.js";
+import { startFilters } from "./filters.js";
 import { followEvents } from "./live.js";
 import { startLog } from "./log.js";
 import { refreshParts, startParts } from "./parts.js";
@@ -31,6 +34,9 @@ startParts(document);
 startSelection(document);
 keepChoices(document);
 startCommands(document, redraw);
+startBulk(document, redraw);
+startFilters(document);
+startCommandLines(document);
 startTables(document);
 const events = document.body.dataset.events;
 if (events) {

@@ -73,8 +73,9 @@ def _read_new(known: Mapping[str, _Summed], read: Read) -> dict[str, Sequence[Ra
     """Read what is not summed up: of studies never looked at all there is, of the others by one moment for them all."""
     unseen = [study_id for study_id, summed in known.items() if summed.until == BEGINNING]
     seen = [study_id for study_id in known if study_id not in unseen]
-    ran = {**read(unseen, BEGINNING)} if unseen else {}
-    return ran | read(seen, min(known[study_id].until for study_id in seen)) if seen else ran
+    first_looks = read(unseen, BEGINNING) if unseen else {}
+    later_looks = read(seen, min(known[study_id].until for study_id in seen)) if seen else {}
+    return {**first_looks, **later_looks}
 
 
 def _look(known: _Summed, ran: Sequence[Ran], now: Timestamp) -> tuple[_Summed, float]:

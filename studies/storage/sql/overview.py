@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 from studies.contract.states import TrialState
 from studies.contract.study_file import StageKind
 from studies.contract.views import TrialView
-from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned
+from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned, TrialResult
 from studies.storage.presenting import stride
 from studies.storage.records import StudyRecord, TrialRecord
 from studies.storage.sql import tables, trials
@@ -29,6 +29,14 @@ def numbered(connection: Connection, study_id: str, wanted: Collection[int]) -> 
     c = tables.trial.c
     query = select(tables.trial).where(c.study_id == study_id, c.number.in_(wanted)).order_by(c.number)
     return _views(connection, query) if wanted else []
+
+
+def same_configuration(connection: Connection, trial: TrialRecord, limit: int) -> list[TrialView]:
+    """Return trials of one configuration: as it is written, and a repeat is written as what it repeats."""
+    c = tables.trial.c
+    same = (c.num_steps == trial.num_steps) & (c.params == trial.params) & (c.schedule == trial.schedule)
+    query = select(tables.trial).where(c.study_id == trial.study_id, same)
+    return _views(connection, query.order_by(c.number).limit(limit))
 
 
 def metric_names(connection: Connection, study_id: str) -> list[str]:
@@ -70,6 +78,14 @@ def scores(connection: Connection, study_id: str, stage: StageKind) -> Scores:
     return Scores(numbers[order], np.fromiter((row[1] for row in found), np.float64, len(found))[order])
 
 
+def results(connection: Connection, study_id: str, most: int, stage: StageKind | None) -> list[TrialResult]:
+    c = tables.trial.c
+    own = (c.study_id == study_id) if stage is None else (c.study_id == study_id) & (c.stage == stage)
+    columns = (c.id, c.number, c.stage, c.state, c.params, c.schedule, c.num_steps, c.score)
+    chosen = own & c.number.in_(_evenly(connection, own, most)) & c.ended_at.is_not(None)
+    return [TrialResult(*row) for row in connection.execute(select(*columns).where(chosen).order_by(c.number))]
+
+
 def thinned(connection: Connection, study_id: str, name: str, most: int) -> list[Thinned]:
     trial, summary = tables.trial.c, tables.metric_summary.c
     own = trial.study_id == study_id
@@ -80,6 +96,13 @@ def thinned(connection: Connection, study_id: str, name: str, most: int) -> list
         .order_by(trial.number)
     )
     return [Thinned(row.id, row.state, unpacked(row.thinned)) for row in connection.execute(query)]
+
+
+def states(connection: Connection, study_id: str) -> dict[TrialState, int]:
+    """Return trials by state: counted in the index of both."""
+    c = tables.trial.c
+    query = select(c.state, func.count().label("trials")).where(c.study_id == study_id).group_by(c.state)
+    return {row.state: row.trials for row in connection.execute(query)}
 
 
 def device_use(connection: Connection, study_id: str) -> list[DeviceUse]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from studies.contract.states import StudyCommand
+from studies.contract.states import StudyCommand, TrialState
 from studies.contract.study_file import StageKind, StudySpec
 from studies.contract.study_query import StudyPage, StudyQuery
 from studies.contract.trial_query import TrialQuery
@@ -46,6 +46,7 @@ from studies.storage.port import (
     StudyQueue,
     Thinned,
     TrialFace,
+    TrialResult,
 )
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
@@ -264,6 +265,10 @@ class SqlStore:
             studies.get(connection, study_id)
             return overview.numbered(connection, study_id, numbers)
 
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            return overview.same_configuration(connection, trials.get(connection, trial_id), limit)
+
     def metric_names(self, study_id: str) -> Sequence[str]:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
@@ -293,10 +298,20 @@ class SqlStore:
             studies.get(connection, study_id)
             return overview.scores(connection, study_id, stage)
 
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.results(connection, study_id, most, stage)
+
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return overview.thinned(connection, study_id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.states(connection, study_id)
 
     # --- what a page shows of devices ----------------------------------------------------------------------------
 

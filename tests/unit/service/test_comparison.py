@@ -15,7 +15,6 @@ from service.comparison import (
     metric_rows,
     objective_words,
     run_rows,
-    seconds_trained,
     settings,
 )
 from studies.contract.schedule import Schedule
@@ -134,7 +133,7 @@ def test_every_metric_is_a_row_with_its_best_marked() -> None:
     assert (rate.note, any(cell.best for cell in rate.cells)) == ("last", False)
 
 
-def attempt(started_at: float, ended_at: float | None) -> AttemptView:
+def attempt(started_at: float, ended_at: float | None, **usage: Any) -> AttemptView:
     return AttemptView(
         id="at_0",
         worker_id="wk_0",
@@ -143,6 +142,7 @@ def attempt(started_at: float, ended_at: float | None) -> AttemptView:
         state=TrialState.RUNNING.value,  # type: ignore[arg-type]
         started_at=started_at,
         ended_at=ended_at,
+        **usage,
     )
 
 
@@ -152,7 +152,18 @@ def test_how_a_trial_was_run() -> None:
     assert rows["steps done"] == ["90 of 100", "0 of 100"]
     assert rows["time trained"] == ["1 min 30 s", "—"]
     assert rows["device"] == ["cuda:0 of node-1", "—"]
-    assert seconds_trained(member(1).trial, 0.0) is None
+    assert rows.keys() == {"steps done", "time trained", "device"}
+
+
+def test_what_a_trial_needed_is_a_row_where_it_is_known() -> None:
+    first = attempt(0.0, 60.0, peak_memory_bytes=3 << 30, samples_per_second=900.0)
+    again = attempt(60.0, 90.0, peak_memory_bytes=2 << 30)
+    rows = {
+        row.name: [cell.text for cell in row.cells]
+        for row in run_rows([member(0, attempts=(first, again)), member(1)], 0)
+    }
+    assert rows["peak memory"] == ["3.0 GiB", "—"]
+    assert rows["speed"] == ["900 samples/s", "—"]
 
 
 def test_an_objective_in_words() -> None:

@@ -98,6 +98,41 @@ def test_a_submitted_file_is_listed_and_shown(stagetune: Stagetune, study_file: 
 
 
 @pytest.mark.usefixtures("server")
+def test_the_list_is_narrowed_and_what_ended_is_put_away(
+    stagetune: Stagetune, store: MemoryStore, capsys: Output
+) -> None:
+    store.create_study(spec("one", tags=["vision"]), owner="ada")
+    store.create_study(spec("two"), owner="[b]g")
+
+    def listed(*options: str) -> str:
+        assert stagetune("list", *options) == 0
+        return capsys.readouterr().out
+
+    assert "[b]g" in listed()
+    assert ("one" in listed("--tag", "VISION"), "two" in listed("--tag", "vision")) == (True, False)
+    assert ("one" in listed("--owner", "ada", "--state", "queued"), "two" in listed("--owner", "ada")) == (True, False)
+    assert "two" in listed("[B]G")
+    assert "see them all with `stagetune list`" in listed("--state", "failed")
+    assert stagetune("list", "--limit", "1") == 0
+    assert "The first 1 of 2" in capsys.readouterr().err
+    assert stagetune("archive", "one") == 1
+    assert "cancel it first" in capsys.readouterr().err
+    assert stagetune("cancel", "one") == 0
+    assert stagetune("archive", "one") == 0
+    assert "one is cancelled and archived." in capsys.readouterr().out
+    assert "one" not in listed()
+    assert "one" in listed("--archived")
+    assert stagetune("unarchive", "one") == 0
+    assert "one" in listed()
+
+
+def test_the_owner_is_the_token(stagetune: Stagetune, server: str, study_file: Path, capsys: Output) -> None:
+    assert stagetune("submit", str(study_file)) == 0
+    with ApiClient(server, TOKEN) as client:
+        assert client.study(capsys.readouterr().out.strip()).owner == "STAGETUNE_TOKEN"
+
+
+@pytest.mark.usefixtures("server")
 def test_json_files_are_taken_too(stagetune: Stagetune, tmp_path: Path) -> None:
     path = tmp_path / "study.json"
     path.write_text(spec().model_dump_json())
@@ -198,7 +233,8 @@ def test_a_port_that_is_taken_is_said_plainly(stagetune: Stagetune, capsys: Outp
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "run", "serve", "submit", "list", "show", "watch", "pause", "best", "trials", "export"]
+    "command",
+    ["demo", "run", "serve", "submit", "list", "show", "watch", "pause", "best", "trials", "export", "archive"],
 )
 def test_every_command_has_help_with_an_example(stagetune: Stagetune, capsys: Output, command: str) -> None:
     assert stagetune(command, "--help") == 0

@@ -13,11 +13,10 @@ from fastapi import Request, Response
 from httpx import Client
 
 from service.pages import assets
+from service.pages.devices import TRIALS_SHOWN
 from service.pages.trial import param_rows
-from service.pages.workers import TRIALS_SHOWN, device_row
 from studies.contract.packing import PackReport
 from studies.contract.states import StudyCommand
-from studies.contract.views import DeviceView
 from studies.contract.worker_protocol import DeviceReport, SyncRequest
 from studies.core.actions import OpenStage
 from studies.errors import StorageUnavailable
@@ -164,16 +163,6 @@ def test_a_trial_tells_parent_schedule_attempts_and_diagnosis(store: MemoryStore
         assert text in late
     hot = client.get(f"/trials/{history.trial('lr=1').id}").text
     assert "Usual causes" in hot
-
-
-@pytest.mark.parametrize(
-    ("total", "used", "words", "percent"),
-    [(None, None, "", None), (2**34, None, "16.0 GiB", None), (2**34, 2**33, "8.0 GiB of 16.0 GiB", 50)],
-)
-def test_device_memory_in_words(total, used, words: str, percent) -> None:
-    device = DeviceView(name="cuda:0", model="", memory_bytes=total, memory_used_bytes=used, capacity=1)
-    row = device_row(device, ())
-    assert (row.facts, row.percent) == (" · ".join(filter(None, ("0 of 1 slot in use", words))), percent)
 
 
 def test_a_crowded_device_lists_its_first_trials_and_counts_the_others(store: MemoryStore, client: Client) -> None:

@@ -123,7 +123,7 @@ class _Writer:
     def _attempt(self, trial: TrialRecord) -> AttemptRecord:
         ended = trial.state is TrialState.COMPLETED
         attempt = AttemptRecord(
-            new_id("attempt"), trial.id, self.study.id, 0, self._worker.id, "cuda:0", new_token(), trial.started_at or 0.0,
+            new_id("attempt"), trial.id, self.study.id, 0, self._worker.id, "cuda:0", new_token(), trial.created_at,
             lease_expires_at=self._now + 3_600, state=AttemptState.COMPLETED if ended else AttemptState.RUNNING,
         )  # fmt: skip
         chunks = 1 + -(-(self._shape.points - EVALUATIONS) // POINTS_PER_CHUNK)

@@ -44,9 +44,9 @@ def csv_lines(store: StudyStore, study: StudyView) -> Iterator[str]:
     params, metrics = _columns(all_trials(store, study.id))
     header = [*FIXED, *(f"params.{name}" for name in params)]
     header += [f"metrics.{name}.{part}" for name in metrics for part in ("last", "minimum", "maximum")]
-    yield _line(header)
+    yield csv_line(header)
     for trial in all_trials(store, study.id):
-        yield _line(_cells(trial, params, metrics))
+        yield csv_line(_cells(trial, params, metrics))
 
 
 def neutral(cell: str) -> str:
@@ -75,7 +75,8 @@ def _cells(trial: TrialView, params: Sequence[str], metrics: Sequence[str]) -> l
     return cells
 
 
-def _line(cells: Sequence[str]) -> str:
+def csv_line(cells: Sequence[str]) -> str:
+    """Return a line of CSV in which no cell is a formula (see `neutral`)."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerow([neutral(cell) for cell in cells])
     return text.getvalue()

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from service.dependencies import StoreDep, TrialId
+from service.figures.axes import TITLES, Axis
 from service.format import scalar, sentence, stage_title, words
 from service.pages.packs import trained
 from service.pages.page_route import PageRoute
@@ -59,6 +60,7 @@ class TrialContext:
     findings: tuple[Finding, ...]
     metrics: tuple[str, ...]
     summaries: tuple[tuple[str, MetricSummary], ...]
+    axes: tuple[tuple[Axis, str], ...] = tuple(TITLES.items())
 
 
 def param_rows(trial: TrialView, parent: TrialView | None) -> tuple[ParamRow, ...]:

@@ -3,35 +3,43 @@
 
 import { startAddress } from "./address.js";
 import { startCommands } from "./commands.js";
+import { restore, startControls } from "./controls.js";
 import { startFigures } from "./figures.js";
 import { followEvents } from "./live.js";
 import { startLog } from "./log.js";
 import { refreshParts, startParts } from "./parts.js";
 import { startSelection } from "./selection.js";
 import { startTables } from "./tables.js";
+import { startTheme } from "./theme.js";
 import { throttle } from "./throttle.js";
+import { startToolbars } from "./toolbar.js";
+import { whenVisible } from "./visible.js";
 
 const REDRAW_MS = 500;
 const IDLE_REFRESH_MS = 15_000;
 
+startAddress();
+startTheme(document);
+startControls(document);
+startSelection(document);
+startToolbars(document);
+startParts(document);
 const figures = startFigures(document);
 const log = startLog(document);
 
 async function refresh() {
   await refreshParts(document);
+  restore(document);
   figures.adopt();
   await Promise.all([figures.refresh(), log.refresh()]);
 }
 
-const redraw = throttle(refresh, REDRAW_MS);
+const redraw = whenVisible(document, throttle(refresh, REDRAW_MS));
 
-startAddress();
-startParts(document);
-startSelection(document);
 startCommands(document, redraw);
 startTables(document, redraw);
-const events = document.body.dataset.events;
+const { events, after = "" } = document.body.dataset;
 if (events) {
-  followEvents(events, redraw, document.getElementById("connection"));
+  followEvents(events, after, redraw, document.getElementById("connection"));
   setInterval(redraw, IDLE_REFRESH_MS);
 }

@@ -96,14 +96,15 @@ def live_data(
     others = [item for item in thinned if over_steps and item.trial_id not in ids and len(item.curve)]
     known = {trial.id: (rulers or {}).get(trial.id, NOTHING_KNOWN) for trial in ranked}
     unit = _unit(look, [(curves[trial.id], known[trial.id]) for trial in ranked])
-    points = points_each(len(others) + 2 * len(ranked))
+    behind = background([item.curve for item in others], look.smooth)
+    points = points_each(2 * len(ranked), spent=len(behind))
     placed = [(trial, drawn(curves[trial.id], look, points, known[trial.id], unit[0])) for trial in ranked]
     rows = tuple(LiveRow(trial, found, trial_score(trial, metric)) for trial, found in placed if found)
     return LiveData(
         look=look,
         best=rows[0].trial if rows and rows[0].score is not None else None,
         highlighted=rows,
-        behind=background([item.curve for item in others], look.smooth),
+        behind=behind,
         others=len(others),
         asked=asked,
         sound_range=_sound_range(

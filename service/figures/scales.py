@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -44,6 +44,10 @@ def _stands_on(trace: Mapping[str, Any], name: str) -> bool:
     return bool(trace.get(f"{name}axis", name) == name)
 
 
-def _lowest(values: Iterable[Any]) -> float:
-    numbers = np.array([value for value in values if isinstance(value, int | float)], np.float64)
-    return float(numbers.min(initial=np.inf))
+def _lowest(values: Sequence[Any]) -> float:
+    """Return the lowest of these numbers, gaps (None) aside; infinity where there is none, or where they are words."""
+    try:
+        numbers = np.array(values, np.float64)
+    except ValueError:
+        return np.inf
+    return float(np.min(numbers, initial=np.inf, where=~np.isnan(numbers)))

@@ -12,8 +12,8 @@ from studies.contract.views import TrialView
 from studies.core.curves import minmax_thin, smooth
 from studies.core.snapshot import Curve
 
-POINTS_OF_A_FIGURE = 60_000
-"""Points that all curves of a figure may have together: beyond it the browser, not the network, becomes slow."""
+POINTS_OF_A_FIGURE = 40_000
+"""Points that all curves of a figure may have together: with more, Plotly takes beyond 100 ms to draw them anew."""
 
 _FEWEST, _MOST = 60, 800
 
@@ -36,9 +36,9 @@ class Series:
         return tuple(value for value in self.values if value is not None)
 
 
-def points_each(curves: int) -> int:
-    """Return how many points each of so many curves may have."""
-    return max(_FEWEST, min(_MOST, POINTS_OF_A_FIGURE // max(1, curves)))
+def points_each(curves: int, spent: int = 0) -> int:
+    """Return how many points each of so many curves may have, where others have `spent` already."""
+    return max(_FEWEST, min(_MOST, (POINTS_OF_A_FIGURE - spent) // max(1, curves)))
 
 
 def gaps(values: Iterable[float]) -> tuple[float | None, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
@@ -16,6 +17,8 @@ from studies.storage.port import StudyStore
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 100
 
+LINES_AT_ONCE = 2_000
+
 
 def as_json(drawing: Drawing, store: StudyStore) -> Response:
     """Answer with the figure, and with the numbers of the trials in it."""
@@ -27,11 +30,12 @@ def as_csv(drawing: Drawing, store: StudyStore, name: str) -> Response:
     """Answer with what the figure is drawn from as a file; `name` may hold anything."""
     safe = _UNSAFE.sub("-", name)[:_LONGEST_NAME].strip("-.") or "figure"
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{safe}.csv"'}
-    numbers = store.trial_numbers(trials_of(drawing))
-    lines = _lines(drawing, dict(numbers))
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    pieces = _pieces(drawing, store.trial_numbers(trials_of(drawing)))
+    return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _lines(drawing: Drawing, numbers: dict[str, int]) -> Iterator[str]:
-    for row in figure_rows(drawing, numbers):
-        yield csv_line(["" if cell is None else str(cell) for cell in row])
+def _pieces(drawing: Drawing, numbers: Mapping[str, int]) -> Iterator[str]:
+    """Yield the lines, `LINES_AT_ONCE` together: each piece is a turn of its own on a thread."""
+    lines = (csv_line(["" if cell is None else str(cell) for cell in row]) for row in figure_rows(drawing, numbers))
+    while piece := "".join(islice(lines, LINES_AT_ONCE)):
+        yield piece

@@ -34,7 +34,7 @@ from studies.storage.port import StudyStore
 
 router = APIRouter()
 
-MOST_BEHIND = 500
+MOST_BEHIND = 300
 """Most trials behind those that are told apart: more lines only make the grey denser."""
 
 MOST_POINTS = 500

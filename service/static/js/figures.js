@@ -7,8 +7,8 @@ import { horizontal } from "./scales.js";
 import { ask } from "./session.js";
 import { theme } from "./theme.js";
 
-/** A zoom, a drag or a click are often followed by another one: the server is asked after the last. */
-const SETTLE_MS = 120;
+/** Steps of a slider come close upon each other: the server is asked after the last of them. */
+const SETTLE_MS = 40;
 
 /** What each figure was drawn from, as text, to leave alone what has not changed. @type {WeakMap<Element, string>} */
 const drawn = new WeakMap();

@@ -77,7 +77,8 @@ def _placed(curve: Curve, look: CurveLook, points: int, by: Ruler, unit: float) 
     at = positions(look.axis, curve.steps, by)
     if at is None:
         return None
-    found = on_axis(_thinned(curve, _parts(at / unit, look), points), look.axis, by)
+    exact = look.points is not None  # asked for by whoever wants the values themselves
+    found = on_axis(_thinned(curve, _parts(at / unit, look), points, exact=exact), look.axis, by)
     if found is None or unit == 1.0:
         return found
     return Series(tuple(step / unit for step in found.steps), found.values)
@@ -90,14 +91,12 @@ def _parts(at: NDArray[np.float64], look: CurveLook) -> tuple[int, int]:
     return max(0, first), max(0, min(at.size, last))
 
 
-def _thinned(curve: Curve, parts: tuple[int, int], points: int) -> Series:
+def _thinned(curve: Curve, parts: tuple[int, int], points: int, *, exact: bool) -> Series:
     first, last = parts
-    if (first, last) == (0, len(curve)):
-        return series(curve, points)
     pieces = (
-        series(_cut(curve, 0, first), OUTSIDE_POINTS),
-        series(_cut(curve, first, last), points),
-        series(_cut(curve, max(first, last), len(curve)), OUTSIDE_POINTS),
+        series(_cut(curve, 0, first), OUTSIDE_POINTS, exact=exact),
+        series(_cut(curve, first, last), points, exact=exact),
+        series(_cut(curve, max(first, last), len(curve)), OUTSIDE_POINTS, exact=exact),
     )
     steps = (step for piece in pieces for step in piece.steps)
     return Series(tuple(steps), tuple(value for piece in pieces for value in piece.values))

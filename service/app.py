@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
@@ -24,14 +23,15 @@ from service.middleware.headers import SecurityHeaders
 from service.middleware.observing import Observer
 from service.middleware.origin import HostAndOrigin
 from service.openapi import document_raw_bodies
-from service.pages import router as pages_router
-from service.routes import checkpoints, document, events, export, health, metrics, studies, trials, workers
+from service.pages.router import router as pages_router
+from service.routes import checkpoints, document, events, export, health, metrics, studies, trial_files, trials, workers
 from service.schema_watch import SchemaWatch
 from service.settings import Settings, require_safe_bind
 from service.storage import build_engine, open_database
 from service.streams import StreamPlaces
 from service.sweeping import sweep_for_ever
 from service.ticker import Ticker
+from service.version import installed_version
 from studies.engine import Engine
 from studies.storage.port import StudyStore
 
@@ -72,13 +72,6 @@ def create_app(settings: Settings, store: StudyStore | None = None, tick: Callab
     _add_middleware(app, settings)
     document_raw_bodies(app)
     return app
-
-
-def installed_version() -> str:
-    try:
-        return version("stagetune")
-    except PackageNotFoundError:  # run from a checkout
-        return "0+checkout"
 
 
 @asynccontextmanager
@@ -126,7 +119,7 @@ def _record_the_last(engine: Engine) -> None:
 
 def _add_routes(app: FastAPI) -> None:
     # Routes are tried in order: what a thousand nodes ask for every second comes first.
-    for module in (workers, studies, trials, export, events, checkpoints, health, metrics, document):
+    for module in (workers, studies, trials, trial_files, export, events, checkpoints, health, metrics, document):
         app.include_router(module.router)
     app.include_router(workers.profiles)
     app.include_router(pages_router)

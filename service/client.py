@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from studies.contract.base import Message
 from studies.contract.states import StudyCommand
+from studies.contract.study_query import StudyQuery
 from studies.contract.views import (
     CurveView,
     DecisionRecord,
@@ -23,6 +24,7 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
+from studies.contract.worker_protocol import RunSpec
 
 TIMEOUT_SECONDS = 30.0
 PAGE = 1000
@@ -91,6 +93,12 @@ class ApiClient:
         answer = self._request("GET", "/api/v1/studies", params={"name": name} if name else None)
         return _parse(TypeAdapter(list[StudySummary]), answer)
 
+    def find_studies(self, query: StudyQuery) -> tuple[list[StudySummary], int]:
+        """Return a page of the studies that answer `query`, and how many there are in all."""
+        answer = self._request("GET", "/api/v1/studies", params=parameters(query))
+        found = _parse(TypeAdapter(list[StudySummary]), answer)
+        return found, int(answer.headers.get("X-Total-Count", len(found)))
+
     def study(self, study_id: str) -> StudyView:
         return self._one(StudyView, "GET", f"/api/v1/studies/{study_id}")
 
@@ -101,15 +109,18 @@ class ApiClient:
         answer = self._request("GET", f"/api/v1/studies/{study_id}/decisions")
         return _parse(TypeAdapter(list[DecisionRecord]), answer)
 
+    def report(self, study_id: str) -> bytes:
+        """Return a study as one HTML file."""
+        return self._request("GET", f"/studies/{study_id}/report").content
+
     @contextmanager
-    def export(self, study_id: str, file_format: str) -> Iterator[Iterator[bytes]]:
-        """Open a study's export, to be read in pieces."""
-        path = f"/api/v1/studies/{study_id}/export"
-        with self._reached(), self._http.stream("GET", path, params={"format": file_format}) as answer:
-            if answer.is_error:
-                answer.read()
-            _raise_problem(answer)
-            yield answer.iter_bytes()
+    def export(
+        self, study_id: str, file_format: str, filter_text: str = "", sort: str = "", *, descending: bool = False
+    ) -> Iterator[Iterator[bytes]]:
+        """Open a study's export, to be read in pieces: of all trials, or of those that are asked for."""
+        params = {"format": file_format} | _asked(filter_text, sort, descending=descending)
+        with self._streamed(f"/api/v1/studies/{study_id}/export", **params) as pieces:
+            yield pieces
 
     # --- trials and workers --------------------------------------------------------------------------------------
 
@@ -124,13 +135,36 @@ class ApiClient:
             if after is None:
                 return
 
+    def find_trials(
+        self, study_id: str, filter_text: str = "", sort: str = "", *, descending: bool = False, limit: int = 100
+    ) -> TrialPage:
+        """Return the first trials of which a filter holds, in an order, and how many there are in all."""
+        params = {"limit": str(limit), "offset": "0"} | _asked(filter_text, sort, descending=descending)
+        return self._one(TrialPage, "GET", f"/api/v1/studies/{study_id}/trials", params=params)
+
     def trial(self, trial_id: str) -> TrialDetail:
         return self._one(TrialDetail, "GET", f"/api/v1/trials/{trial_id}")
+
+    def trial_numbered(self, study_id: str, number: int) -> TrialView | None:
+        """Return the study's trial of that number, None where there is none."""
+        params = {"after": number - 1, "limit": 1}
+        page = self._one(TrialPage, "GET", f"/api/v1/studies/{study_id}/trials", params=params)
+        return next((trial for trial in page.trials if trial.number == number), None)
+
+    def run_spec(self, trial_id: str) -> RunSpec:
+        """Return what a worker would be told to run for a trial."""
+        return self._one(RunSpec, "GET", f"/api/v1/trials/{trial_id}/run")
 
     def curve(self, trial_id: str, name: str, points: int) -> CurveView:
         return self._one(
             CurveView, "GET", f"/api/v1/trials/{trial_id}/metrics", params={"name": name, "points": points}
         )
+
+    @contextmanager
+    def tensorboard(self, trial_id: str) -> Iterator[Iterator[bytes]]:
+        """Open a trial's TensorBoard event file, to be read in pieces."""
+        with self._streamed(f"/api/v1/trials/{trial_id}/tensorboard") as pieces:
+            yield pieces
 
     def workers(self) -> list[WorkerView]:
         return _parse(TypeAdapter(list[WorkerView]), self._request("GET", "/api/v1/workers"))
@@ -153,6 +187,14 @@ class ApiClient:
         return answer
 
     @contextmanager
+    def _streamed(self, path: str, **query: str) -> Iterator[Iterator[bytes]]:
+        with self._reached(), self._http.stream("GET", path, params=query) as answer:
+            if answer.is_error:
+                answer.read()
+            _raise_problem(answer)
+            yield answer.iter_bytes()
+
+    @contextmanager
     def _reached(self) -> Iterator[None]:
         try:
             yield
@@ -162,6 +204,21 @@ class ApiClient:
             raise ApiError(f"'{self.url}' is no server's address: write it as http://HOST:PORT") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiError(f"{self.url} did not answer properly ({error}): is it a Stagetune server?") from error
+
+
+def parameters(query: StudyQuery) -> list[tuple[str, str]]:
+    """Return a question about studies as the parameters of a request; what is left open is left out."""
+    given = [("q", query.text), *(("state", state) for state in query.states), *(("tag", tag) for tag in query.tags)]
+    given = [(name, str(value)) for name, value in given if value]
+    owner = [] if query.owner is None else [("owner", query.owner)]
+    archived = [("archived", "true")] if query.archived else []
+    return [*given, *owner, *archived, ("sort", query.sort), ("offset", str(query.offset)), ("limit", str(query.limit))]
+
+
+def _asked(filter_text: str, sort: str, *, descending: bool) -> dict[str, str]:
+    """Return the query for these trials; what is not asked is left out."""
+    asked = {"filter": filter_text, "sort": sort, "order": "desc" if descending else ""}
+    return {name: value for name, value in asked.items() if value}
 
 
 Parsed = TypeVar("Parsed")

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _KINDS: dict[type[errors.StagetuneError], ProblemKind] = {
     errors.InvalidStudy: problems.INVALID_STUDY,
+    errors.InvalidFilter: problems.INVALID_FILTER,
     errors.NotFound: problems.NOT_FOUND,
     errors.NameTaken: problems.NAME_TAKEN,
     errors.IdempotencyConflict: problems.IDEMPOTENCY_CONFLICT,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
+from studies.contract.trial_query import Param, Term, TrialQuery
 from studies.contract.views import StudyView, TrialView
+from studies.core.query import Vocabulary, reader, term_text
 from studies.storage.port import StudyStore
 
 PAGE = 500
@@ -15,6 +18,9 @@ FIXED = ("number", "id", "stage", "key", "state", "num_steps", "seed", "schedule
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+Trials = Callable[[], Iterator[TrialView]]
+"""The trials of a file, from the first one again with each call."""
 
 
 def all_trials(store: StudyStore, study_id: str) -> Iterator[TrialView]:
@@ -28,25 +34,52 @@ def all_trials(store: StudyStore, study_id: str) -> Iterator[TrialView]:
             return
 
 
-def json_lines(store: StudyStore, study: StudyView) -> Iterator[str]:
+def numbered_trials(store: StudyStore, study_id: str, numbers: Sequence[int]) -> Iterator[TrialView]:
+    """Yield the trials with these numbers in this order, page by page, as they are when their page is read."""
+    for start in range(0, len(numbers), PAGE):
+        wanted = numbers[start : start + PAGE]
+        found = {trial.number: trial for trial in store.trials_numbered(study_id, wanted)}
+        yield from (found[number] for number in wanted if number in found)
+
+
+def asked_for(store: StudyStore, study_id: str, query: TrialQuery | None) -> Trials:
+    """Return the trials that `query` asks for, all of them where there is none. Which they are is settled at once."""
+    if query is None:
+        return lambda: all_trials(store, study_id)
+    numbers = store.find_numbers(study_id, query)
+    return lambda: numbered_trials(store, study_id, numbers)
+
+
+def json_lines(store: StudyStore, study: StudyView, trials: Trials) -> Iterator[str]:
     """Yield one JSON document ``{study, decisions, trials}`` in pieces."""
     decisions = ",".join(record.model_dump_json() for record in store.decisions(study.id))
     yield f'{{"study":{study.model_dump_json()},"decisions":[{decisions}],"trials":['
     separator = "\n"
-    for trial in all_trials(store, study.id):
+    for trial in trials():
         yield separator + trial.model_dump_json()
         separator = ",\n"
     yield "\n]}\n"
 
 
-def csv_lines(store: StudyStore, study: StudyView) -> Iterator[str]:
+def csv_lines(trials: Trials) -> Iterator[str]:
     """Yield a header and a line per trial; ``params.*`` and ``metrics.*`` columns are those that any trial has."""
-    params, metrics = _columns(all_trials(store, study.id))
+    params, metrics = _columns(trials())
     header = [*FIXED, *(f"params.{name}" for name in params)]
     header += [f"metrics.{name}.{part}" for name in metrics for part in ("last", "minimum", "maximum")]
     yield csv_line(header)
-    for trial in all_trials(store, study.id):
+    for trial in trials():
         yield csv_line(_cells(trial, params, metrics))
+
+
+def chosen_csv_lines(trials: Trials, terms: Sequence[Term], vocabulary: Vocabulary) -> Iterator[str]:
+    """Yield a header and a line per trial with these columns, named as a filter names them."""
+    now = time.time()
+    yield csv_line([term_text(term, vocabulary) for term in terms])
+    for trial in trials():
+        value = reader(trial, now)
+        yield csv_line(
+            [_cell(trial.params.get(term.name) if isinstance(term, Param) else value(term)) for term in terms]
+        )
 
 
 def neutral(cell: str) -> str:
@@ -54,6 +87,13 @@ def neutral(cell: str) -> str:
     if cell.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(cell):
         return "'" + cell
     return cell
+
+
+def csv_line(cells: Sequence[str]) -> str:
+    """Return a line of CSV in which no cell is a formula (see `neutral`)."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow([neutral(cell) for cell in cells])
+    return text.getvalue()
 
 
 def _columns(trials: Iterator[TrialView]) -> tuple[Sequence[str], Sequence[str]]:
@@ -75,8 +115,8 @@ def _cells(trial: TrialView, params: Sequence[str], metrics: Sequence[str]) -> l
     return cells
 
 
-def csv_line(cells: Sequence[str]) -> str:
-    """Return a line of CSV in which no cell is a formula (see `neutral`)."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow([neutral(cell) for cell in cells])
-    return text.getvalue()
+def _cell(value: object) -> str:
+    """Return a value as text: whole numbers without a point, nothing where there is none."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004 (exact up to here)
+        return str(int(value))
+    return "" if value is None else str(value)

@@ -11,6 +11,9 @@ from studies.contract.study_file import StageKind
 MISSING: Final = "—"
 """Stands where there is nothing to say."""
 
+TIMES: Final = "\u00d7"
+"""The sign of multiplication."""
+
 _STAGE_TITLES: Final[dict[StageKind, str]] = {
     "lr_sweep": "Learning rate and steps",
     "batch_momentum": "Batch size and momentum",
@@ -23,6 +26,7 @@ _STAGE_TITLES: Final[dict[StageKind, str]] = {
 }
 _NAMES: Final = frozenset({"lr", "num_steps"})
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_MANY_HOURS = 100
 _SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-3, 1e6
 
 
@@ -74,6 +78,17 @@ def duration(seconds: float | None) -> str:
 def _two(whole: int, large: int, large_name: str, small: int, small_name: str) -> str:
     rest = whole % large // small
     return f"{whole // large} {large_name}" + (f" {rest} {small_name}" if rest else "")
+
+
+def device_hours(seconds: float) -> str:
+    """Return how long devices were busy: ``12 min 4 s``, and from an hour on in hours, which is how they are paid for.
+
+    ``1.5 h``, ``128 h``.
+    """
+    if seconds < _HOUR:
+        return duration(seconds)
+    hours = seconds / _HOUR
+    return f"{hours:,.0f} h" if hours >= _MANY_HOURS else f"{hours:.1f} h"
 
 
 def ago(then: float | None, now: float) -> str:

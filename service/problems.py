@@ -25,6 +25,7 @@ class ProblemKind:
 
 INVALID_STUDY = ProblemKind("invalid-study", 422, "The study file has faults")
 INVALID_REQUEST = ProblemKind("invalid-request", 422, "The request has faults")
+INVALID_FILTER = ProblemKind("invalid-filter", 422, "The filter cannot be read")
 NOT_FOUND = ProblemKind("not-found", 404, "There is nothing here")
 METHOD_NOT_ALLOWED = ProblemKind("method-not-allowed", 405, "This path does not take this method")
 NAME_TAKEN = ProblemKind("name-taken", 409, "Another study has this name")

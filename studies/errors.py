@@ -2,6 +2,7 @@
 
 StagetuneError
 +-- InvalidStudy        the document is refused whole, with every fault by its path
++-- InvalidFilter       a filter over trials cannot be read, with the place in it
 +-- NotFound            no such study, trial, worker
 +-- NameTaken           another study has this name
 +-- IdempotencyConflict the key was used for another document
@@ -28,6 +29,21 @@ class InvalidStudy(StagetuneError):
     def __init__(self, faults: tuple[str, ...]) -> None:
         super().__init__("The study file was refused: mend every fault named and submit it again.")
         self.faults = faults
+
+
+class InvalidFilter(StagetuneError):
+    """The filter cannot be read: mend it at the place named.
+
+    Args:
+        message: what is wrong, and what to write instead.
+        start: index of the first character concerned; end: index after the last one.
+    """
+
+    def __init__(self, message: str, start: int, end: int) -> None:
+        super().__init__(f"Column {start + 1}: {message}{'' if message.endswith('?') else '.'}")
+        self.message = message
+        self.start = start
+        self.end = end
 
 
 class NotFound(StagetuneError):

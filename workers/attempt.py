@@ -13,6 +13,7 @@ from workers.channel import BrokenFrame, Frame
 from workers.log_tail import LogTail
 from workers.outbox import Outbox
 from workers.run_directory import RunDirectory
+from workers.usage import Usage
 from workers.verdict import StopRequest
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Attempt:
         outcome: how it ended, None while it has not.
         home: its run directory, None before it was prepared.
         heard_at: when it last said something: a metric, a line of its log (monotonic seconds).
+        usage: the memory and the speed that it was seen with.
     """
 
     def __init__(self, lease: Lease, workdir: Path) -> None:
@@ -50,6 +52,7 @@ class Attempt:
         self.outcome: Outcome | None = None
         self.home: RunDirectory | None = None
         self.starts = 0
+        self.usage = Usage(lease.run.params)
         self.waiting_since = self.heard_at = time.monotonic()
         self._workdir = workdir
         self._outbox = Outbox(lease.attempt_id, lease.token)
@@ -126,6 +129,7 @@ class Attempt:
                 for name, (steps, values) in points.items():
                     self._outbox.add_points(name, steps, values)
                     self._last_step = max(self._last_step, *steps)
+                self.usage.heard_step(self._last_step, self.heard_at)
             case {"kind": "started", "step": int(step), "note": str(note)}:
                 self._on_started(step, note)
             case {"kind": "evaluated", "step": step, "metrics": metrics}:
@@ -149,7 +153,7 @@ class Attempt:
     def report(self) -> AttemptReport:
         """Return heartbeat and news in one."""
         self._take_log()
-        return self._outbox.report(hold_outcome=self.held_back)
+        return self._outbox.report(hold_outcome=self.held_back).model_copy(update=self.usage.figures())
 
     @property
     def postponed(self) -> bool:

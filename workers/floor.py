@@ -65,6 +65,7 @@ class Floor:
         self._reading = self._gauges.reading(self.device.name)
         self._watch_throughput(now)
         if now - self._weighed_at < WEIGHING_SECONDS:
+            self._glance_at_the_young(now)
             return
         self._weighed_at = now
         self._mps = self._gauges.mps(self.device.name)
@@ -81,8 +82,17 @@ class Floor:
             if gone_by.engine == known.engine:  # Of another way to train it says nothing to others.
                 self._book.note(known.model_copy(update={"processes": watched.processes}))
 
+    def _glance_at_the_young(self, now: float) -> None:
+        """See what new processes hold: short runs would end between two weighings, and nobody know what they took."""
+        for pack in self.packs.values():
+            if now - pack.launched_at < WEIGHING_SECONDS and (held := self._held(pack)) is not None:
+                pack.glance(held)
+
+    def _held(self, pack: Pack) -> int | None:
+        return self._gauges.held_by(self.device.name, pack.pid) if pack.pid else None
+
     def _weigh(self, pack: Pack, now: float) -> None:
-        held = self._gauges.held_by(self.device.name, pack.pid) if pack.pid else None
+        held = self._held(pack)
         if held is not None:
             pack.weigh(held)
             if now - pack.launched_at > SHOWN_SECONDS:
@@ -171,7 +181,9 @@ class Floor:
             samples_per_second=pack.pace.samples_per_second if pack.pace else None,
             alone_rate=profile.alone_rate or None if profile else None,
             memory_bytes=pack.held_bytes,
+            reserved_bytes=self._reserved(pack) or None,
             note=pack.terms.words(len(pack.attempts)),
+            pack_id=pack.terms.pack_id,
         )
 
     # --- what happens ----------------------------------------------------------------------------------------------

@@ -119,8 +119,14 @@ class Pack:
     def weigh(self, held_bytes: int) -> None:
         """Note what memory its process was seen with."""
         self.held_bytes = held_bytes
+        self.glance(held_bytes)
         if held_bytes > self.peak.held_bytes:
             self.peak = Peak(held_bytes, max(1, len(self._members)))
+
+    def glance(self, held_bytes: int) -> None:
+        """Note for its members alone what its process holds: a young one has yet to show what it takes."""
+        for attempt in self.attempts:
+            attempt.usage.saw_memory(held_bytes)
 
     # --- its life --------------------------------------------------------------------------------------------------
 
@@ -236,11 +242,11 @@ class Pack:
         match frame:
             case {
                 "kind": "pace",
-                "width": int(),
+                "width": int(width),
                 "samples_per_second": float() | int() as rate,
                 "memory_bytes": memory,
             }:
-                self._on_pace(Pace.checked(float(rate), memory))
+                self._on_pace(Pace.checked(float(rate), memory), width)
             case {"kind": "profile", "profile": profile} if self.terms.probe:
                 self.profile = RunProfile.model_validate(profile)
             case {"kind": str(kind), "attempt": str(attempt_id)}:
@@ -249,8 +255,11 @@ class Pack:
             case _:
                 raise BrokenFrame(f"a frame of unknown kind: {frame.get('kind')!r}")
 
-    def _on_pace(self, pace: Pace) -> None:
+    def _on_pace(self, pace: Pace, width: int) -> None:
         self.pace = pace
+        for member in self._members.values():
+            if member.taken and width > 0:  # The members of a process go through one data stream side by side.
+                member.attempt.usage.heard_pace(pace.samples_per_second / width)
         if pace.memory_bytes is not None:
             self.weigh(pace.memory_bytes)
         self._changed()

@@ -46,6 +46,12 @@ NOBODY = Principal("nobody", frozenset())
 """Whoever asks for what is open to all, without having to say who it is."""
 
 
+def owner_of(request: Request) -> str:
+    """Return whose a study is that this request submits: the token's name, "" where nobody has to say who they are."""
+    principal = principal_of(request)
+    return "" if principal in (EVERYONE, NOBODY) else principal.name
+
+
 def principal_of(request: Request) -> Principal:
     """Return who asks; the middleware has found that out."""
     principal: Principal = getattr(request.state, "principal", NOBODY)

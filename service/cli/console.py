@@ -8,9 +8,9 @@ from rich.markup import escape
 from service.client import ApiProblem
 from studies.errors import InvalidStudy
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-"""Lines are never cut: the terminal wraps them, and a pipe gets them whole."""
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+"""Lines are never cut: the terminal wraps them, and a pipe gets them whole. ``train.py:train:`` has no tram in it."""
 
 
 def show(renderable: RenderableType) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from service.cli.report import Report, StageReport
 from service.conclusions import Chosen, chosen, gain_words, seeds_words, value_words
-from service.format import count, number, params, scalar, words
+from service.format import count, device_hours, number, params, scalar, words
 from studies.contract.states import StudyState
+from studies.contract.study_query import StudyQuery
 from studies.contract.views import StudySummary
 from studies.core.schedules import describe
 
@@ -35,8 +35,14 @@ def choice_text(choice: Mapping[str, Any]) -> str:
 
 
 def study_table(studies: Sequence[StudySummary]) -> Table:
-    table = Table("name", "state", "stage", "trials", "chosen", "id", box=None, pad_edge=False)
-    for study in studies:
+    """Return a line a study; owners and tags stand there where any study has one."""
+    more = {"owner": [study.owner for study in studies], "tags": [", ".join(study.tags) for study in studies]}
+    shown = {name: values for name, values in more.items() if any(values)}
+    kept = {name: Column(name, no_wrap=True, overflow="fold") for name in ("name", "id")}  # both are for copying
+    table = Table(
+        kept["name"], "state", "stage", "trials", "chosen", "device time", *shown, kept["id"], box=None, pad_edge=False
+    )
+    for index, study in enumerate(studies):
         progress = study.progress
         table.add_row(
             study.name,
@@ -44,9 +50,18 @@ def study_table(studies: Sequence[StudySummary]) -> Table:
             _stage_now(study),
             f"{progress.trials_ended}/{progress.trials}",
             _standing(study),
+            device_hours(study.device_seconds),
+            *(escape(values[index]) for values in shown.values()),
             study.id,
         )
     return table
+
+
+def no_study(asked: StudyQuery) -> str:
+    """Say that nothing was found, and what to do."""
+    if asked.model_copy(update={"sort": "created", "limit": 1}) != StudyQuery(sort="created", limit=1):
+        return "No study matches: ask for less, or see them all with `stagetune list`."
+    return "No study yet: submit one with `stagetune submit study.yaml`."
 
 
 def _standing(study: StudySummary) -> str:
@@ -103,26 +118,6 @@ def _best_run(report: Report) -> str:
     metrics = {name: value for name, value in report.best.metrics.items() if name not in report.best.params}
     said = ", ".join(f"{escape(words(name))} {number(value)}" for name, value in metrics.items())
     return f"[dim]Best single run: {said} ({escape(params(report.best.params))})[/]"
-
-
-def best_yaml(report: Report) -> str:
-    """Return what was chosen as YAML; before the first decision the best single run stands for it."""
-    best, chosen = report.best, report.chosen
-    run = {"trial": best.trial_id, "params": dict(best.params), "metrics": dict(best.metrics)} if best else {}
-    document: dict[str, Any] = {"study": report.name}
-    document |= _chosen_document(chosen, report.metric) | {"best_run": run} if chosen else run
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-
-
-def _chosen_document(chosen: Chosen, metric: str) -> dict[str, Any]:
-    return {
-        "trial": chosen.trial_id,
-        "params": dict(chosen.params),
-        "num_steps": chosen.num_steps,
-        "schedule": {"kind": chosen.schedule.kind} | chosen.schedule.model_dump(mode="json", exclude_defaults=True),
-        "metrics": {metric: chosen.score},
-        "seeds": chosen.seeds,
-    }
 
 
 def _headline(report: Report) -> str:

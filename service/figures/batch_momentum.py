@@ -1,4 +1,4 @@
-"""Stage 2 as a heat map: the score of every pair of batch size and momentum at its best rate, which is on hover.
+"""Stage 2 as a grid of pairs: what each came to at each rate of its bracket, and how soon it was as good as before.
 
 A configuration with repeats stands with the mean of its seeds, and before any single run: the luckiest of many single
 runs is no better for its luck, and the decision is taken on the same means.
@@ -6,49 +6,68 @@ runs is no better for its luck, and the decision is taken on the same means.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from service.figures.drawing import Drawing, Table
+from service.conclusions import evidence_number
 from service.figures.evidence import chosen_trial
-from service.figures.labels import escape, trial_label
-from service.figures.layout import axis, layout
-from service.figures.palette import Palette
-from service.format import count, number, words
+from service.figures.readings import dev_score, rank
 from studies.contract.decision import Decision
 from studies.contract.states import TrialState
 from studies.contract.study_file import Metric
 from studies.contract.views import TrialView
+from studies.core.curves import first_reached
+from studies.core.snapshot import Curve
 
-Cell = tuple[int, float | None]
+Pair = tuple[int, float | None]
 """Batch size and momentum; the momentum is None where the optimiser is not tuned for it."""
 
 
 @dataclass(frozen=True)
-class HeatCell:
-    """The best configuration of a pair.
+class RateRow:
+    """A rate that was tried at a pair, with its seeds.
 
     Attributes:
+        factor: the rate as a multiple of the middle of the pair's bracket.
         score: mean over its seeds; None while nothing has been evaluated, or where all diverged.
         best: its best trial.
         seeds: trials behind the score.
-        trials: trials of the pair, whatever their rate.
+        samples: training examples until the target was first reached; None where that never was, or is not known.
     """
 
-    batch_size: int
-    momentum: float | None
+    lr: float
+    factor: float
     score: float | None
     best: TrialView
     seeds: int
+    samples: int | None
+    diverged: bool
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """A pair: its rates, rising, and which of them stands for it."""
+
+    batch_size: int
+    momentum: float | None
+    rates: tuple[RateRow, ...]
+    best: RateRow
     trials: int
     chosen: bool
+
+    @property
+    def score(self) -> float | None:
+        return self.best.score
 
 
 @dataclass(frozen=True)
 class HeatData:
+    """``target`` is the score that the stage began with, None where nobody knows it."""
+
     metric: Metric
     cells: tuple[HeatCell, ...]
+    target: float | None = None
 
     @property
     def batch_sizes(self) -> list[int]:
@@ -58,152 +77,85 @@ class HeatData:
     def momenta(self) -> list[float | None]:
         return sorted({cell.momentum for cell in self.cells}, key=lambda m: -1.0 if m is None else m)
 
+    def place(self, cell: HeatCell) -> tuple[int, int]:
+        """Return the column and the row of a cell."""
+        return self.batch_sizes.index(cell.batch_size), self.momenta.index(cell.momentum)
 
-def batch_momentum_data(trials: Sequence[TrialView], metric: Metric, decision: Decision | None) -> HeatData:
-    """Return the cells that `trials` fill, each with its best score by the study's metric and direction."""
-    groups: dict[Cell, list[TrialView]] = {}
+    @property
+    def scored(self) -> list[HeatCell]:
+        return [cell for cell in self.cells if cell.score is not None]
+
+
+def batch_momentum_data(
+    trials: Sequence[TrialView],
+    metric: Metric,
+    decision: Decision | None,
+    dev: Mapping[str, Curve] | None = None,
+    target: float | None = None,
+) -> HeatData:
+    """Return the cells that `trials` fill, by the study's metric and direction.
+
+    Args:
+        trials: those of the stage, and what came in.
+        metric: the study's own.
+        decision: the stage's, which knows the target itself.
+        dev: the metric's curves by trial id; without them the best reported values count.
+        target: what the stage before came to.
+    """
+    goal = evidence_number(decision, "dev_before") if decision else target
+    groups: dict[Pair, list[TrialView]] = {}
     for trial in trials:
-        if "batch_size" in trial.params:
-            groups.setdefault(_cell_of(trial), []).append(trial)
+        if "batch_size" in trial.params and "lr" in trial.params:
+            groups.setdefault(_pair_of(trial), []).append(trial)
+    reader = _Reader(metric, dev or {}, goal)
     chosen = chosen_trial(decision)
-    cells = [_heat_cell(cell, group, metric, chosen) for cell, group in groups.items()]
-    return HeatData(metric, tuple(sorted(cells, key=lambda c: (c.batch_size, c.momentum or 0.0))))
+    cells = [_cell(pair, group, reader, chosen) for pair, group in groups.items()]
+    return HeatData(metric, tuple(sorted(cells, key=lambda c: (c.batch_size, c.momentum or 0.0))), goal)
 
 
-def _cell_of(trial: TrialView) -> Cell:
+@dataclass(frozen=True)
+class _Reader:
+    metric: Metric
+    dev: Mapping[str, Curve]
+    target: float | None
+
+    def scores(self, trials: Sequence[TrialView]) -> list[float]:
+        found = (dev_score(trial, self.dev.get(trial.id), self.metric) for trial in trials)
+        return [score for score in found if score is not None]
+
+    def samples(self, trial: TrialView) -> int | None:
+        """Return the examples until a run was as good as the target, as T wants batch sizes compared."""
+        if self.target is None or trial.id not in self.dev or trial.state is TrialState.DIVERGED:
+            return None
+        maximize = self.metric.direction == "maximize"
+        step = first_reached(self.dev[trial.id], self.target, maximize=maximize)
+        return None if step is None else step * int(trial.params["batch_size"])
+
+
+def _pair_of(trial: TrialView) -> Pair:
     momentum = trial.params.get("momentum")
     return int(trial.params["batch_size"]), None if momentum is None else float(momentum)
 
 
-def _heat_cell(cell: Cell, group: Sequence[TrialView], metric: Metric, chosen: str | None) -> HeatCell:
-    rates: dict[object, list[TrialView]] = {}
+def _cell(pair: Pair, group: Sequence[TrialView], reader: _Reader, chosen: str | None) -> HeatCell:
+    by_rate: dict[tuple[float, int], list[TrialView]] = {}
     for trial in group:
-        rates.setdefault((trial.params.get("lr"), trial.num_steps), []).append(trial)
-    seeds = max(rates.values(), key=lambda trials: _standing(trials, metric))
-    best = max(seeds, key=lambda trial: _rank(trial_score(trial, metric), metric))
-    found = _scores(seeds, metric)
-    score = sum(found) / len(found) if found else None
-    return HeatCell(*cell, score, best, len(found), len(group), any(trial.id == chosen for trial in group))
+        by_rate.setdefault((float(trial.params["lr"]), trial.num_steps), []).append(trial)
+    middle = math.sqrt(min(by_rate)[0] * max(by_rate)[0])
+    rates = [_rate(lr, lr / middle, seeds, reader) for (lr, _), seeds in sorted(by_rate.items())]
+    best = max(rates, key=lambda rate: (rate.seeds, rank(rate.score, reader.metric)))
+    return HeatCell(*pair, tuple(rates), best, len(group), any(trial.id == chosen for trial in group))
 
 
-def _standing(seeds: Sequence[TrialView], metric: Metric) -> tuple[int, float]:
-    """Return what orders configurations: those with more seeds first, then the better mean."""
-    found = _scores(seeds, metric)
-    return (len(found), _rank(sum(found) / len(found), metric)) if found else (0, float("-inf"))
-
-
-def _scores(trials: Sequence[TrialView], metric: Metric) -> list[float]:
-    return [score for trial in trials if (score := trial_score(trial, metric)) is not None]
-
-
-def _rank(score: float | None, metric: Metric) -> float:
-    if score is None:
-        return float("-inf")
-    return score if metric.direction == "maximize" else -score
-
-
-def trial_score(trial: TrialView, metric: Metric) -> float | None:
-    """Return the best value of the study's metric; None without one, and for trials that diverged."""
-    summary = trial.metrics.get(metric.name)
-    if summary is None or trial.state is TrialState.DIVERGED:
-        return None
-    best = summary.maximum if metric.direction == "maximize" else summary.minimum
-    return best if abs(best) != float("inf") and best == best else None  # noqa: PLR0124 - NaN
-
-
-def batch_momentum_drawing(data: HeatData, palette: Palette) -> Drawing:
-    """Return the heat map; a darker (in dark: lighter) cell is always the better one, also when minimising."""
-    if not data.cells:
-        return Drawing("No pair of batch size and momentum has been tried yet.")
-    figure = {
-        "data": [_heat_map(data, palette)],
-        "layout": layout(
-            palette,
-            xaxis=axis(palette, "batch size", "category", showgrid=False, showline=False),
-            yaxis=axis(palette, _momentum_title(data), "category", showgrid=False, showline=False),
-            shapes=_chosen_frame(data, palette),
-        ),
-    }
-    return Drawing(_sentence(data), figure, _table(data))
-
-
-def _momentum_title(data: HeatData) -> str:
-    return "" if data.momenta == [None] else "momentum"
-
-
-def _name(momentum: float | None) -> str:
-    return "not tuned" if momentum is None else number(momentum)
-
-
-def _heat_map(data: HeatData, palette: Palette) -> dict[str, Any]:
-    at: Mapping[Cell, HeatCell] = {(cell.batch_size, cell.momentum): cell for cell in data.cells}
-    grid = [[at.get((batch, momentum)) for batch in data.batch_sizes] for momentum in data.momenta]
-    scale = [[position, color] for position, color in palette.scale]
-    return {
-        "type": "heatmap",
-        "x": [str(batch) for batch in data.batch_sizes],
-        "y": [_name(momentum) for momentum in data.momenta],
-        "z": [[cell.score if cell else None for cell in row] for row in grid],
-        "text": [[_cell_text(cell) for cell in row] for row in grid],
-        "hovertext": [[_hover(cell, data.metric) for cell in row] for row in grid],
-        "customdata": [[cell.best.id if cell else "" for cell in row] for row in grid],
-        "texttemplate": "%{text}",
-        "textfont": {"size": 13},
-        "hovertemplate": "%{hovertext}<extra></extra>",
-        "hoverongaps": False,
-        "xgap": 4,
-        "ygap": 4,
-        "colorscale": scale,
-        "reversescale": data.metric.direction == "minimize",
-        "colorbar": {"thickness": 8, "outlinewidth": 0, "title": {"text": words(data.metric.name), "side": "right"}},
-    }
-
-
-def _cell_text(cell: HeatCell | None) -> str:
-    return number(cell.score) if cell and cell.score is not None else ""
-
-
-def _hover(cell: HeatCell | None, metric: Metric) -> str:
-    if cell is None:
-        return ""
-    seeds = f", mean of {cell.seeds} seeds" if cell.seeds > 1 else ""
-    score = f"{escape(words(metric.name))} {number(cell.score)}{seeds}; {count(cell.trials, 'trial')} of this pair"
-    return f"{score}<br>{escape(trial_label(cell.best))}"
-
-
-def _chosen_frame(data: HeatData, palette: Palette) -> list[dict[str, Any]]:
-    cell = next((cell for cell in data.cells if cell.chosen), None)
-    if cell is None:
-        return []
-    x, y = data.batch_sizes.index(cell.batch_size), data.momenta.index(cell.momentum)
-    corners = {"x0": x - 0.48, "x1": x + 0.48, "y0": y - 0.48, "y1": y + 0.48}
-    return [{"type": "rect", **corners, "line": {"color": palette.ink, "width": 2.5}, "fillcolor": "rgba(0,0,0,0)"}]
-
-
-def _sentence(data: HeatData) -> str:
-    name = words(data.metric.name)
-    scored = [cell for cell in data.cells if cell.score is not None]
-    if not scored:
-        return f"{count(len(data.cells), 'pair')} of batch size and momentum asked for; no {name} reported yet."
-    best = max(scored, key=lambda cell: _rank(cell.score, data.metric))
-    said = f"Best {name} {number(best.score)} at {_place(best)}"
-    chosen = next((cell for cell in scored if cell.chosen and cell is not best), None)
-    return f"{said}; the choice, framed, is {_place(chosen)} with {number(chosen.score)}." if chosen else f"{said}."
-
-
-def _place(cell: HeatCell) -> str:
-    return f"batch size {cell.batch_size}" + ("" if cell.momentum is None else f", momentum {number(cell.momentum)}")
-
-
-def _table(data: HeatData) -> Table:
-    rows = tuple(
-        (str(c.batch_size), _name(c.momentum), number(c.score), _lr(c.best), f"#{c.best.number}", str(c.trials))
-        for c in data.cells
+def _rate(lr: float, factor: float, seeds: Sequence[TrialView], reader: _Reader) -> RateRow:
+    found = reader.scores(seeds)
+    best = max(seeds, key=lambda trial: rank(next(iter(reader.scores([trial])), None), reader.metric))
+    return RateRow(
+        lr=lr,
+        factor=factor,
+        score=sum(found) / len(found) if found else None,
+        best=best,
+        seeds=len(found),
+        samples=reader.samples(seeds[0]),
+        diverged=any(trial.state is TrialState.DIVERGED for trial in seeds),
     )
-    score = f"best {words(data.metric.name)}"
-    return Table(("batch size", "momentum", score, "learning rate", "trial", "trials"), rows)
-
-
-def _lr(trial: TrialView) -> str:
-    lr = trial.params.get("lr")
-    return number(float(lr)) if isinstance(lr, int | float) else ""

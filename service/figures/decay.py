@@ -18,27 +18,34 @@ from service.figures.series import Series, by_number, points_each, series
 from service.figures.traces import line
 from service.format import count, number, words
 from studies.contract.decision import Decision
+from studies.contract.schedule import Schedule
 from studies.contract.study_file import Metric
 from studies.contract.views import TrialView
-from studies.core.schedules import describe, factors
+from studies.core.schedules import HALF, describe, factors, half_lr_step
 from studies.core.snapshot import Curve
 
 _SHAPE_POINTS = 601
 _BETWEEN = 0.66
 """Height at which the shapes end and the dev curves begin, as a share of the figure."""
+_NAMED = 8
+"""Most schedules that the legend names: beyond, hovering does."""
 _SETTLED = 0.25
 """Share of the steps before which a dev curve only climbs: the axis is fitted to what comes after it."""
 
 
 @dataclass(frozen=True)
 class DecayRow:
-    """A schedule that was tried: its shape (factor of the peak rate over steps) and the dev curve it gave."""
+    """A schedule that was tried: its shape (factor of the peak rate over steps) and the dev curve it gave.
+
+    ``half_step`` is where its rate has come down to half; by the old peak it should have (guide, stage 3).
+    """
 
     trial: TrialView
     words: str
     shape: Series
     dev: Series
     chosen: bool
+    half_step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ def decay_data(
             shape=_shape(trial),
             dev=series(dev.get(trial.id, Curve.empty()), points),
             chosen=trial.id == chosen,
+            half_step=half_lr_step(trial.schedule),
         )
         for trial in by_number(trials)
     )
@@ -90,6 +98,7 @@ def decay_drawing(data: DecayData, palette: Palette) -> Drawing:
             yaxis2=axis(palette, "share of peak rate", domain=[_BETWEEN + 0.04, 1], anchor="x", range=[-0.04, 1.08]),
             shapes=shapes,
             annotations=notes,
+            showlegend=len({row.words for row in data.rows}) <= _NAMED,
         ),
     }
     return Drawing(_sentence(data, name), figure, _table(data))
@@ -97,20 +106,55 @@ def decay_drawing(data: DecayData, palette: Palette) -> Drawing:
 
 def _sentence(data: DecayData, name: str) -> str:
     schedules = count(len({row.words for row in data.rows}), "schedule")
-    return f"{schedules} in {count(len(data.rows), 'trial')}, above the {name} that each gave."
+    said = f"{schedules} in {count(len(data.rows), 'trial')}, above the {name} that each gave"
+    if data.old_peak is None or not any(row.half_step for row in data.rows):
+        return f"{said}."
+    early = {row.words for row in data.rows if row.half_step is not None and row.half_step <= data.old_peak}
+    halved = f"{len(early)} of them {'has' if len(early) == 1 else 'have'} halved the rate by the old peak"
+    return f"{said}; {halved} (diamonds)."
 
 
 def _traces(data: DecayData, palette: Palette) -> list[dict[str, Any]]:
-    traces = []
-    for row, color in zip(data.rows, _colors(data, palette), strict=True):
-        width = 3 if row.chosen else 1.6
-        label = f"{row.words} — {trial_label(row.trial)}"
-        look: dict[str, Any] = {"trial_id": row.trial.id, "width": width}
-        shape = line(row.shape, label, color, metric="share of peak rate", **look)
-        shape["line"]["shape"] = "hv"  # a rate holds until it is computed again
-        traces.append({**shape, "yaxis": "y2"})
-        traces.append(line(row.dev, label, color, metric=words(data.metric.name), **look))
-    return traces
+    colors = _colors(data, palette)
+    first = {row.words: index for index, row in reversed(list(enumerate(data.rows)))}
+    chosen = {row.words for row in data.rows if row.chosen}
+    traces: list[dict[str, Any]] = []
+    for index, (row, color) in enumerate(zip(data.rows, colors, strict=True)):
+        group = {"name": _short(row.trial.schedule, chosen=row.words in chosen), "legendgroup": row.words}
+        shape, dev = _pair(row, color, words(data.metric.name))
+        traces += [{**shape, **group, "showlegend": first[row.words] == index}, {**dev, **group, "showlegend": False}]
+    return traces + [
+        _half_mark(data.rows[index], colors[index]) for index in sorted(first.values()) if data.rows[index].half_step
+    ]
+
+
+def _pair(row: DecayRow, color: str, metric: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a schedule's shape, and the dev curve that it gave."""
+    look: dict[str, Any] = {"trial_id": row.trial.id, "width": 3 if row.chosen else 1.6}
+    label = f"{row.words} — {trial_label(row.trial)}"
+    shape = line(row.shape, label, color, metric="share of peak rate", **look)
+    shape["line"]["shape"] = "hv"  # a rate holds until it is computed again
+    return {**shape, "yaxis": "y2"}, line(row.dev, label, color, metric=metric, **look)
+
+
+def _short(schedule: Schedule, *, chosen: bool) -> str:
+    name = "no decay" if schedule.kind == "constant" else f"{schedule.kind} from {number(schedule.start)}"
+    return f"{name}, chosen" if chosen else name
+
+
+def _half_mark(row: DecayRow, color: str) -> dict[str, Any]:
+    """Return a diamond where a schedule has come down to half its peak rate."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [row.half_step],
+        "y": [HALF],
+        "yaxis": "y2",
+        "legendgroup": row.words,
+        "showlegend": False,
+        "marker": {"symbol": "diamond", "size": 10, "color": color},
+        "hovertemplate": "half the rate at step %{x:,}<extra></extra>",
+    }
 
 
 def _dev_range(data: DecayData) -> dict[str, Any]:
@@ -145,14 +189,20 @@ def _marks(data: DecayData, palette: Palette) -> Marks:
         "yref": "y2",
         "x0": 0,
         "x1": 1,
-        "y0": 0.5,
-        "y1": 0.5,
+        "y0": HALF,
+        "y1": HALF,
         "line": {"color": palette.muted, "width": 1, "dash": "dot"},
     }
+    name = _note(palette, "half the rate", x=0, y=HALF)
     if data.old_peak is None:
-        return [half], []
+        return [half], [name]
     lines, notes = vertical_mark(palette, data.old_peak, f"old peak {number(data.old_peak)}", side="left")
-    return [half, *lines], [{**note, "y": _BETWEEN, "yanchor": "middle"} for note in notes]
+    return [half, *lines], [name, *({**note, "y": _BETWEEN, "yanchor": "middle"} for note in notes)]
+
+
+def _note(palette: Palette, text: str, *, x: float, y: float) -> dict[str, Any]:
+    place = {"xref": "paper", "yref": "y2", "x": x, "y": y, "xanchor": "left", "yanchor": "top", "xshift": 5}
+    return {**place, "text": text, "showarrow": False, "font": {"color": palette.muted, "size": 11.5}}
 
 
 def _table(data: DecayData) -> Table:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.figures.axes import Axis, Ruler, on_axis, positions
+from service.figures.axes import TITLES, Axis, Ruler, on_axis, positions, time_unit
 from service.figures.series import Series, series
 from studies.core.curves import smooth
 from studies.core.snapshot import Curve
@@ -51,7 +52,7 @@ class DrawnCurve:
     raw: Series
 
 
-def drawn(
+def draw_curve(
     curve: Curve, look: CurveLook, points: int, by: Ruler = NOTHING_KNOWN, unit: float = 1.0
 ) -> DrawnCurve | None:
     """Return the curve as `look` wants it, None where its place on the axis is not known.
@@ -70,6 +71,22 @@ def drawn(
     window = max(1, round(len(curve) * look.smooth / 300))
     shown = _placed(smooth(curve, window), look, most, by, unit) if window > 1 else raw
     return DrawnCurve(shown or raw, raw)
+
+
+def unit_of(axis: Axis, measured: Iterable[tuple[Curve, Ruler]]) -> tuple[float, str]:
+    """Return what positions of these curves on `axis` are divided by, and the words for it, "" where that is nothing.
+
+    Times are told in the unit in which the longest is easy to read.
+    """
+    if axis != "time":
+        return 1.0, ""
+    ends = [positions(axis, curve.steps[-1:], by) for curve, by in measured if len(curve)]
+    return time_unit(max((float(end[0]) for end in ends if end is not None), default=0.0))
+
+
+def over(axis: Axis, unit: str) -> str:
+    """Return the title of an axis: ``step``, ``time trained (hours)``."""
+    return TITLES[axis] + (f" ({unit})" if unit else "")
 
 
 def _placed(curve: Curve, look: CurveLook, points: int, by: Ruler, unit: float) -> Series | None:

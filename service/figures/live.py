@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from service.figures.axes import TITLES, Ruler, positions, time_unit
+from service.figures.axes import TITLES, Ruler
 from service.figures.background import background
-from service.figures.batch_momentum import trial_score
 from service.figures.drawing import Drawing, Table
-from service.figures.drawn import NOTHING_KNOWN, CurveLook, DrawnCurve, drawn
+from service.figures.drawn import NOTHING_KNOWN, CurveLook, DrawnCurve, draw_curve, over, unit_of
 from service.figures.labels import differing, escape, short_label
-from service.figures.layout import axis, layout
+from service.figures.layout import axis, layout, value_range
 from service.figures.palette import Palette
+from service.figures.readings import trial_score
 from service.figures.series import Series, points_each
 from service.figures.traces import context, faint, line
 from service.format import count, number, words
@@ -95,10 +95,10 @@ def live_data(
     over_steps = look.axis == "step"
     others = [item for item in thinned if over_steps and item.trial_id not in ids and len(item.curve)]
     known = {trial.id: (rulers or {}).get(trial.id, NOTHING_KNOWN) for trial in ranked}
-    unit = _unit(look, [(curves[trial.id], known[trial.id]) for trial in ranked])
+    unit = unit_of(look.axis, [(curves[trial.id], known[trial.id]) for trial in ranked])
     behind = background([item.curve for item in others], look.smooth)
     points = points_each(2 * len(ranked), spent=len(behind))
-    placed = [(trial, drawn(curves[trial.id], look, points, known[trial.id], unit[0])) for trial in ranked]
+    placed = [(trial, draw_curve(curves[trial.id], look, points, known[trial.id], unit[0])) for trial in ranked]
     rows = tuple(LiveRow(trial, found, trial_score(trial, metric)) for trial, found in placed if found)
     return LiveData(
         look=look,
@@ -113,13 +113,6 @@ def live_data(
         unplaced=len(ranked) - len(rows),
         unit=unit,
     )
-
-
-def _unit(look: CurveLook, measured: Sequence[tuple[Curve, Ruler]]) -> tuple[float, str]:
-    if look.axis != "time":
-        return 1.0, ""
-    ends = [positions("time", curve.steps[-1:], by) for curve, by in measured if len(curve)]
-    return time_unit(max((float(end[0]) for end in ends if end is not None), default=0.0))
 
 
 def _sound_range(drawn: Sequence[tuple[TrialState, Curve]]) -> tuple[float, float] | None:
@@ -146,7 +139,7 @@ def live_drawing(data: LiveData, palette: Palette) -> Drawing:
         "data": [*context(data.behind, palette), *_highlights(data, palette)],
         "layout": layout(
             palette,
-            xaxis=axis(palette, _axis_title(data)),
+            xaxis=axis(palette, over(data.look.axis, data.unit[1])),
             yaxis=axis(palette, escape(name), **_range(data)),
         ),
     }
@@ -163,18 +156,9 @@ def _over(data: LiveData) -> str:
     return {"step": "steps", "epoch": "epochs"}.get(data.look.axis, TITLES[data.look.axis])
 
 
-def _axis_title(data: LiveData) -> str:
-    return TITLES[data.look.axis] + (f" ({data.unit[1]})" if data.unit[1] else "")
-
-
 def _range(data: LiveData) -> dict[str, Any]:
     """Return the range of the sound curves for the value axis; empty to fit everything."""
-    if data.sound_range is None:
-        return {}
-    low, high = data.sound_range
-    margin = 0.04 * (high - low) or 1.0
-    bottom = low - margin if low <= 0 else max(low - margin, 0.9 * low)  # above zero it serves a log axis as well
-    return {"range": [bottom, high + margin]}
+    return {} if data.sound_range is None else {"range": value_range(*data.sound_range)}
 
 
 def _highlights(data: LiveData, palette: Palette) -> list[dict[str, Any]]:
@@ -197,7 +181,7 @@ def _told_apart(row: LiveRow, data: LiveData, names: Sequence[str], palette: Pal
         _color(row, palette),
         trial_id=row.trial.id,
         metric=words(data.look.metric),
-        over=_axis_title(data),
+        over=over(data.look.axis, data.unit[1]),
         width=3 if row.trial is data.best else 1.7,
         dash=_dash(row),
     )

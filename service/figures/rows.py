@@ -33,7 +33,7 @@ def figure_rows(drawing: Drawing, numbers: Mapping[str, int]) -> Iterator[Row]:
         yield from (row for trace in traces if "z" in trace for row in _cells(trace, numbers))
     elif any("x" in trace and "y" in trace for trace in traces):
         yield ("trial", "series", *titles)
-        yield from (row for trace in traces for row in _points(trace, numbers))
+        yield from (row for trace in traces if trace.get("mode") != "text" for row in _points(trace, numbers))
     elif any("dimensions" in trace for trace in traces):
         yield from _lines(next(trace for trace in traces if "dimensions" in trace), numbers)
     else:

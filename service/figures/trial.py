@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from service.figures.axes import TITLES, Ruler, positions, time_unit
+from service.figures.axes import TITLES, Ruler
 from service.figures.drawing import Drawing, Table
-from service.figures.drawn import NOTHING_KNOWN, CurveLook, DrawnCurve, drawn
+from service.figures.drawn import NOTHING_KNOWN, CurveLook, DrawnCurve, draw_curve, over, unit_of
 from service.figures.labels import escape
 from service.figures.layout import axis, layout
 from service.figures.palette import Palette
@@ -45,13 +45,8 @@ _EXACT = "lr"
 def trial_curve_data(trial: TrialView, curve: Curve, look: CurveLook, by: Ruler = NOTHING_KNOWN) -> TrialCurve:
     """Return the curve of `look.metric`, smoothed where it is noisy; its steps are measured by `by`."""
     look = replace(look, smooth=0) if look.metric == _EXACT else look
-    unit = _unit(curve, look, by)
-    return TrialCurve(trial, look, drawn(curve, look, _POINTS, by, unit[0]), len(curve), unit)
-
-
-def _unit(curve: Curve, look: CurveLook, by: Ruler) -> tuple[float, str]:
-    ends = positions("time", curve.steps[-1:], by) if look.axis == "time" and len(curve) else None
-    return (1.0, "") if ends is None else time_unit(float(ends[0]))
+    unit = unit_of(look.axis, [(curve, by)])
+    return TrialCurve(trial, look, draw_curve(curve, look, _POINTS, by, unit[0]), len(curve), unit)
 
 
 def trial_curve_drawing(data: TrialCurve, palette: Palette) -> Drawing:
@@ -59,15 +54,15 @@ def trial_curve_drawing(data: TrialCurve, palette: Palette) -> Drawing:
     if data.shown is None or not data.curve.finite:
         return Drawing(_nothing(data, name))
     color = palette.winner
-    over = TITLES[data.look.axis] + (f" ({data.unit[1]})" if data.unit[1] else "")
+    title = over(data.look.axis, data.unit[1])
     raw = [faint(data.shown.raw, color)] if data.look.smooth else []
     figure = {
-        "data": [*raw, line(data.curve, f"#{data.trial.number}", color, metric=name, over=over, width=1.8)],
-        "layout": layout(palette, xaxis=axis(palette, over), yaxis=axis(palette, escape(name), **_range(data))),
+        "data": [*raw, line(data.curve, f"#{data.trial.number}", color, metric=name, over=title, width=1.8)],
+        "layout": layout(palette, xaxis=axis(palette, title), yaxis=axis(palette, escape(name), **_range(data))),
     }
     last = data.curve.finite[-1]
     sentence = f"{name.capitalize()} over {count(data.total, 'point')}, last {number(last)}."
-    return Drawing(sentence, figure, _table(data, over), refines=True)
+    return Drawing(sentence, figure, _table(data, title), refines=True)
 
 
 def _range(data: TrialCurve) -> dict[str, Any]:
@@ -85,10 +80,10 @@ def _nothing(data: TrialCurve, name: str) -> str:
     return f"This trial has not reported {name} yet."
 
 
-def _table(data: TrialCurve, over: str) -> Table:
+def _table(data: TrialCurve, title: str) -> Table:
     """Return about 20 rows, evenly chosen: enough to follow the curve without seeing it."""
     stride = max(1, len(data.curve) // 20)
     points = list(zip(data.curve.steps, data.curve.values, strict=True))[::stride]
     return Table(
-        (over, words(data.look.metric)), tuple((number(s), "NaN" if v is None else number(v)) for s, v in points)
+        (title, words(data.look.metric)), tuple((number(s), "NaN" if v is None else number(v)) for s, v in points)
     )

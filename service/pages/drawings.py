@@ -20,9 +20,9 @@ _LONGEST_NAME = 100
 LINES_AT_ONCE = 2_000
 
 
-def as_json(drawing: Drawing, store: StudyStore) -> Response:
-    """Answer with the figure, and with the numbers of the trials in it."""
-    text = to_json(drawing, store.trial_numbers(trials_of(drawing)))
+def as_json(drawing: Drawing, store: StudyStore | None = None) -> Response:
+    """Answer with the figure; from `store` come the numbers of the trials in it, by which they are selected."""
+    text = to_json(drawing, store.trial_numbers(trials_of(drawing)) if store else None)
     return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

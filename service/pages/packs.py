@@ -9,7 +9,8 @@ from typing import Final
 from service.format import MISSING, count, memory, number, params, sentence
 from studies.contract.base import Params
 from studies.contract.packing import Engine, EngineTiming
-from studies.contract.views import AttemptView, DeviceView, PackView, ProfileView, TrialView
+from studies.contract.views import AttemptView, DeviceView, PackView, ProfileView
+from studies.storage.port import TrialFace
 
 MODES: Final[dict[Engine, str]] = {
     "serial": "one process",
@@ -25,7 +26,8 @@ MODES: Final[dict[Engine, str]] = {
 class MemberRow:
     """A trial of a pack; ``params`` are those in which it differs from the others, all where it is alone."""
 
-    trial: TrialView
+    trial_id: str
+    number: int
     params: str
 
 
@@ -83,14 +85,34 @@ def _times(value: float | None) -> str:
     return MISSING if value is None else f"{number(value, 2)}x"
 
 
-def totals(device: DeviceView) -> str:
-    """Return what a device's packs do together: ``9,300 samples/s in all, 7.5x one run alone``; "" if unknown."""
-    speeds = [pack.samples_per_second for pack in device.packs if pack.samples_per_second is not None]
-    gains = [value for pack in device.packs if (value := gain(pack.samples_per_second, pack.alone_rate)) is not None]
-    if not speeds:
-        return ""
-    together = times_alone(sum(gains)) if len(gains) == len(speeds) else ""
-    return ", ".join(filter(None, (f"{speed(sum(speeds))} in all", together)))
+@dataclass(frozen=True)
+class Throughput:
+    """What the runs of a device train together.
+
+    Attributes:
+        times: what one alone would, such as ``3.1x``; "" where that is not known.
+        words: a sentence that says both.
+    """
+
+    times: str
+    words: str
+
+
+def throughput(device: DeviceView) -> Throughput | None:
+    """Return what a device's packs train together, beside what one of their runs would alone; None if unknown."""
+    telling = [pack for pack in device.packs if pack.samples_per_second is not None]
+    if not telling:
+        return None
+    runs = sum(len(pack.trials) for pack in telling)
+    gains = [value for pack in telling if (value := gain(pack.samples_per_second, pack.alone_rate)) is not None]
+    in_all = speed(sum(pack.samples_per_second or 0.0 for pack in telling))
+    if len(gains) < len(telling):
+        return Throughput("", f"{count(runs, 'run')} {'train' if runs != 1 else 'trains'} {in_all}.")
+    if runs == 1:
+        return Throughput(
+            _times(sum(gains)), f"One run trains {in_all}: {_times(sum(gains))} what was measured of one alone."
+        )
+    return Throughput(_times(sum(gains)), f"{runs} together train {_times(sum(gains))} what one alone would: {in_all}.")
 
 
 def multi_process_service(device: DeviceView) -> str:
@@ -107,7 +129,7 @@ def trained(attempt: AttemptView) -> str:
     return ", ".join(filter(None, (how, together, "nothing beside it" if attempt.alone else "")))
 
 
-def pack_row(pack: PackView, trials: Mapping[str, TrialView], labels: Mapping[str, str]) -> PackRow:
+def pack_row(pack: PackView, trials: Mapping[str, TrialFace], labels: Mapping[str, str]) -> PackRow:
     """Return a pack in words.
 
     Args:
@@ -115,7 +137,6 @@ def pack_row(pack: PackView, trials: Mapping[str, TrialView], labels: Mapping[st
         trials: those that run on its device, by id; a member that is not among them is counted, not listed.
         labels: classes in words.
     """
-    members = [trials[trial_id] for trial_id in pack.trials if trial_id in trials]
     width = count(len(pack.trials), "run") if pack.trials else ""
     faster = times_alone(gain(pack.samples_per_second, pack.alone_rate))
     held = "" if pack.memory_bytes is None else memory(pack.memory_bytes)
@@ -124,16 +145,19 @@ def pack_row(pack: PackView, trials: Mapping[str, TrialView], labels: Mapping[st
         about=labels.get(pack.run_class, ""),
         facts=" · ".join(filter(None, (width, speed(pack.samples_per_second), faster, held))),
         note=sentence(pack.note),
-        members=member_rows(members),
+        members=member_rows(pack.trials, trials),
     )
 
 
-def member_rows(trials: Sequence[TrialView]) -> tuple[MemberRow, ...]:
+def member_rows(trial_ids: Iterable[str], trials: Mapping[str, TrialFace]) -> tuple[MemberRow, ...]:
     """Return trials that train together, each with the hyperparameters in which they differ."""
-    names = _differing([trial.params for trial in trials])
+    known = {trial_id: trials[trial_id] for trial_id in trial_ids if trial_id in trials}
+    names = _differing([trial.params for trial in known.values()])
     return tuple(
-        MemberRow(trial, params({name: value for name, value in trial.params.items() if name in names}))
-        for trial in trials
+        MemberRow(
+            trial_id, trial.number, params({name: value for name, value in trial.params.items() if name in names})
+        )
+        for trial_id, trial in known.items()
     )
 
 

@@ -5,11 +5,24 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from service.auth.requires import OPEN, requires
-from service.pages import assets, figures, login, selection, study, study_list, trial, workers
+from service.pages import (
+    assets,
+    compare,
+    figures,
+    login,
+    report,
+    selection,
+    study,
+    study_list,
+    timelines,
+    trial,
+    trials,
+    workers,
+)
 from studies.contract.scopes import Scope
 
 router = APIRouter(include_in_schema=False)
 for module in (assets, login):
     router.include_router(module.router, dependencies=[OPEN])
-for module in (study_list, study, selection, trial, workers, figures):
+for module in (study_list, study, report, selection, trials, trial, compare, workers, figures, timelines):
     router.include_router(module.router, dependencies=[requires(Scope.READ)])

@@ -4,70 +4,60 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from service.dependencies import StoreDep, StudyId
 from service.figures.axes import TITLES, Axis
 from service.format import sentence
+from service.pages.glance import (
+    ChosenLine,
+    Fact,
+    StageMark,
+    best_values,
+    chosen_line,
+    facts,
+    size_words,
+    stage_line,
+)
 from service.pages.page_route import PageRoute
 from service.pages.reading import commands, in_order
 from service.pages.rendering import page
 from service.pages.selection import SelectionContext, selection_context
 from service.pages.story import StageCard, story, told_of
-from service.pages.study_list import ChosenLine, StageMark, best_values, chosen_line, size_words, stage_line
+from service.pages.study_filter import address
+from service.pages.table_state import TableStateDep
+from service.pages.trials import TrialsContext, trials_context
 from service.selection import Selection
 from studies.contract.states import StudyCommand
-from studies.contract.views import StudyView, TrialView
+from studies.contract.study_query import StudyQuery
+from studies.contract.views import StudyView
 from studies.storage.port import StudyStore
 
 router = APIRouter(route_class=PageRoute)
 
-ROWS = 100
-MOST_ROWS = 1_000
-
 
 @dataclass(frozen=True)
 class HeaderContext:
-    """The top of the page. ``percent`` is the share of the trials asked for that have ended."""
+    """The top of the page. ``percent`` is the share of the trials asked for that have ended.
+
+    ``tags`` come with the address of the list of studies that have them.
+    """
 
     study: StudyView
     reason: str
     commands: tuple[StudyCommand, ...]
     stages: tuple[StageMark, ...]
+    facts: tuple[Fact, ...]
+    tags: tuple[tuple[str, str], ...]
+    owned: str
     chosen: ChosenLine | None
     best: tuple[tuple[str, str], ...]
     best_number: int | None
     size: str
     percent: int
     now: float
-
-
-@dataclass(frozen=True)
-class TrialRow:
-    """A row of the trial table. ``score`` is the best value of the study's metric."""
-
-    trial: TrialView
-    score: float | None
-    steps: int
-
-
-@dataclass(frozen=True)
-class TrialsContext:
-    """A page of trials. ``param_names`` are the table's columns.
-
-    Attributes:
-        more: the query that shows more trials, empty on the last page.
-        back: whether there are trials before the first row.
-    """
-
-    metric: str
-    param_names: tuple[str, ...]
-    rows: tuple[TrialRow, ...]
-    more: str
-    back: bool
 
 
 @dataclass(frozen=True)
@@ -99,8 +89,11 @@ def header_context(study: StudyView, best_number: int | None) -> HeaderContext:
     return HeaderContext(
         study=study,
         reason=sentence(study.reason or study.waiting_because),
-        commands=tuple(commands(study.state)),
+        commands=tuple(commands(study)),
         stages=stage_line(study.stages),
+        facts=facts(study),
+        tags=tuple((tag, address(StudyQuery(tags=(tag,)))) for tag in study.tags),
+        owned=address(StudyQuery(owner=study.owner)),
         chosen=chosen_line(study),
         best=best_values(study),
         best_number=best_number,
@@ -108,34 +101,6 @@ def header_context(study: StudyView, best_number: int | None) -> HeaderContext:
         percent=round(100 * progress.trials_ended / progress.trials) if progress.trials else 0,
         now=time.time(),
     )
-
-
-def trials_context(store: StudyStore, study: StudyView, after: int | None, limit: int) -> TrialsContext:
-    found = store.list_trials(study.id, after, limit)
-    names = dict.fromkeys(name for trial in found.trials for name in trial.params)
-    return TrialsContext(
-        metric=study.spec.metric.name,
-        param_names=tuple(names),
-        rows=tuple(_row(trial, study) for trial in found.trials),
-        more="" if found.next_after is None else _more(after, found.next_after, limit),
-        back=after is not None,
-    )
-
-
-def _more(after: int | None, next_after: int, limit: int) -> str:
-    """Return the query for a longer table, or for the next one where this is as long as a table may get."""
-    if limit >= MOST_ROWS:
-        return f"?after={next_after}&limit={MOST_ROWS}"
-    grown = min(MOST_ROWS, limit + 2 * ROWS)
-    return f"?limit={grown}" if after is None else f"?after={after}&limit={grown}"
-
-
-def _row(trial: TrialView, study: StudyView) -> TrialRow:
-    own = trial.metrics.get(study.spec.metric.name)
-    maximize = study.spec.metric.direction == "maximize"
-    score = None if own is None else own.maximum if maximize else own.minimum
-    steps = max((summary.last_step for summary in trial.metrics.values()), default=0)
-    return TrialRow(trial, score, steps)
 
 
 def _header(store: StudyStore, study: StudyView) -> HeaderContext:
@@ -152,14 +117,16 @@ def _controls(store: StudyStore, study: StudyView) -> ControlsContext:
 
 
 @router.get("/studies/{study_id}", name="study")
-def study_page(request: Request, store: StoreDep, study_id: StudyId, selection: Selection) -> HTMLResponse:
+def study_page(
+    request: Request, store: StoreDep, study_id: StudyId, selection: Selection, table: TableStateDep
+) -> HTMLResponse:
     study = store.get_study(study_id)
     context = StudyContext(
         study=study,
         header=_header(store, study),
         story=_story(store, study),
         controls=_controls(store, study),
-        trials=trials_context(store, study, None, ROWS),
+        trials=trials_context(store, study, table),
         selection=selection_context(store, study_id, selection),
     )
     return page(request, "study.html", context)
@@ -178,15 +145,3 @@ def study_story(request: Request, store: StoreDep, study_id: StudyId) -> HTMLRes
 @router.get("/studies/{study_id}/parts/controls", name="study_controls")
 def study_controls(request: Request, store: StoreDep, study_id: StudyId) -> HTMLResponse:
     return page(request, "parts/controls.html", _controls(store, store.get_study(study_id)))
-
-
-@router.get("/studies/{study_id}/parts/trials", name="study_trials")
-def study_trials(
-    request: Request,
-    store: StoreDep,
-    study_id: StudyId,
-    after: Annotated[int | None, Query(ge=-1)] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = ROWS,
-) -> HTMLResponse:
-    study = store.get_study(study_id)
-    return page(request, "parts/trials.html", trials_context(store, study, after, limit))

@@ -122,7 +122,9 @@ class PackReport(Message):
         samples_per_second: samples times members; None until measured.
         alone_rate: what one run of its class does alone; None until measured.
         memory_bytes: memory of the process, None where it cannot be told.
+        reserved_bytes: memory that was set aside for it; None where nothing is.
         note: why it is as it is (`RunProfile.note`), or what it is doing ("measuring how to train this class").
+        pack_id: names the process among all of all workers; "" from workers that do not say.
     """
 
     run_class: ClassName
@@ -131,4 +133,6 @@ class PackReport(Message):
     samples_per_second: NonNegative | None = None
     alone_rate: NonNegative | None = None
     memory_bytes: Bytes | None = None
+    reserved_bytes: Bytes | None = None
     note: str = Field(default="", max_length=1000)
+    pack_id: str = Field(default="", max_length=64)

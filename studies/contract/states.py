@@ -75,3 +75,6 @@ class StudyCommand(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     APPROVE = "approve"
+    ARCHIVE = "archive"
+    """Put a study that has ended out of sight: lists leave it out unless they are asked for it."""
+    UNARCHIVE = "unarchive"

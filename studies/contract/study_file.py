@@ -58,6 +58,7 @@ MOMENTUM_OPTIMIZERS: tuple[OptimizerName, ...] = ("sgd", "nesterov")
 """With an all-round optimiser (Adam, RMSProp) momentum is left alone (guide, stage 2)."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+TAG = re.compile(r"\w[\w.:/+-]{0,39}")
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 FUNCTION_TARGET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*:[A-Za-z_][A-Za-z0-9_]*")
 
@@ -151,6 +152,20 @@ class FunctionObjective(Message):
 
 Objective = Annotated[BuiltinObjective | FunctionObjective | CommandObjective, Field(discriminator="kind")]
 
+
+MAX_TAGS = 20
+"""Most tags of a study."""
+
+
+def _unique_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    _unique(tuple(tag.casefold() for tag in tags))
+    return tags
+
+
+Tag = Annotated[
+    str, _matching(TAG, "must be one word of at most 40 characters: letters, digits and any of . _ - : / +")
+]
+Tags = Annotated[tuple[Tag, ...], Field(max_length=MAX_TAGS), AfterValidator(_unique_tags)]
 
 STALL_TIMEOUT = 1800.0
 """Seconds of silence after which a run is taken to hang: half an hour, longer than loading data or an epoch between
@@ -387,6 +402,8 @@ MAX_ATTEMPTS = 2
 class StudySpec(Message):
     """A study as submitted, with every default filled in.
 
+    ``tags`` are words to find the study by, whatever their case.
+
     ``strategy`` left out is ``guide`` where the stages are the guide's, ``guided_search`` otherwise. ``space`` is for a
     guided search: ranges that replace or extend the built-in ones. ``hold`` is what a change of the batch size leaves
     as it is. With ``epochs`` a run at a larger batch takes fewer steps than ``budget.steps``, so that
@@ -428,6 +445,7 @@ class StudySpec(Message):
     name: Annotated[
         str, _matching(NAME, "must be 1 to 100 letters, digits, '.', '_' or '-', starting with a letter or digit")
     ]
+    tags: Tags = ()
     objective: Objective
     metric: Metric = Metric()
     optimizer: OptimizerName = "sgd"

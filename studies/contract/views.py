@@ -21,6 +21,8 @@ class StageView(Message):
     trials: int = 0
     """Trials that the stage has asked for."""
     trials_ended: int = 0
+    steps: int = 0
+    """Steps that its trials have trained so far."""
     optuna_study: str = ""
     """Name for ``optuna.load_study``."""
     opened_at: Timestamp | None = None
@@ -67,8 +69,19 @@ class StudySummary(Message):
     best: BestTrial | None = None
     progress: Progress
     size: StudySize = StudySize()
+    owner: str = ""
+    """Name of the token that it was submitted with; empty where nobody had to say who they are."""
+    tags: tuple[str, ...] = ()
     created_at: Timestamp
     updated_at: Timestamp
+    archived_at: Timestamp | None = None
+    device_seconds: float = 0.0
+    """How long devices were busy with it: a card that trains eight of its trials for an hour counts as an hour."""
+    eta_seconds: float | None = None
+    """How long the rest of its budget takes at the pace of its latest trials; None where it does not run, or where
+    it is too early to tell. A study may be done with less than its budget."""
+    best_so_far: tuple[float, ...] = ()
+    """The best value of its metric after the first, ..., the last completed trial, evenly chosen."""
 
 
 class StudyView(StudySummary):
@@ -94,6 +107,10 @@ class AttemptView(Message):
     """How its pack trained it, None where that is not known."""
     width: int = 0
     """Most members that its pack had; 0 where that is not known."""
+    peak_memory_bytes: int | None = None
+    """The most that its process was seen with, shared by all members of its pack; None where that is not known."""
+    samples_per_second: float | None = None
+    """At which it trained by itself, on the mean; None where that is not known."""
 
 
 class MetricSummary(Message):
@@ -115,6 +132,8 @@ class TrialView(Message):
         reason: why the trial was asked for.
         ended_because: why it ended where that needs saying (diverged, pruned, failed).
         parent_id: the trial whose configuration it varies, if any.
+        last_step: the largest step that it has reported, 0 before the first.
+        worker: name of the worker of its latest attempt, "" before the first.
     """
 
     id: str
@@ -131,6 +150,8 @@ class TrialView(Message):
     ended_because: str = ""
     parent_id: str | None = None
     metrics: dict[str, MetricSummary] = Field(default_factory=dict)
+    last_step: int = 0
+    worker: str = ""
     created_at: Timestamp
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None
@@ -143,10 +164,16 @@ class TrialDetail(TrialView):
 
 
 class TrialPage(Message):
-    """``after`` of the next request, None on the last page. Trials are ordered by number."""
+    """Some of a study's trials.
+
+    Attributes:
+        next_after: where pages go by number, ``after`` of the next request; None on the last page.
+        total: where a filter or an order was asked for, how many trials there are in all; None otherwise.
+    """
 
     trials: tuple[TrialView, ...]
     next_after: int | None = None
+    total: int | None = None
 
 
 class CurveView(Message):
@@ -183,6 +210,7 @@ class PackView(Message):
         trials: ids of its members that still run.
         samples_per_second: samples times members; None until measured.
         alone_rate: samples per second of one such run alone; None until measured.
+        reserved_bytes: memory that was set aside for it, None where nothing is.
         note: why it is as it is, or what it is doing.
     """
 
@@ -192,6 +220,7 @@ class PackView(Message):
     samples_per_second: float | None = None
     alone_rate: float | None = None
     memory_bytes: int | None = None
+    reserved_bytes: int | None = None
     note: str = ""
 
 

@@ -190,6 +190,9 @@ class AttemptReport(Message):
         started_from: steps completed when the attempt resumed, 0 for a fresh start (or not known yet). Points of
             earlier attempts beyond it are superseded; where both have a point for one step, the later attempt's counts.
         outcome: None while it runs. The worker repeats it until the answer acknowledges the attempt.
+        peak_memory_bytes: the most that its process was seen with on the device while it was in it; the members of a
+            fused pack share one process. None where it cannot be told, or has not been looked at yet.
+        samples_per_second: at which the attempt itself has trained so far, on the mean; None where it is not known.
     """
 
     attempt_id: str
@@ -198,6 +201,8 @@ class AttemptReport(Message):
     metrics: Annotated[tuple[MetricChunk, ...], Field(max_length=MAX_CHUNKS_PER_SYNC)] = ()
     logs: Annotated[tuple[LogChunk, ...], Field(max_length=256)] = ()
     outcome: Outcome | None = None
+    peak_memory_bytes: Bytes | None = None
+    samples_per_second: NonNegative | None = None
 
 
 class DeviceStatus(Message):

@@ -9,7 +9,7 @@ from studies.contract.states import TrialState
 from studies.core.contest import Contest, equal
 from studies.core.context import Context, StageT
 from studies.core.judging import Contender, dev_peak
-from studies.core.records import number, plain, plural, trouble
+from studies.core.records import gap, number, plain, plural, trouble
 from studies.core.snapshot import LOSS, Trial
 from studies.core.stats import Lead, Z
 
@@ -32,7 +32,7 @@ def against_noise(lead: Lead) -> str:
     if not math.isfinite(lead.standard_error):
         return "from single runs whose noise is not known"
     side = "beyond" if lead.clear else "within"
-    return f"{side} the noise (two standard errors: {number(Z * lead.standard_error)}{_pairs(lead)})"
+    return f"{side} the noise (two standard errors: {gap(Z * lead.standard_error)}{_pairs(lead)})"
 
 
 def note(best: Contender, other: Contender, stays: str = "") -> str:
@@ -43,8 +43,8 @@ def note(best: Contender, other: Contender, stays: str = "") -> str:
     """
     lead = best.leads(other)
     if lead.value >= 0:
-        return f"{f'Behind by {number(lead.value)}' if lead.value else 'Equal'}, {against_noise(lead)}."
-    ahead = f"Ahead by {number(-lead.value)}"
+        return f"{f'Behind by {gap(lead.value)}' if lead.value else 'Equal'}, {against_noise(lead)}."
+    ahead = f"Ahead by {gap(-lead.value)}"
     if stays and not lead.clear:
         return f"{ahead}, {against_noise(lead)}, so {stays}."
     return f"{ahead}, but known from {plural(len(other.trials), 'seed')} against {len(best.trials)}."
@@ -53,30 +53,39 @@ def note(best: Contender, other: Contender, stays: str = "") -> str:
 def certainty(best: Contender, other: Contender, stays: str = "") -> str:
     """Say how sure the order of two contenders is, and what decided it; ``stays`` as for `note`."""
     lead = best.leads(other)
-    gap = f"difference {number(abs(lead.value))}, standard error {number(lead.standard_error)}{_pairs(lead)}"
+    apart = f"difference {gap(abs(lead.value))}, standard error {gap(lead.standard_error)}{_pairs(lead)}"
     if lead.value < 0 and stays:
-        return f"a tie ({gap}), so {stays}"
+        return f"a tie ({apart}), so {stays}"
     if lead.value == 0:
-        return f"a tie ({gap}), and the smaller rate is the more stable"
+        return f"a tie ({apart}), and the smaller rate is the more stable"
     if equal(best, other):
-        return f"a tie ({gap}) that the higher mean decides"
-    return f"a lead of {number(lead.value)}, {against_noise(lead)}"
+        return f"a tie ({apart}) that the higher mean decides"
+    return f"a lead of {gap(lead.value)}, {against_noise(lead)}"
 
 
 def flip(judged_by: str, best: Contender, other: Contender, *, name: str, errors: float) -> str:
-    """Say what lead would make a runner-up the choice: one of more than so many standard ``errors``.
+    """Say how much better a runner-up would have to be: to lead by more than so many standard ``errors``.
 
     They are negative where the runner-up is what stood there before, which a tie would leave as it was.
     """
     lead = best.leads(other)
-    margin = number(abs(errors) * (plain(lead.standard_error) or 0.0))
-    wanted = f"ahead by more than {margin}" if errors > 0 else f"behind by less than {margin}" if errors else "ahead"
-    return f"{name} {wanted} in {judged_by}: it is {_place(lead)}."
+    margin = errors * (plain(lead.standard_error) or 0.0)
+    missing = lead.value + margin
+    better = f"better by more than {gap(missing)}" if missing > 0 else "any better"
+    return f"{name} doing {better} in {judged_by}: it is {_place(lead)}{_bar(margin)}."
+
+
+def _bar(margin: float) -> str:
+    """Say where a runner-up has to come, where that is not simply ahead."""
+    if not margin:
+        return ""
+    noise = f"the noise, {gap(abs(margin))}"
+    return f", and has to lead by more than {noise}" if margin > 0 else f", and need only come within {noise}"
 
 
 def _place(lead: Lead) -> str:
     """Say where the second of two is: ``behind by 0.012 over 3 seeds in common``."""
-    where = f"{'behind' if lead.value > 0 else 'ahead'} by {number(abs(lead.value))}" if lead.value else "equal"
+    where = f"{'behind' if lead.value > 0 else 'ahead'} by {gap(abs(lead.value))}" if lead.value else "equal"
     return where + _pairs(lead)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from studies.contract.decision import Candidate, Decision
 from studies.contract.states import StageState, StudyState
-from studies.contract.study_file import StudySpec
 from studies.core.actions import Action, AwaitApproval, Finish, OpenStage
-from studies.core.context import Context, Rule
-from studies.core.plan import Demand, trial_limit
+from studies.core.context import Context
+from studies.core.plan import trial_limit
 from studies.core.sampling import Sampler
 from studies.core.search.budget import total
 from studies.core.snapshot import Snapshot
-from studies.core.stages import rule_of
+from studies.core.stages import demands_of, rule_of
 
 
 def decide(snapshot: Snapshot, sampler: Sampler) -> tuple[Action, ...]:
@@ -50,15 +49,10 @@ def _proceed(snapshot: Snapshot, position: int, sampler: Sampler) -> tuple[Actio
 
 def _limit(snapshot: Snapshot, position: int) -> int:
     """Return how many trials a stage may have; where steps are what is counted, no more than one a step."""
-    demands = _demands(snapshot.spec)
+    demands = demands_of(snapshot.spec)
     if not demands:
         return total(snapshot.spec)
     return trial_limit(snapshot, snapshot.spec.stages[position].kind, demands)
-
-
-def _demands(spec: StudySpec) -> tuple[Demand, ...]:
-    rules = [(rule_of(stage.kind), stage) for stage in spec.stages]
-    return tuple(rule.demand(spec, stage) for rule, stage in rules if isinstance(rule, Rule))
 
 
 def _incoming(snapshot: Snapshot) -> tuple[Candidate, ...]:

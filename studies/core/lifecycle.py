@@ -19,6 +19,8 @@ NO_METRIC = (
 )
 """Why a trial failed whose run said nothing that it could be judged by."""
 
+_ENDED = {state: state for state in StudyState if state.ended}
+
 _COMMANDS: dict[StudyCommand, dict[StudyState, StudyState]] = {
     StudyCommand.PAUSE: {
         StudyState.QUEUED: StudyState.PAUSED,
@@ -38,6 +40,8 @@ _COMMANDS: dict[StudyCommand, dict[StudyState, StudyState]] = {
         StudyState.AWAITING_APPROVAL: StudyState.CANCELLED,
         StudyState.CANCELLED: StudyState.CANCELLED,
     },
+    StudyCommand.ARCHIVE: _ENDED,
+    StudyCommand.UNARCHIVE: _ENDED,
 }
 
 

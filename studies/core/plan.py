@@ -47,10 +47,13 @@ def trial_limit(snapshot: Snapshot, kind: StageKind, demands: Sequence[Demand]) 
     It is what the budget has left after the trials of the other stages and the shares of the later ones: what an
     earlier stage did not use, and what nobody demands, is common. `demands` in the order of the study's stages.
     """
-    spec = snapshot.spec
+    return limit_after(snapshot.spec, kind, demands, used=len(snapshot.trials) - len(snapshot.of(kind)))
+
+
+def limit_after(spec: StudySpec, kind: StageKind, demands: Sequence[Demand], *, used: int) -> int:
+    """Return the same where the other stages have `used` so many trials."""
     position = [stage.kind for stage in spec.stages].index(kind)
     reserved = sum(shares(spec.budget.trials, tuple(demands))[position + 1 :])
-    used = len(snapshot.trials) - len(snapshot.of(kind))
     return max(0, spec.budget.trials - used - reserved)
 
 

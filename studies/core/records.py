@@ -52,6 +52,11 @@ def number(value: float | None) -> str:
     return "unknown" if plain(value) is None else f"{value:.4g}"
 
 
+def gap(value: float) -> str:
+    """Write a difference or its error: of those the first two digits say all that there is to know."""
+    return "unknown" if plain(value) is None else f"{value:.2g}"
+
+
 def named(contender: Contender) -> str:
     """Name a configuration to people: ``lr 0.01, batch size 64, momentum 0.9``."""
     params = contender.params

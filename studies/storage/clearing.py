@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from studies.contract.base import Timestamp
 from studies.contract.states import AttemptState
 from studies.contract.study_file import Objective
-from studies.storage.granting import Queued, Seats, seats_of
+from studies.storage.granting import Queued, Seats, by_worker, seats_of
 from studies.storage.leasing import can_run
 from studies.storage.records import AttemptRecord, WorkerRecord
 
@@ -54,11 +54,8 @@ def cleared(
         alive: the workers that have synced within a lease time.
         live: the running attempts of all workers.
     """
-    spots = [
-        (worker, seats)
-        for worker in alive
-        for seats in seats_of(worker.devices, [attempt for attempt in live if attempt.worker_id == worker.id])
-    ]
+    own = by_worker(live)
+    spots = [(worker, seats) for worker in alive for seats in seats_of(worker.devices, own[worker.id])]
     chosen = {
         min(
             ((seats.running, worker.id, seats.name) for worker, seats in spots if _able(worker, seats, item)),

@@ -8,7 +8,7 @@ nothing waits for stragglers.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -188,6 +188,14 @@ class Seats:
         self.running += 1
         self._spent += self._cost(name)
         self._closed = alone
+
+
+def by_worker(live: Iterable[AttemptRecord]) -> defaultdict[str, list[AttemptRecord]]:
+    """Return the attempts of each worker; of one that has none, none."""
+    found: defaultdict[str, list[AttemptRecord]] = defaultdict(list)
+    for attempt in live:
+        found[attempt.worker_id].append(attempt)
+    return found
 
 
 def seats_of(

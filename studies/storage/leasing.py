@@ -10,9 +10,10 @@ from studies.contract.base import Timestamp
 from studies.contract.ids import new_id, new_token
 from studies.contract.packing import PackReport, RunProfile
 from studies.contract.permission import permits
+from studies.contract.runs import run_of
 from studies.contract.states import TrialState
 from studies.contract.study_file import Objective, StudySpec
-from studies.contract.worker_protocol import DeviceReport, DeviceStatus, Lease, RunSpec
+from studies.contract.worker_protocol import DeviceReport, DeviceStatus, Lease
 from studies.storage.records import AttemptRecord, DeviceRecord, News, TrialRecord, WorkerRecord
 
 
@@ -44,6 +45,11 @@ def can_run(worker: Able, objective: Objective) -> bool:
     return permits(objective, worker.objectives, worker.allow)
 
 
+def succeeds(worker: WorkerRecord, other: WorkerRecord) -> bool:
+    """Return whether a worker is `other` started again: the same node, and silent before it introduced itself."""
+    return worker.node == other.node and other.last_sync_at < worker.registered_at
+
+
 def updated_devices(devices: Iterable[DeviceRecord], reports: Sequence[DeviceReport]) -> tuple[DeviceRecord, ...]:
     """Return the devices as `reports` describe them; the others stay as they are."""
     by_name = {report.name: report for report in reports}
@@ -67,7 +73,7 @@ def trained_in(attempt: AttemptRecord, pack: PackReport | None) -> AttemptRecord
     if pack is None:
         return attempt
     before = attempt.width if attempt.engine == pack.engine else 0
-    return replace(attempt, engine=pack.engine, width=max(before, len(pack.attempts)))
+    return replace(attempt, engine=pack.engine, width=max(before, len(pack.attempts)), pack_id=pack.pack_id)
 
 
 @dataclass(frozen=True)
@@ -106,24 +112,9 @@ def grant(trial: TrialRecord, worker: WorkerRecord, device: str, now: Timestamp,
 
 def lease(attempt: AttemptRecord, trial: TrialRecord, spec: StudySpec) -> Lease:
     """Return what the worker is told of its attempt."""
-    run = RunSpec(
-        trial_id=trial.id,
-        trial_number=trial.number,
-        study_id=trial.study_id,
-        study_name=spec.name,
-        stage=trial.stage,
-        objective=spec.objective,
-        metric=spec.metric,
-        optimizer=spec.optimizer,
-        params=dict(trial.params),
-        schedule=trial.schedule,
-        num_steps=trial.num_steps,
-        seed=trial.seed,
-        evaluate_every=spec.evaluate_every,
-        precision=spec.precision,
-        stall_timeout=spec.stall_timeout,
+    return Lease(
+        attempt_id=attempt.id, token=attempt.token, device=attempt.device, run=run_of(trial, spec), alone=attempt.alone
     )
-    return Lease(attempt_id=attempt.id, token=attempt.token, device=attempt.device, run=run, alone=attempt.alone)
 
 
 ProfileKey = tuple[str, str]

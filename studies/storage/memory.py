@@ -11,10 +11,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+import numpy as np
+
 from studies.contract.ids import new_id
 from studies.contract.packing import RunProfile
 from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import Objective, StageKind, StudySpec
+from studies.contract.study_query import StudyOrder, StudyPage, StudyQuery
+from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     BestTrial,
     DecisionRecord,
@@ -37,12 +41,17 @@ from studies.contract.worker_protocol import (
     SyncAnswer,
     SyncRequest,
 )
+from studies.core import listing
 from studies.core.actions import Action
 from studies.core.curves import Ragged
+from studies.core.device_time import Ran, busy_seconds, spans
 from studies.core.lifecycle import is_active, is_failure
 from studies.core.snapshot import Curve, Snapshot, Trial
+from studies.core.trial_columns import TrialColumns
 from studies.errors import IdempotencyConflict, LeaseLost, NameTaken, NotFound
 from studies.storage import clearing, granting, leasing, memory_pruning, presenting, quarantine, reporting
+from studies.storage import memory_devices as devices
+from studies.storage import memory_finding as finding
 from studies.storage import memory_overview as overview
 from studies.storage.applying import apply_actions
 from studies.storage.assembly import Part, joined, merged, points
@@ -67,7 +76,22 @@ from studies.storage.log_cap import kept
 from studies.storage.memory_credentials import MemoryCredentials
 from studies.storage.memory_tables import Tables
 from studies.storage.picture import Picture
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import (
+    Created,
+    DeviceRun,
+    DeviceUse,
+    Known,
+    KnownParam,
+    Pruned,
+    RunFailure,
+    Scores,
+    SettledTrial,
+    Span,
+    StudyQueue,
+    Thinned,
+    TrialFace,
+    TrialResult,
+)
 from studies.storage.records import AttemptRecord, News, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.summaries import extended, scored
@@ -99,7 +123,7 @@ class MemoryStore:
 
     # --- studies -------------------------------------------------------------------------------------------------
 
-    def create_study(self, spec: StudySpec, idempotency_key: str | None = None) -> Created:
+    def create_study(self, spec: StudySpec, idempotency_key: str | None = None, owner: str = "") -> Created:
         with self._lock:
             tables, fingerprint = self._tables, document_hash(spec)
             if idempotency_key is not None and idempotency_key in tables.idempotency:
@@ -107,7 +131,7 @@ class MemoryStore:
             if self.find_study(spec.name) is not None:
                 raise NameTaken(f"a study named {spec.name} exists: choose another name, or resume that study.")
             now = self._clock()
-            study = StudyRecord(new_id("study"), spec.name, copy_of(spec), StudyState.QUEUED, now, now)
+            study = StudyRecord(new_id("study"), spec.name, copy_of(spec), StudyState.QUEUED, now, now, owner=owner)
             tables.studies[study.id] = study
             tables.stages[study.id] = {
                 stage.kind: StageRecord(study.id, stage.kind, position) for position, stage in enumerate(spec.stages)
@@ -122,6 +146,26 @@ class MemoryStore:
             oldest_first = sorted(self._tables.studies.values(), key=_age)
             wanted = [study for study in oldest_first[::-1] if name in (None, study.name)]
             return [presenting.study_summary(self._study_picture(study)) for study in wanted[:limit]]
+
+    def find_studies(self, query: StudyQuery) -> StudyPage:
+        with self._lock:
+            cards = [presenting.card(study) for study in self._tables.studies.values()]
+            found = listing.found(cards, query)
+            ordered = listing.in_order(found, query.sort, self._worth(found, query.sort))
+            pictures = [self._study_picture(self._study(card.id)) for card in ordered[query.offset :][: query.limit]]
+            return StudyPage(
+                studies=tuple(map(presenting.study_summary, pictures)),
+                total=len(found),
+                facets=listing.facets(cards, archived=query.archived),
+            )
+
+    def _worth(self, found: Sequence[listing.Card], sort: StudyOrder) -> dict[str, float]:
+        if sort == "best":
+            best = {card.id: overview.best(self._tables, self._study(card.id), 1) for card in found}
+            return {
+                study_id: trials[0].score for study_id, trials in best.items() if trials and trials[0].score is not None
+            }
+        return {card.id: self._device_seconds(card.id) for card in found} if sort == "device_time" else {}
 
     def get_study(self, study_id: str) -> StudyView:
         with self._lock:
@@ -218,6 +262,16 @@ class MemoryStore:
             views = self._views(later[:limit])
             return TrialPage(trials=tuple(views), next_after=views[-1].number if len(later) > limit else None)
 
+    def find_trials(self, study_id: str, query: TrialQuery) -> TrialPage:
+        with self._lock:
+            found = finding.found(self._views(self._tables.trials_of(self._study(study_id).id)), query, self._clock())
+            return TrialPage(trials=tuple(found[query.offset :][: query.limit]), total=len(found))
+
+    def find_numbers(self, study_id: str, query: TrialQuery) -> Sequence[int]:
+        with self._lock:
+            views = self._views(self._tables.trials_of(self._study(study_id).id))
+            return [trial.number for trial in finding.found(views, query, self._clock())]
+
     def get_trial(self, trial_id: str) -> TrialDetail:
         with self._lock:
             names = {worker.id: worker.name for worker in self._tables.workers.values()}
@@ -245,8 +299,9 @@ class MemoryStore:
             self._trial(trial_id)
             pieces = [self._tables.logs.get(attempt.id, {}) for attempt in self._tables.attempts_of(trial_id)]
             whole = "".join(chunks[sequence] for chunks in pieces for sequence in sorted(chunks))
-            text = whole[offset : offset + limit]
-            return LogPage(text=text, next_offset=offset + len(text))
+            begin = offset if offset >= 0 else max(0, len(whole) + offset)
+            text = whole[begin : begin + limit]
+            return LogPage(text=text, next_offset=begin + len(text))
 
     def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
         with self._lock:
@@ -264,9 +319,17 @@ class MemoryStore:
             own = self._tables.trials_of(self._study(study_id).id)
             return self._views(trial for trial in own if trial.number in numbers)
 
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        with self._lock:
+            return self._views(overview.same_configuration(self._tables, self._trial(trial_id), limit))
+
     def metric_names(self, study_id: str) -> Sequence[str]:
         with self._lock:
             return overview.metric_names(self._tables, self._study(study_id).id)
+
+    def known_params(self, study_id: str) -> Sequence[KnownParam]:
+        with self._lock:
+            return presenting.known_params(finding.configurations(self._tables.trials_of(self._study(study_id).id)))
 
     def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
         with self._lock:
@@ -284,9 +347,44 @@ class MemoryStore:
         with self._lock:
             return overview.scores(self._tables, self._study(study_id).id, stage)
 
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        with self._lock:
+            return overview.results(self._tables, self._study(study_id).id, most, stage)
+
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         with self._lock:
             return overview.thinned(self._tables, self._study(study_id).id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        with self._lock:
+            return Counter(trial.state for trial in self._tables.trials_of(self._study(study_id).id))
+
+    # --- what a page shows of devices ----------------------------------------------------------------------------
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        with self._lock:
+            return devices.runs(self._tables, worker_id, device, within, most)
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        with self._lock:
+            return devices.failures(self._tables, worker_id, most)
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        with self._lock:
+            return devices.faces(self._tables, trial_ids)
+
+    def queues(self) -> Sequence[StudyQueue]:
+        with self._lock:
+            queued = [(study, self._waiting(study)) for study in sorted(self._tables.studies.values(), key=_age)]
+            return [
+                StudyQueue(study.id, study.name, study.state, len(waiting), self._waiting_because(study, waiting))
+                for study, waiting in queued
+                if (waiting or study.state is StudyState.AWAITING_APPROVAL) and not study.state.ended
+            ]
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        with self._lock:
+            return overview.device_use(self._tables, self._study(study_id).id, self._clock())
 
     # --- workers -------------------------------------------------------------------------------------------------
 
@@ -447,7 +545,8 @@ class MemoryStore:
         return [replace(stage, decision=stage.decision and copy_of(stage.decision)) for stage in stages]
 
     def _views(self, trials: Iterable[TrialRecord]) -> list[TrialView]:
-        return [presenting.trial_view(trial, self._summaries(trial.id)) for trial in trials]
+        names = self._tables.latest_workers()
+        return [presenting.trial_view(trial, self._summaries(trial.id), names.get(trial.id, "")) for trial in trials]
 
     def _summaries(self, trial_id: str) -> presenting.Summaries:
         return {name: known.summary for name, known in self._tables.summaries.get(trial_id, {}).items()}
@@ -464,7 +563,20 @@ class MemoryStore:
         trials = self._tables.trials_of(study.id)
         tallies = {kind: _tally(trials, kind) for kind in self._tables.stages[study.id]}
         study = replace(study, spec=copy_of(study.spec))
-        return presenting.StudyPicture(study, self._stages(study.id), tallies, self._best(study, trials))
+        return presenting.StudyPicture(
+            study,
+            self._stages(study.id),
+            tallies,
+            _columns(trials),
+            self._best(study, trials),
+            self._device_seconds(study.id),
+            self._clock(),
+        )
+
+    def _device_seconds(self, study_id: str) -> float:
+        own = [item for item in self._tables.attempts.values() if item.study_id == study_id]
+        ran = [Ran((item.worker_id, item.device), item.started_at, item.ended_at) for item in own]
+        return busy_seconds(spans(ran, self._clock()))
 
     def _best(self, study: StudyRecord, trials: Sequence[TrialRecord]) -> BestTrial | None:
         scores = {trial.id: trial.score for trial in trials}
@@ -762,6 +874,11 @@ def _age(study: StudyRecord) -> float:
 
 def _last_seen(worker: WorkerRecord) -> tuple[float, str]:
     return worker.last_sync_at, worker.id
+
+
+def _columns(trials: Sequence[TrialRecord]) -> TrialColumns:
+    rows = [(trial.started_at, trial.ended_at, trial.last_step, trial.score) for trial in trials]
+    return TrialColumns(*np.array(rows, np.float64).reshape(-1, 4).T)
 
 
 def _tally(trials: Sequence[TrialRecord], kind: StageKind) -> presenting.Tally:

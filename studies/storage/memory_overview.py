@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import islice
 
 import numpy as np
 
 from studies.contract.states import TrialState
 from studies.contract.study_file import StageKind
 from studies.storage.memory_tables import Tables
-from studies.storage.port import NAMED_BY, Scores, Thinned
+from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned, TrialResult
 from studies.storage.presenting import stride
-from studies.storage.records import StudyRecord, TrialRecord
+from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
 
 
 def numbers(tables: Tables, trial_ids: Collection[str]) -> dict[str, int]:
@@ -31,6 +32,15 @@ def best(tables: Tables, study: StudyRecord, limit: int) -> list[TrialRecord]:
     return [tables.trials[trial_id] for _, _, trial_id in ranked[:limit]]
 
 
+def same_configuration(tables: Tables, trial: TrialRecord, limit: int) -> list[TrialRecord]:
+    own = (other for other in tables.trials_of(trial.study_id) if _configuration(other) == _configuration(trial))
+    return list(islice(own, limit))
+
+
+def _configuration(trial: TrialRecord) -> tuple[object, ...]:
+    return trial.params, trial.schedule, trial.num_steps
+
+
 def running(tables: Tables, study_id: str, limit: int) -> list[TrialRecord]:
     return [trial for trial in tables.trials_of(study_id) if trial.state is TrialState.RUNNING][:limit]
 
@@ -46,12 +56,48 @@ def scores(tables: Tables, study_id: str, stage: StageKind) -> Scores:
     return Scores(table[:, 0].astype(np.int64), table[:, 1])
 
 
+def results(tables: Tables, study_id: str, most: int, stage: StageKind | None) -> list[TrialResult]:
+    own = [trial for trial in tables.trials_of(study_id) if stage in (None, trial.stage)]
+    return [_result(trial) for trial in _evenly(own, most) if trial.ended_at is not None]
+
+
+def _result(trial: TrialRecord) -> TrialResult:
+    return TrialResult(
+        trial.id,
+        trial.number,
+        trial.stage,
+        trial.state,
+        dict(trial.params),
+        trial.schedule,
+        trial.num_steps,
+        trial.score,
+    )
+
+
 def thinned(tables: Tables, study_id: str, name: str, most: int) -> list[Thinned]:
     return [
         Thinned(trial.id, trial.state, tables.summaries[trial.id][name].thinned)
         for trial in _evenly(tables.trials_of(study_id), most)
         if name in tables.summaries.get(trial.id, {})
     ]
+
+
+def device_use(tables: Tables, study_id: str, now: float) -> list[DeviceUse]:
+    order = {kind: stage.position for kind, stage in tables.stages[study_id].items()}
+    found: dict[tuple[StageKind, str, str, str, str], list[float]] = {}
+    for attempt in tables.attempts.values():
+        if attempt.study_id == study_id:
+            where = _where(tables, attempt)
+            found.setdefault(where, []).append((attempt.ended_at or now) - attempt.started_at)
+    ordered = sorted(found, key=lambda where: (order[where[0]], *where))
+    return [DeviceUse(*where, len(found[where]), sum(found[where])) for where in ordered]
+
+
+def _where(tables: Tables, attempt: AttemptRecord) -> tuple[StageKind, str, str, str, str]:
+    worker = tables.workers[attempt.worker_id]
+    models = {device.name: device.model for device in worker.devices}
+    stage = tables.trials[attempt.trial_id].stage
+    return stage, worker.name, worker.version, attempt.device, models.get(attempt.device, "")
 
 
 def _evenly(trials: Sequence[TrialRecord], most: int) -> list[TrialRecord]:

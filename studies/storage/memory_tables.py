@@ -52,6 +52,10 @@ class Tables:
         """Return a trial's attempts, oldest first."""
         return [attempt for attempt in self.attempts.values() if attempt.trial_id == trial_id]
 
+    def latest_workers(self) -> dict[str, str]:
+        """Return the name of the worker of each trial's latest attempt, by trial."""
+        return {attempt.trial_id: self.workers[attempt.worker_id].name for attempt in self.attempts.values()}
+
     def live_attempts(self, worker_id: str | None = None) -> list[AttemptRecord]:
         """Return the running attempts, of one worker where it is named."""
         return [

@@ -13,13 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studies.contract.states import StudyCommand, TrialState
+from studies.contract.base import Params
+from studies.contract.packing import Engine
+from studies.contract.schedule import Schedule
+from studies.contract.states import AttemptState, StudyCommand, StudyState, TrialState
 from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.study_query import StudyPage, StudyQuery
+from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     DecisionRecord,
     Event,
@@ -74,6 +79,18 @@ NAMED_BY = 100
 """Trials at either end of a study whose metrics are taken for all that it has: any more would say the same."""
 
 
+SAMPLED_PARAMS = 10
+"""Trials at either end of each stage whose hyperparameters are taken for all that it has."""
+
+
+@dataclass(frozen=True)
+class KnownParam:
+    """A hyperparameter of a study; ``varies`` where not all trials that were looked at have the same."""
+
+    name: str
+    varies: bool
+
+
 @dataclass(frozen=True)
 class PrunedStudy:
     """A study that was forgotten, or would be; ``optuna`` names its studies in Optuna's record."""
@@ -110,6 +127,103 @@ class Thinned:
     curve: Curve
 
 
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial that has ended, with what it tried and what came of it: nothing that was measured on the way.
+
+    ``score`` is the best value of the study's metric; only of a completed trial, None of all others.
+    """
+
+    id: str
+    number: int
+    stage: StageKind
+    state: TrialState
+    params: Params
+    schedule: Schedule
+    num_steps: int
+    score: float | None
+
+
+class Span(NamedTuple):
+    """A length of time, in seconds since 1970 UTC; its end does not belong to it."""
+
+    since: float
+    until: float
+
+
+class DeviceRun(NamedTuple):
+    """An attempt on a device: as little as a timeline of thousands needs.
+
+    Attributes:
+        pack_id: the process that trained it; "" where that is not known.
+        engine: how; None where that is not known.
+    """
+
+    attempt_id: str
+    trial_id: str
+    study_id: str
+    state: AttemptState
+    started_at: float
+    ended_at: float | None
+    pack_id: str
+    engine: Engine | None
+
+
+class RunFailure(NamedTuple):
+    """An attempt that failed, left its pack or fell silent; `ended_at` says when, ``reason`` why."""
+
+    trial_id: str
+    device: str
+    state: AttemptState
+    reason: str
+    ended_at: float
+
+
+class TrialFace(NamedTuple):
+    """What stands for a trial where many are shown."""
+
+    study_id: str
+    study_name: str
+    number: int
+    params: Params
+
+
+@dataclass(frozen=True)
+class StudyQueue:
+    """A study that could go on and does not: how many of its trials wait, and why in one sentence.
+
+    Attributes:
+        because: "" where the next sync of a worker starts one of them.
+    """
+
+    study_id: str
+    name: str
+    state: StudyState
+    waiting: int
+    because: str
+
+
+@dataclass(frozen=True)
+class DeviceUse:
+    """The runs of one stage on one device of a node.
+
+    Attributes:
+        worker: the node's name; every start of its worker counts as the same.
+        version: of Stagetune there, "" where the worker did not say.
+        model: the device's, "" where that is not known.
+        runs: attempts, however they ended.
+        seconds: how long they took, added up: of runs that shared the device each counts.
+    """
+
+    stage: StageKind
+    worker: str
+    version: str
+    device: str
+    model: str
+    runs: int
+    seconds: float
+
+
 class StudyStore(Protocol):
     """Everything that the service and the engine know about studies."""
 
@@ -119,8 +233,8 @@ class StudyStore(Protocol):
 
     # --- studies -------------------------------------------------------------------------------------------------
 
-    def create_study(self, spec: StudySpec, idempotency_key: str | None = None) -> Created:
-        """Store a study in state ``queued`` with its stages pending.
+    def create_study(self, spec: StudySpec, idempotency_key: str | None = None, owner: str = "") -> Created:
+        """Store a study in state ``queued`` with its stages pending; `owner` is the name of whoever submits it.
 
         Raises:
             NameTaken: another study has this name.
@@ -128,7 +242,13 @@ class StudyStore(Protocol):
         """
 
     def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
-        """Return studies, newest first: at most `limit` of them, all where it is None; only that of `name` if given."""
+        """Return studies, newest first: at most `limit` of them, all where it is None; only that of `name` if given.
+
+        Archived ones too.
+        """
+
+    def find_studies(self, query: StudyQuery) -> StudyPage:
+        """Return a page of the studies that answer `query`, in its order, by `studies.core.listing`."""
 
     def get_study(self, study_id: str) -> StudyView: ...
 
@@ -136,11 +256,11 @@ class StudyStore(Protocol):
         """Return the id of the study of that name, None if there is none."""
 
     def command(self, study_id: str, command: StudyCommand) -> StudyView:
-        """Pause, resume, cancel or approve, by `studies.core.lifecycle.after_command`.
+        """Pause, resume, cancel, approve, archive or unarchive, by `studies.core.lifecycle.after_command`.
 
         Pausing stops granting leases and gives running attempts a stop order: their trials go back to waiting and
         resume from their checkpoints. Cancelling ends waiting and running trials as cancelled. Approving lets the
-        stage that waits begin.
+        stage that waits begin. Archiving puts a study that has ended out of sight of `find_studies`.
 
         Raises:
             NotAllowedNow: the study's state does not allow it; the message says which commands are.
@@ -193,6 +313,12 @@ class StudyStore(Protocol):
     def list_trials(self, study_id: str, after: int | None = None, limit: int = 100) -> TrialPage:
         """Return trials with a number greater than `after`, in order of number."""
 
+    def find_trials(self, study_id: str, query: TrialQuery) -> TrialPage:
+        """Return the trials that `query` asks for, and how many there are in all; `studies.core.query` says which."""
+
+    def find_numbers(self, study_id: str, query: TrialQuery) -> Sequence[int]:
+        """Return the numbers of all trials that `query` asks for, in its order, whatever its window."""
+
     def get_trial(self, trial_id: str) -> TrialDetail: ...
 
     def curve(self, trial_id: str, name: str) -> Curve:
@@ -209,7 +335,10 @@ class StudyStore(Protocol):
         """
 
     def log(self, trial_id: str, offset: int = 0, limit: int = 65_536) -> LogPage:
-        """Return the trial's output (all attempts, in order) from character `offset` on."""
+        """Return the trial's output (all attempts, in order) from character `offset` on.
+
+        A negative offset counts from the end: the page that it begins is the first of the last characters.
+        """
 
     def decisions(self, study_id: str) -> Sequence[DecisionRecord]:
         """Return the decisions in the order in which they were taken."""
@@ -222,8 +351,20 @@ class StudyStore(Protocol):
     def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
         """Return the study's trials with these numbers, by number."""
 
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        """Return the first trials of the trial's study that differ from it in their seed at most, itself among them.
+
+        They were asked for with the same hyperparameters, schedule and steps; by number.
+        """
+
     def metric_names(self, study_id: str) -> Sequence[str]:
         """Return the metrics, by name, that the study's first and latest `NAMED_BY` trials have reported."""
+
+    def known_params(self, study_id: str) -> Sequence[KnownParam]:
+        """Return the hyperparameters that the first and latest `SAMPLED_PARAMS` trials of each stage have.
+
+        Those that vary come first.
+        """
 
     def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
         """Return the completed trials with the best scores of the study's metric, best first, then by number."""
@@ -237,11 +378,45 @@ class StudyStore(Protocol):
     def scores(self, study_id: str, stage: StageKind) -> Scores:
         """Return the scores of all completed trials of a stage that have one, by number."""
 
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        """Return ended trials of a study, or of one stage of it, by number.
+
+        They are those that have ended of at most `most` trials, evenly chosen by number; of all where there are no
+        more.
+        """
+
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         """Return a metric's curve, thinned by `studies.core.curves.sketch`, of at most about `most` trials.
 
         They are evenly chosen by number; all that have one where the study has no more trials than `most`.
         """
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        """Return how many of a study's trials are in which state; states without any are left out."""
+
+    # --- what a page shows of devices ----------------------------------------------------------------------------
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        """Return the attempts on a device at some time within a time, by start and then by id.
+
+        Args:
+            worker_id: a worker; what it was registered as before it was started again counts as well.
+            device: its name there.
+            within: the time.
+            most: attempts to return: those that run, then those that ended last.
+        """
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        """Return the attempts that did not go well on a worker, and before it was started again, the latest first."""
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        """Return those of these trials that there are, by id."""
+
+    def queues(self) -> Sequence[StudyQueue]:
+        """Return the studies with trials that wait, and those that wait for a person; the oldest first."""
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        """Return where a study's runs took place and for how long, by stage in order, then by worker and device."""
 
     # --- workers -------------------------------------------------------------------------------------------------
 

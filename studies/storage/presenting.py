@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from studies.contract.base import Timestamp
+from studies.contract.base import Params, Timestamp
 from studies.contract.packing import PackReport, RunProfile
 from studies.contract.states import AttemptState, StageState, StudyState, TrialState, WorkerHold
 from studies.contract.study_file import Metric, StageKind
@@ -26,9 +26,11 @@ from studies.contract.views import (
     TrialView,
     WorkerView,
 )
+from studies.core.listing import Card
 from studies.core.search.budget import total
 from studies.core.snapshot import Curve, Stage, Trial
-from studies.storage.port import SettledTrial
+from studies.core.trial_columns import TrialColumns, best_so_far, seconds_left
+from studies.storage.port import KnownParam, SettledTrial
 from studies.storage.records import AttemptRecord, DeviceRecord, StageRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.summaries import score
 
@@ -62,12 +64,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class StudyPicture:
-    """All that a study's view is made of."""
+    """All that a study's view is made of, as it is at the time ``now``."""
 
     study: StudyRecord
     stages: Sequence[StageRecord]
     tallies: Mapping[StageKind, Tally]
+    columns: TrialColumns
     best: BestTrial | None
+    device_seconds: float
+    now: Timestamp
 
 
 def study_summary(picture: StudyPicture) -> StudySummary:
@@ -82,8 +87,40 @@ def study_summary(picture: StudyPicture) -> StudySummary:
         best=picture.best,
         progress=_progress(study, whole),
         size=_size(whole),
+        owner=study.owner,
+        tags=study.spec.tags,
         created_at=study.created_at,
         updated_at=study.updated_at,
+        archived_at=study.archived_at,
+        device_seconds=picture.device_seconds,
+        eta_seconds=_eta(picture, _progress(study, whole)),
+        best_so_far=best_so_far(picture.columns, study.spec.metric.direction),
+    )
+
+
+def _eta(picture: StudyPicture, progress: Progress) -> float | None:
+    """Return how long the rest of the budget takes; None where the study does not run."""
+    if picture.study.state is not StudyState.RUNNING:
+        return None
+    if progress.steps_budget is not None:
+        return seconds_left(picture.columns, progress.steps_budget - progress.steps, "steps", picture.now)
+    return seconds_left(picture.columns, progress.trials_budget - progress.trials_ended, "trials", picture.now)
+
+
+def card(study: StudyRecord) -> Card:
+    """Return what a study is found by."""
+    metric = study.spec.metric
+    return Card(
+        id=study.id,
+        name=study.name,
+        state=study.state,
+        owner=study.owner,
+        tags=study.spec.tags,
+        metric=metric.name,
+        direction=metric.direction,
+        created_at=study.created_at,
+        updated_at=study.updated_at,
+        archived_at=study.archived_at,
     )
 
 
@@ -114,6 +151,7 @@ def _stage_view(study: StudyRecord, stage: StageRecord, tally: Tally) -> StageVi
         decision=stage.decision,
         trials=tally.trials,
         trials_ended=tally.ended,
+        steps=tally.steps,
         optuna_study=optuna_name(study.name, stage.kind),
         opened_at=stage.opened_at,
         closed_at=stage.closed_at,
@@ -150,23 +188,34 @@ def stride(span: int, most: int) -> int:
     return max(1, -(-span // most))
 
 
-def trial_view(trial: TrialRecord, summaries: Summaries) -> TrialView:
-    return TrialView(**_trial_fields(trial, summaries))
+def trial_view(trial: TrialRecord, summaries: Summaries, worker: str) -> TrialView:
+    """Return a trial; ``worker`` is the name of the one of its latest attempt, "" before the first."""
+    return TrialView(**_trial_fields(trial, summaries), worker=worker)
+
+
+def known_params(configurations: Sequence[Params]) -> list[KnownParam]:
+    """Return the hyperparameters of `configurations`, those that vary first, then in the order in which they come."""
+    names = dict.fromkeys(name for params in configurations for name in params)
+    known = [KnownParam(name, len({repr(params.get(name)) for params in configurations}) > 1) for name in names]
+    return sorted(known, key=lambda param: not param.varies)
 
 
 def trial_detail(
     trial: TrialRecord,
     summaries: Summaries,
-    attempts: Iterable[AttemptRecord],
+    attempts: Sequence[AttemptRecord],
     worker_names: Mapping[str, str],
     waiting_because: str = "",
 ) -> TrialDetail:
     views = tuple(_attempt_view(attempt, worker_names.get(attempt.worker_id, "")) for attempt in attempts)
-    return TrialDetail(**_trial_fields(trial, summaries), attempts=views, waiting_because=waiting_because)
+    worker = views[-1].worker_name if views else ""
+    return TrialDetail(
+        **_trial_fields(trial, summaries), worker=worker, attempts=views, waiting_because=waiting_because
+    )
 
 
 def _trial_fields(trial: TrialRecord, summaries: Summaries) -> dict[str, Any]:
-    shared = TrialView.model_fields.keys() - {"metrics", "params"}
+    shared = TrialView.model_fields.keys() - {"metrics", "params", "worker"}
     fields: dict[str, Any] = {name: getattr(trial, name) for name in shared}
     return fields | {"params": dict(trial.params), "metrics": dict(summaries)}
 
@@ -186,6 +235,8 @@ def _attempt_view(attempt: AttemptRecord, worker_name: str) -> AttemptView:
         alone=attempt.alone,
         engine=attempt.engine,
         width=attempt.width,
+        peak_memory_bytes=attempt.peak_memory_bytes,
+        samples_per_second=attempt.samples_per_second,
     )
 
 
@@ -232,6 +283,7 @@ def _pack_view(pack: PackReport, trials: Mapping[str, str]) -> PackView:
         samples_per_second=pack.samples_per_second,
         alone_rate=pack.alone_rate,
         memory_bytes=pack.memory_bytes,
+        reserved_bytes=pack.reserved_bytes,
         note=pack.note,
     )
 

@@ -28,6 +28,8 @@ class StudyRecord:
     reason: str = ""
     version: int = 0
     best_trial_id: str | None = None
+    owner: str = ""
+    archived_at: Timestamp | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,9 @@ class AttemptRecord:
         engine: how its pack trains it, as last heard of; None until then.
         width: most members that its pack had under this engine; 0 until heard of.
         printed: bytes of output stored.
+        pack_id: the process that trains it, as last heard of; "" until then.
+        peak_memory_bytes: the most that this process was seen with; None until told.
+        samples_per_second: at which it trains, on the mean; None until told.
     """
 
     id: str
@@ -118,6 +123,9 @@ class AttemptRecord:
     engine: Engine | None = None
     width: int = 0
     printed: int = 0
+    pack_id: str = ""
+    peak_memory_bytes: int | None = None
+    samples_per_second: float | None = None
 
 
 @dataclass(frozen=True)

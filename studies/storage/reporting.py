@@ -117,7 +117,10 @@ def end_attempt(
 def resumed(
     attempt: AttemptRecord, report: AttemptReport, expiry: Timestamp, *, chunks: int, printed: int
 ) -> AttemptRecord:
-    """Return the attempt after the progress of `report`: where it began is the largest step ever reported for it.
+    """Return the attempt after the progress of `report`.
+
+    Where it began is the largest step ever reported for it, its peak the largest memory; of its speed the latest word
+    counts.
 
     Args:
         attempt: as it was.
@@ -132,6 +135,8 @@ def resumed(
         chunks=attempt.chunks + chunks,
         printed=attempt.printed + printed,
         lease_expires_at=expiry,
+        peak_memory_bytes=max(filter(None, (attempt.peak_memory_bytes, report.peak_memory_bytes)), default=None),
+        samples_per_second=report.samples_per_second or attempt.samples_per_second,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from studies.contract.permission import how_to_allow, in_words
 from studies.contract.states import StudyState, WorkerHold
 from studies.contract.study_file import BuiltinObjective
-from studies.storage.granting import Queued, Seats, seats_of
+from studies.storage.granting import Queued, Seats, by_worker, seats_of
 from studies.storage.leasing import can_run
 from studies.storage.records import AttemptRecord, StudyRecord, WorkerRecord
 
@@ -74,9 +74,8 @@ def _no_device(
     live: Sequence[AttemptRecord],
     cleared: Collection[Spot],
 ) -> str:
-    places = [
-        _Place(worker, seats, cleared) for worker in given for seats in seats_of(worker.devices, _of(worker, live))
-    ]
+    own = by_worker(live)
+    places = [_Place(worker, seats, cleared) for worker in given for seats in seats_of(worker.devices, own[worker.id])]
     kinds = _kinds(waiting)
     if any(place.takes(trial) for trial in kinds for place in places):
         return ""
@@ -129,10 +128,6 @@ def _full(places: Sequence[_Place]) -> str:
         )
     count = sum(place.seats.capacity for place in places)
     return f"All {count} places on the workers' devices are taken: the next run that ends makes room."
-
-
-def _of(worker: WorkerRecord, live: Iterable[AttemptRecord]) -> list[AttemptRecord]:
-    return [attempt for attempt in live if attempt.worker_id == worker.id]
 
 
 def _nobody_able(study: StudyRecord) -> str:

@@ -35,9 +35,12 @@ def age_database(url: str, seconds: float) -> None:
     with engine.begin() as connection:
         for table, column in (
             ("attempt", "lease_expires_at"),
+            ("attempt", "started_at"),
             ("attempt", "ended_at"),
             ("worker", "last_sync_at"),
             ("trial", "failed_at"),
+            ("trial", "started_at"),
+            ("trial", "ended_at"),
             ("study", "updated_at"),
             ("event", "at"),
             ("token", "expires_at"),

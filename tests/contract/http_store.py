@@ -11,11 +11,14 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from service.app import create_app
+from service.client import parameters
 from service.settings import Settings
 from studies import errors
-from studies.contract.states import StudyCommand
+from studies.contract.states import StudyCommand, TrialState
 from studies.contract.study_document import to_document
-from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.study_file import Metric, StageKind, StudySpec
+from studies.contract.study_query import StudyPage, StudyQuery
+from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     CurveView,
     DecisionRecord,
@@ -32,11 +35,27 @@ from studies.contract.views import (
 )
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest, WorkerRegistered
 from studies.core.actions import Action
+from studies.core.query import Vocabulary, filter_text, term_text
 from studies.core.snapshot import Curve
 from studies.storage import StudyStore
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import (
+    Created,
+    DeviceRun,
+    DeviceUse,
+    Known,
+    KnownParam,
+    Pruned,
+    RunFailure,
+    Scores,
+    SettledTrial,
+    Span,
+    StudyQueue,
+    Thinned,
+    TrialFace,
+    TrialResult,
+)
 from studies.storage.work_done import WorkLog
 from tests.asgi import client_of
 
@@ -65,7 +84,9 @@ class HttpStore:
 
     # --- through the REST API ------------------------------------------------------------------------------------
 
-    def create_study(self, spec: StudySpec, idempotency_key: str | None = None) -> Created:
+    def create_study(self, spec: StudySpec, idempotency_key: str | None = None, owner: str = "") -> Created:
+        if owner:  # over HTTP that is whoever sends the request
+            return self._behind.create_study(spec, idempotency_key, owner)
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         answer = self._call("POST", "/api/v1/studies", json=to_document(spec), headers=headers)
         return Created(answer.json()["id"], fresh=answer.status_code == 201)
@@ -73,6 +94,12 @@ class HttpStore:
     def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
         asked: dict[str, str | int] = {} if limit is None else {"limit": limit}
         return self._get(list[StudySummary], "/api/v1/studies", **asked, **({} if name is None else {"name": name}))
+
+    def find_studies(self, query: StudyQuery) -> StudyPage:
+        answer = self._call("GET", "/api/v1/studies", params=parameters(query))
+        found = TypeAdapter(tuple[StudySummary, ...]).validate_json(answer.content)
+        facets = self._behind.find_studies(query).facets
+        return StudyPage(studies=found, total=int(answer.headers["X-Total-Count"]), facets=facets)
 
     def get_study(self, study_id: str) -> StudyView:
         return self._get(StudyView, f"/api/v1/studies/{study_id}")
@@ -88,6 +115,14 @@ class HttpStore:
     def list_trials(self, study_id: str, after: int | None = None, limit: int = 100) -> TrialPage:
         page = {"limit": limit} if after is None else {"limit": limit, "after": after}
         return self._get(TrialPage, f"/api/v1/studies/{study_id}/trials", **page)
+
+    def find_trials(self, study_id: str, query: TrialQuery) -> TrialPage:
+        nothing_known = Vocabulary(Metric(name="none", direction="minimize"))
+        asked = {} if query.filter is None else {"filter": filter_text(query.filter, nothing_known)}
+        asked["sort"] = term_text(query.order.term, nothing_known)
+        asked["order"] = "desc" if query.order.descending else "asc"
+        path = f"/api/v1/studies/{study_id}/trials"
+        return self._get(TrialPage, path, **asked, offset=query.offset, limit=query.limit)
 
     def get_trial(self, trial_id: str) -> TrialDetail:
         return self._get(TrialDetail, f"/api/v1/trials/{trial_id}")
@@ -181,8 +216,17 @@ class HttpStore:
     def trials_numbered(self, study_id: str, numbers: Collection[int]) -> Sequence[TrialView]:
         return self._behind.trials_numbered(study_id, numbers)
 
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        return self._behind.same_configuration(trial_id, limit)
+
     def metric_names(self, study_id: str) -> Sequence[str]:
         return self._behind.metric_names(study_id)
+
+    def known_params(self, study_id: str) -> Sequence[KnownParam]:
+        return self._behind.known_params(study_id)
+
+    def find_numbers(self, study_id: str, query: TrialQuery) -> Sequence[int]:
+        return self._behind.find_numbers(study_id, query)
 
     def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
         return self._behind.best_trials(study_id, limit)
@@ -196,8 +240,29 @@ class HttpStore:
     def scores(self, study_id: str, stage: StageKind) -> Scores:
         return self._behind.scores(study_id, stage)
 
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        return self._behind.results(study_id, most, stage)
+
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         return self._behind.thinned_curves(study_id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        return self._behind.trial_states(study_id)
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        return self._behind.runs_on(worker_id, device, within, most)
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        return self._behind.failures_on(worker_id, most)
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        return self._behind.trial_faces(trial_ids)
+
+    def queues(self) -> Sequence[StudyQueue]:
+        return self._behind.queues()
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        return self._behind.device_use(study_id)
 
     # --- what is not exposed either ------------------------------------------------------------------------------
 

@@ -221,6 +221,11 @@ def test_logs_are_read_in_order_across_attempts_from_any_offset(store: StudyStor
     for offset in range(len(whole) + 2):
         page = store.log(trial_id, offset, 5)
         assert (page.text, page.next_offset) == (whole[offset : offset + 5], offset + len(whole[offset : offset + 5]))
+    for back in (1, 5, len(whole), len(whole) + 7):
+        assert store.log(trial_id, -back).text == whole[-back:]
+        assert store.log(trial_id, -back).next_offset == len(whole)
+    tail = store.log(trial_id, -8, 3)
+    assert (tail.text, tail.next_offset) == (whole[-8:-5], len(whole) - 5)
 
 
 def test_a_runs_output_is_kept_up_to_a_bound_that_is_told(store: StudyStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,8 +61,11 @@ ASK = [
     "stagetune list",
     "stagetune show digits-cnn",
     "stagetune best digits-cnn --yaml > best.yaml",
+    "stagetune best digits-cnn --format python > best.py",
+    "stagetune report digits-cnn --out report.html",
     "stagetune export digits-cnn --format csv > trials.csv",
 ]
+TAKE_ALONG = ["stagetune reproduce digits-cnn/0 --out again", "stagetune tensorboard digits-cnn --out runs"]
 BACKUP = "stagetune backup stagetune-backup.db"
 POSTGRES = [line for line in commands() if line.startswith("export STAGETUNE_DATABASE_URL=")]
 UPGRADE = "stagetune db upgrade"
@@ -77,6 +80,7 @@ RUN_HERE = {
     FUNCTION_WORKER,
     SUBMIT,
     *ASK,
+    *TAKE_ALONG,
     *POSTGRES,
     UPGRADE,
     BACKUP,
@@ -239,7 +243,13 @@ def test_server_workers_and_the_questions_one_asks(served: Shell) -> None:
     assert "learning-rate decay: " in shown
     best = yaml.safe_load((served.folder / "best.yaml").read_text())
     assert best["params"]["lr"] in (0.1, 0.01)
+    assert f"PEAK_LR = {best['params']['lr']}" in (served.folder / "best.py").read_text()
+    assert "<h1>digits-cnn</h1>" in (served.folder / "report.html").read_text()
     assert len((served.folder / "trials.csv").read_text().splitlines()) > 4
+    reproduce, tensorboard = TAKE_ALONG
+    assert "the same" in served.run(f"{reproduce} --allow 'train.py:*'")
+    served.run(tensorboard)
+    assert len(list((served.folder / "runs/digits-cnn").glob("*/*/events.out.tfevents.*"))) > 3
 
 
 def test_the_server_is_scraped_and_backed_up(served: Shell) -> None:

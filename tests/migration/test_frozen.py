@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from studies.contract.states import AttemptState, StudyState, TrialState, WorkerHold
+from studies.contract.study_query import StudyQuery
 from studies.contract.worker_protocol import AttemptReport, DeviceReport, Lease, SyncAnswer, SyncRequest
 from studies.errors import SchemaMismatch
 from studies.migrations import versions
 from studies.storage import StudyStore, open_store, upgrade_database
+from studies.storage.sql import tables
+from studies.storage.sql.engine import make_engine, reading
 from studies.storage.sql.tables import PREFIX
 from tests import builders as build
 from tests.migration.thawing import SCHEMAS, rows_of, thaw
@@ -186,6 +190,20 @@ def test_studies_of_every_state_nodes_and_tokens_are_still_there(served: StudySt
     states = {token.name: token.state for token in served.credentials.tokens()}
     assert states == {"ada": "live", "gone": "revoked", "old": "expired"}
     served.close()
+
+
+def test_its_studies_are_found_and_sorted_like_new_ones(empty: str, tmp_path: Path) -> None:
+    upgrade_database(thaw("0003", empty, tmp_path))
+    engine = make_engine(empty)
+    with reading(engine) as connection:
+        metrics = connection.execute(select(tables.study.c.metric, tables.study.c.direction).distinct()).all()
+    engine.dispose()
+    assert metrics == [("dev_accuracy", "maximize")]
+    store = open_store(empty)
+    found = store.find_studies(StudyQuery(sort="best", states=(StudyState.COMPLETED, StudyState.PAUSED)))
+    assert [(study.name, study.owner, study.tags) for study in found.studies] == [("ended", "", ()), ("paused", "", ())]
+    assert all(study.device_seconds > 0 for study in found.studies)
+    store.close()
 
 
 def test_a_run_with_a_checkpoint_goes_on_in_it(served: StudyStore) -> None:

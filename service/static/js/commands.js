@@ -22,10 +22,12 @@ export function startCommands(page, done) {
 }
 
 /**
+ * Give one command.
+ *
  * @param {string} url
  * @returns {Promise<string>} what went wrong, empty if nothing did
  */
-async function send(url) {
+export async function send(url) {
   try {
     const answer = await ask(url, { method: "POST" });
     return answer.ok ? "" : (await answer.json()).detail;

@@ -4,8 +4,8 @@ import { onChange, read, write } from "./address.js";
 /** @typedef {HTMLInputElement | HTMLSelectElement} Field */
 
 /**
- * Keep what the controls of figures (`data-controls`) say in the address, under the names of their fields. What a
- * field says when the page comes from the server is its default, and left out.
+ * Keep what the controls of figures (`data-controls`) say in the address, under the names of their fields; what a
+ * field says by default is left out.
  *
  * @param {Document} page
  */
@@ -54,8 +54,15 @@ function valueOf(field) {
   return isBox(field) ? (field.checked ? field.value : "") : field.value;
 }
 
-/** @param {Field} field */
+/**
+ * What a field says where the address says nothing: what the server says it is, or what it says as the page comes.
+ *
+ * @param {Field} field
+ */
 function defaultOf(field) {
+  if (field.dataset.default !== undefined) {
+    return field.dataset.default;
+  }
   if (field instanceof HTMLSelectElement) {
     return ([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.value ?? "";
   }

@@ -1,48 +1,87 @@
 // @ts-check
 import { ask } from "./session.js";
 
-/** The browser keeps so much of a log; the file on the worker and the API have all of it. */
+/** The browser keeps so much of a log; the download has all of it. */
 const MOST_CHARACTERS = 400_000;
 
+/** Characters of the end of a log that the page begins with. */
+const TAIL = 200_000;
+
 /**
- * Follow the log of a trial: fetch what is new, and stay at its end unless the reader has unticked "follow".
+ * Follow the log of a trial: fetch its end, then what is new, and stay at the end unless the reader has unticked
+ * "follow". Whoever looks for a word sees the lines that have it, however many come meanwhile.
  *
  * @param {Document} page
  */
 export function startLog(page) {
   const log = /** @type {HTMLElement | null} */ (page.querySelector("[data-log]"));
-  let offset = 0;
+  if (!log) {
+    return { refresh: async () => {} };
+  }
+  const find = /** @type {HTMLInputElement} */ (page.querySelector("[data-find]"));
+  const follow = /** @type {HTMLInputElement} */ (page.querySelector("[data-follow]"));
+  const note = /** @type {HTMLElement} */ (page.querySelector("[data-log-note]"));
+  const nothing = /** @type {HTMLElement} */ (page.querySelector("[data-log-empty]"));
+  let offset = -TAIL;
+  let kept = "";
+  let cut = false;
 
   async function refresh() {
-    while (log) {
-      const answer = await ask(`${log.dataset.log}?offset=${offset}`);
-      if (!answer.ok) {
+    for (;;) {
+      const answer = await ask(`${log?.dataset.log}?offset=${offset}`);
+      const { text, next_offset: next } = answer.ok ? await answer.json() : { text: "", next_offset: offset };
+      if (text === "") {
         return;
       }
-      const { text, next_offset: next } = await answer.json();
-      if (text === "" || next <= offset) {
-        return;
-      }
+      cut ||= offset < 0 && next > [...text].length;
       offset = next;
-      append(page, log, text);
+      take(text);
     }
   }
 
+  /** @param {string} text */
+  function take(text) {
+    kept += text;
+    if (kept.length > MOST_CHARACTERS) {
+      kept = kept.slice(-MOST_CHARACTERS);
+      cut = true;
+    }
+    nothing.hidden = true;
+    show();
+  }
+
+  function show() {
+    const lines = found(kept, find.value);
+    /** @type {HTMLElement} */ (log).textContent = lines ? lines.join("\n") : kept;
+    note.textContent = words(lines?.length, cut);
+    if (follow.checked) {
+      /** @type {HTMLElement} */ (log).scrollTop = /** @type {HTMLElement} */ (log).scrollHeight;
+    }
+  }
+
+  find.addEventListener("input", show);
   refresh().catch((error) => console.warn("The log could not be read; it tries again with the next event.", error));
   return { refresh };
 }
 
 /**
- * @param {Document} page
- * @param {HTMLElement} log
+ * The lines of `text` that have `wanted` in them, whatever its case; null where nothing is wanted.
+ *
  * @param {string} text
+ * @param {string} wanted
  */
-function append(page, log, text) {
-  const whole = log.textContent + text;
-  log.textContent = whole.length > MOST_CHARACTERS ? `…${whole.slice(-MOST_CHARACTERS)}` : whole;
-  /** @type {HTMLElement} */ (page.querySelector("[data-log-empty]")).hidden = true;
-  const follow = /** @type {HTMLInputElement} */ (page.querySelector("[data-follow]"));
-  if (follow.checked) {
-    log.scrollTop = log.scrollHeight;
-  }
+function found(text, wanted) {
+  const word = wanted.trim().toLowerCase();
+  return word ? text.split("\n").filter((line) => line.toLowerCase().includes(word)) : null;
+}
+
+/**
+ * What is said of the log beside it.
+ *
+ * @param {number | undefined} lines how many were found, undefined where nothing is looked for
+ * @param {boolean} cut
+ */
+function words(lines, cut) {
+  const some = lines === undefined ? "" : `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"} found. `;
+  return some + (cut ? "Only its end is here; the download has all of it." : "");
 }

@@ -2,9 +2,13 @@
 /** Starts what a page asks for by its data attributes. There is no global state beyond the page itself. */
 
 import { startAddress } from "./address.js";
+import { keepChoices } from "./choices.js";
+import { startBulk } from "./bulk.js";
+import { startCommandLines } from "./command_lines.js";
 import { startCommands } from "./commands.js";
 import { restore, startControls } from "./controls.js";
 import { startFigures } from "./figures.js";
+import { startFilters } from "./filters.js";
 import { followEvents } from "./live.js";
 import { startLog } from "./log.js";
 import { refreshParts, startParts } from "./parts.js";
@@ -36,8 +40,12 @@ async function refresh() {
 
 const redraw = whenVisible(document, throttle(refresh, REDRAW_MS));
 
+keepChoices(document);
 startCommands(document, redraw);
-startTables(document, redraw);
+startBulk(document, redraw);
+startFilters(document);
+startCommandLines(document);
+startTables(document);
 const { events, after = "" } = document.body.dataset;
 if (events) {
   followEvents(events, after, redraw, document.getElementById("connection"));

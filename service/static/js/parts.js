@@ -3,7 +3,7 @@ import { onChange, pick } from "./address.js";
 import { morph } from "./morph.js";
 import { markSelected } from "./selection.js";
 import { ask } from "./session.js";
-import { sortAgain } from "./tables.js";
+import { settleTable } from "./tables.js";
 
 /** The last HTML of each part, to leave untouched what has not changed. @type {WeakMap<Element, string>} */
 const shown = new WeakMap();
@@ -55,7 +55,7 @@ async function refreshPart(part) {
   const fresh = /** @type {HTMLElement} */ (part.cloneNode(false));
   fresh.innerHTML = html;
   morph(part, fresh);
-  sortAgain(part);
+  settleTable(part);
   markSelected(part);
 }
 

@@ -108,7 +108,8 @@ export function plotOf(figure) {
 
 /**
  * A click on a curve, point or cell selects its trial; a double click opens it, and beside them shows everything; a
- * zoom goes into the address.
+ * zoom goes into the address. Where trials of many studies stand beside each other there is nothing to select: one
+ * click opens.
  *
  * @param {HTMLElement} figure
  * @param {any} plot
@@ -120,16 +121,25 @@ function listen(figure, plot) {
     const number = drawings.get(figure)?.trials[clicked];
     if (number !== undefined) {
       toggle(number);
+    } else {
+      open(clicked);
     }
   });
   plot.on("plotly_doubleclick", () => {
     if (clicked && plot.querySelector(".hoverlayer .hovertext")) {
-      go(`${document.body.dataset.base}/trials/${encodeURIComponent(clicked)}`);
+      open(clicked);
     } else {
       write({ [`${figure.dataset.keep}.zoom`]: null });
     }
   });
   plot.on("plotly_relayout", (/** @type {any} */ changes) => onZoom(figure, plot, Object.keys(changes ?? {})));
+}
+
+/** @param {string} trial its id, "" for none */
+function open(trial) {
+  if (trial) {
+    go(`${document.body.dataset.base}/trials/${encodeURIComponent(trial)}`);
+  }
 }
 
 /**

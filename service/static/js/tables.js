@@ -1,80 +1,119 @@
 // @ts-check
-
-/** How the reader has sorted each table: column and direction. @type {WeakMap<Element, Sorting>} */
-const sortings = new WeakMap();
-
-/** @typedef {{column: number, direction: "ascending" | "descending"}} Sorting */
-
 /**
- * Sorting by a click on a column's name, and paging by buttons that carry the query of the rows to show.
+ * The trial table. Its filter, order, page and columns stand in the page's address; the server answers for it.
  *
- * @param {Document} page
- * @param {() => void} changed
+ * Links that lead to another view of the table (`data-table-link`) work without this module too: it only spares the
+ * rest of the page. The part that shows the table takes the names of `NAMES` from the address (`data-takes`).
  */
-export function startTables(page, changed) {
+
+import { write } from "./address.js";
+
+const NAMES = ["filter", "sort", "order", "page", "rows", "columns"];
+
+/** @param {Document} page */
+export function startTables(page) {
   page.addEventListener("click", (event) => {
-    const button = event.target instanceof Element ? event.target.closest("button") : null;
-    const head = button?.closest("[data-sortable] th");
-    const part = button?.closest("[data-part]");
-    if (head instanceof HTMLTableCellElement) {
-      sortBy(head);
-    } else if (button?.dataset.query && part instanceof HTMLElement) {
-      part.dataset.query = button.dataset.query;
-      changed();
+    const link = within(event, "a[data-table-link]");
+    if (link instanceof HTMLAnchorElement && !leadsElsewhere(event)) {
+      event.preventDefault();
+      follow(new URL(link.href).searchParams);
+    }
+  });
+  page.addEventListener("submit", (event) => {
+    const form = within(event, "[data-table-filter], [data-table-columns]");
+    if (form instanceof HTMLFormElement) {
+      event.preventDefault();
+      if (form.matches("[data-table-filter]")) {
+        filter(form);
+      }
+    }
+  });
+  page.addEventListener("search", (event) => {
+    const form = within(event, "[data-table-filter]");
+    if (form instanceof HTMLFormElement) {
+      filter(form); // the cross in the box was pressed
+    }
+  }, true);
+  page.addEventListener("change", onChange);
+  page.addEventListener("input", (event) => {
+    const box = within(event, "[data-table-narrow]");
+    if (box instanceof HTMLInputElement) {
+      narrow(box);
     }
   });
 }
 
-/** @param {HTMLTableCellElement} head */
-function sortBy(head) {
-  const table = /** @type {HTMLTableElement} */ (head.closest("table"));
-  const direction = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
-  sortings.set(table, { column: head.cellIndex, direction });
-  applySorting(table);
+/**
+ * Let what the reader sees follow the server's answer: ticks, the filter, and the columns that were looked for.
+ *
+ * @param {Element} part that has just been refreshed
+ */
+export function settleTable(part) {
+  for (const input of part.querySelectorAll("[data-table-columns] input[type=checkbox]")) {
+    /** @type {HTMLInputElement} */ (input).checked = input.hasAttribute("checked");
+  }
+  const box = part.querySelector("[data-table-filter] input");
+  if (box instanceof HTMLInputElement && box !== box.ownerDocument.activeElement) {
+    box.value = box.defaultValue;
+  }
+  const narrowing = part.querySelector("[data-table-narrow]");
+  if (narrowing instanceof HTMLInputElement) {
+    narrow(narrowing);
+  }
 }
 
 /**
- * Bring the rows of a refreshed part back into the order that the reader chose.
+ * Bring the table's share of the address to what `query` says.
  *
- * @param {Element} part
+ * @param {URLSearchParams} query
  */
-export function sortAgain(part) {
-  for (const table of part.querySelectorAll("table[data-sortable]")) {
-    applySorting(/** @type {HTMLTableElement} */ (table));
-  }
+function follow(query) {
+  write(Object.fromEntries(NAMES.map((name) => [name, query.get(name)])));
 }
 
-/** @param {HTMLTableElement} table */
-function applySorting(table) {
-  const sorting = sortings.get(table);
-  if (!sorting) {
-    return;
+/** @param {HTMLFormElement} form */
+function filter(form) {
+  write({ filter: String(new FormData(form).get("filter") ?? "").trim(), page: null });
+}
+
+/** @param {Event} event */
+function onChange(event) {
+  const rows = within(event, "[data-table-rows]");
+  const columns = within(event, "[data-table-columns]");
+  if (rows instanceof HTMLSelectElement) {
+    write({ rows: rows.value, page: null });
+  } else if (columns instanceof HTMLFormElement) {
+    const chosen = new FormData(columns).getAll("columns").join(",");
+    write({ columns: chosen === columns.dataset.usual ? null : chosen });
   }
-  for (const head of table.querySelectorAll("th")) {
-    head.toggleAttribute("aria-sort", false);
-    if (head.cellIndex === sorting.column) {
-      head.setAttribute("aria-sort", sorting.direction);
-    }
-  }
-  const body = table.tBodies[0];
-  body.append(...[...body.rows].sort(comparison(sorting)));
 }
 
 /**
- * Numbers by size, words by alphabet; what is missing comes last either way.
+ * Show the columns whose names have every word of what is looked for.
  *
- * @param {Sorting} sorting
- * @returns {(a: HTMLTableRowElement, b: HTMLTableRowElement) => number}
+ * @param {HTMLInputElement} box
  */
-function comparison({ column, direction }) {
-  const sign = direction === "ascending" ? 1 : -1;
-  return (rowA, rowB) => {
-    const a = rowA.cells[column].dataset.value ?? "";
-    const b = rowB.cells[column].dataset.value ?? "";
-    if (a === "" || b === "") {
-      return Number(a === "") - Number(b === "");
-    }
-    const difference = Number(a) - Number(b);
-    return sign * (Number.isNaN(difference) ? a.localeCompare(b) : difference);
-  };
+function narrow(box) {
+  const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const label of box.form?.querySelectorAll("fieldset label") ?? []) {
+    const text = `${label.textContent} ${label.querySelector("input")?.value}`.toLowerCase();
+    /** @type {HTMLElement} */ (label).hidden = !words.every((word) => text.includes(word));
+  }
+}
+
+/**
+ * @param {Event} event
+ * @param {string} selector
+ */
+function within({ target }, selector) {
+  return target instanceof Element ? target.closest(selector) : null;
+}
+
+/**
+ * Whether a click asks for another tab or a download, which is the browser's business.
+ *
+ * @param {Event} event
+ */
+function leadsElsewhere(event) {
+  return event instanceof MouseEvent && (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
 }

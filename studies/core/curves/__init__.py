@@ -3,7 +3,7 @@
 All work on `studies.core.snapshot.Curve`, take NaN and the infinities as gaps and never raise because of them.
 """
 
-from studies.core.curves.dev import decay_start, dev_noise, length_verdict, peak, plateau_step
+from studies.core.curves.dev import decay_start, dev_noise, first_reached, length_verdict, peak, plateau_step
 from studies.core.curves.divergence import diverged
 from studies.core.curves.loss import area, area_noise, convergence_step, depth, noise, num_steps_after
 from studies.core.curves.ragged import Ragged
@@ -20,6 +20,7 @@ __all__ = [
     "depth",
     "dev_noise",
     "diverged",
+    "first_reached",
     "length_verdict",
     "merge_attempts",
     "minmax_thin",

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from studies.core.curves.smoothing import Values, default_window, smooth_values, usable
+from studies.core.curves.smoothing import Values, default_window, smooth, smooth_values, usable
 from studies.core.snapshot import Curve
 
 LengthVerdict = Literal["too_long", "fine", "too_short"]
@@ -82,6 +82,15 @@ def plateau_step(dev: Curve, *, maximize: bool) -> int | None:
     error = dev_noise(dev, maximize=maximize)
     gaps = np.abs(heights - heights[_best(heights, maximize=maximize)])
     return int(points.steps[np.argmax(gaps <= error)])
+
+
+def first_reached(dev: Curve, target: float, *, maximize: bool) -> int | None:
+    """Return the first step at which the smoothed curve is at least as good as `target`, None where it never is."""
+    if not len(dev):
+        return None
+    heights = smooth(dev).values
+    reached = np.flatnonzero(heights >= target if maximize else heights <= target)
+    return int(dev.steps[reached[0]]) if reached.size else None
 
 
 def _smoothed(values: Values) -> Values:

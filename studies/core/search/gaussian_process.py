@@ -57,6 +57,15 @@ class GaussianProcess:
         variance = np.maximum(math.exp(self.theta[-2]) - explained, 1e-12)
         return mean, np.sqrt(variance)
 
+    def leave_one_out(self, values: Values) -> tuple[Values, Values]:
+        """Return what each observation would have been expected to be without itself: mean and standard deviation.
+
+        `values` are those that it was conditioned on, shape [n]. In closed form (Rasmussen and Williams, 5.4.2); the
+        deviation is that of an observation, its noise included.
+        """
+        precision = np.sum(self.factor_inverse**2, axis=0)
+        return values - self.weights / precision, np.sqrt(1.0 / precision)
+
 
 def condition(inputs: Values, values: Values, theta: Hyperparameters) -> GaussianProcess:
     """Return the process with known hyperparameters on standardised observations."""

@@ -13,7 +13,7 @@ from studies.contract.states import TrialState
 from studies.core.contest_record import against_noise, flip, note, runs_of, shown
 from studies.core.context import Context, StageT
 from studies.core.judging import Contender
-from studies.core.records import candidate, dev_score, number, plain, plural, trouble
+from studies.core.records import candidate, dev_score, gap, plain, plural, trouble
 from studies.core.schedules import describe
 from studies.core.search.budget import spent, total
 from studies.core.search.standing import Standing, is_full, standing_before
@@ -79,15 +79,22 @@ def compared(best: Contender, other: Contender) -> str:
     """Say whether one configuration leads another: ``a lead of 0.012, beyond the noise (two standard errors: ...)``."""
     lead = best.leads(other)
     if lead.clear or not math.isfinite(lead.standard_error):
-        return f"a lead of {number(lead.value)} {against_noise(lead)}"
-    return f"a tie that the higher mean decides: the difference of {number(lead.value)} is {against_noise(lead)}"
+        return f"a lead of {gap(lead.value)} {against_noise(lead)}"
+    return f"a tie that the higher mean decides: the difference of {gap(lead.value)} is {against_noise(lead)}"
 
 
 def _flip(now: Standing) -> str:
     if len(now.order) == 1:
         return "Any other configuration with a better dev metric: raise budget.trials so that one can be run."
     second = now.order[1]
-    return flip(now.judged_by, now.best, second, name=named(second), errors=0.0)
+    return flip(now.judged_by, now.best, second, name=f"The run with {apart(second, now.best)}", errors=0.0)
+
+
+def apart(contender: Contender, other: Contender) -> str:
+    """Name a configuration by what sets it apart from another: ``lr 0.03, cosine to zero from step 60 to 120``."""
+    pairs = [f"{name} {_value(name, value)}" for name, value in changed(contender, other).items()]
+    form = [] if contender.schedule == other.schedule else [describe(contender.schedule)]
+    return ", ".join([*pairs, *form])
 
 
 def named(contender: Contender) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studies.contract.study_file import StageKind
+from studies.contract.study_file import StageKind, StudySpec
 from studies.core.context import Rule, SearchRule
+from studies.core.plan import Demand
 from studies.core.stages import (
     batch_momentum,
     confirm,
@@ -33,3 +34,9 @@ _RULES: Mapping[StageKind, Rule[Any] | SearchRule[Any]] = {
 def rule_of(kind: StageKind) -> Rule[Any] | SearchRule[Any]:
     """Return the rule of a kind of stage."""
     return _RULES[kind]
+
+
+def demands_of(spec: StudySpec) -> tuple[Demand, ...]:
+    """Return what the stages of the guide ask for, in their order; none where steps are what is counted."""
+    rules = [(rule_of(stage.kind), stage) for stage in spec.stages]
+    return tuple(rule.demand(spec, stage) for rule, stage in rules if isinstance(rule, Rule))

@@ -278,7 +278,17 @@ class Desk:
         )
 
 
-_PROGRESS = ("lease_expires_at", "started_from", "chunks", "printed", "engine", "width")
+_PROGRESS = (
+    "lease_expires_at",
+    "started_from",
+    "chunks",
+    "printed",
+    "engine",
+    "width",
+    "pack_id",
+    "peak_memory_bytes",
+    "samples_per_second",
+)
 """What a sync may change of an attempt that runs on."""
 
 

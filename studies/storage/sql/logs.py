@@ -50,7 +50,10 @@ def _kept(connection: Connection, report: AttemptReport, printed: int) -> dict[i
 
 
 def page(connection: Connection, trial_id: str, offset: int, limit: int) -> LogPage:
-    """Return up to `limit` characters from `offset` on; reads only the pieces that they are in."""
+    """Return up to `limit` characters from `offset` on (from the end, where it is negative).
+
+    Reads only the pieces that they are in.
+    """
     log, attempt = tables.log_chunk.c, tables.attempt.c
     lengths = connection.execute(
         select(log.attempt_id, log.sequence, log.length)
@@ -59,6 +62,7 @@ def page(connection: Connection, trial_id: str, offset: int, limit: int) -> LogP
         .order_by(attempt.ordinal, log.sequence)
     ).all()
     ends = list(accumulate(row.length for row in lengths))
+    offset = offset if offset >= 0 else max(0, (ends[-1] if ends else 0) + offset)
     wanted = [
         ((row.attempt_id, row.sequence), end - row.length)
         for row, end in zip(lengths, ends, strict=True)

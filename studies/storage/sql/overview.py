@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from studies.contract.states import TrialState
 from studies.contract.study_file import StageKind
 from studies.contract.views import TrialView
-from studies.storage.port import NAMED_BY, Scores, Thinned
+from studies.storage.port import NAMED_BY, DeviceUse, Scores, Thinned, TrialResult
 from studies.storage.presenting import stride
 from studies.storage.records import StudyRecord, TrialRecord
 from studies.storage.sql import tables, trials
+from studies.storage.sql.engine import now
 from studies.storage.sql.rows import records
 from studies.storage.summaries import unpacked
 
@@ -28,6 +29,14 @@ def numbered(connection: Connection, study_id: str, wanted: Collection[int]) -> 
     c = tables.trial.c
     query = select(tables.trial).where(c.study_id == study_id, c.number.in_(wanted)).order_by(c.number)
     return _views(connection, query) if wanted else []
+
+
+def same_configuration(connection: Connection, trial: TrialRecord, limit: int) -> list[TrialView]:
+    """Return trials of one configuration: as it is written, and a repeat is written as what it repeats."""
+    c = tables.trial.c
+    same = (c.num_steps == trial.num_steps) & (c.params == trial.params) & (c.schedule == trial.schedule)
+    query = select(tables.trial).where(c.study_id == trial.study_id, same)
+    return _views(connection, query.order_by(c.number).limit(limit))
 
 
 def metric_names(connection: Connection, study_id: str) -> list[str]:
@@ -69,6 +78,14 @@ def scores(connection: Connection, study_id: str, stage: StageKind) -> Scores:
     return Scores(numbers[order], np.fromiter((row[1] for row in found), np.float64, len(found))[order])
 
 
+def results(connection: Connection, study_id: str, most: int, stage: StageKind | None) -> list[TrialResult]:
+    c = tables.trial.c
+    own = (c.study_id == study_id) if stage is None else (c.study_id == study_id) & (c.stage == stage)
+    columns = (c.id, c.number, c.stage, c.state, c.params, c.schedule, c.num_steps, c.score)
+    chosen = own & c.number.in_(_evenly(connection, own, most)) & c.ended_at.is_not(None)
+    return [TrialResult(*row) for row in connection.execute(select(*columns).where(chosen).order_by(c.number))]
+
+
 def thinned(connection: Connection, study_id: str, name: str, most: int) -> list[Thinned]:
     trial, summary = tables.trial.c, tables.metric_summary.c
     own = trial.study_id == study_id
@@ -79,6 +96,32 @@ def thinned(connection: Connection, study_id: str, name: str, most: int) -> list
         .order_by(trial.number)
     )
     return [Thinned(row.id, row.state, unpacked(row.thinned)) for row in connection.execute(query)]
+
+
+def states(connection: Connection, study_id: str) -> dict[TrialState, int]:
+    """Return trials by state: counted in the index of both."""
+    c = tables.trial.c
+    query = select(c.state, func.count().label("trials")).where(c.study_id == study_id).group_by(c.state)
+    return {row.state: row.trials for row in connection.execute(query)}
+
+
+def device_use(connection: Connection, study_id: str) -> list[DeviceUse]:
+    """Return where runs took place: one pass over a study's attempts, grouped by the database."""
+    attempt, stage, worker, device = tables.attempt.c, tables.stage.c, tables.worker.c, tables.device.c
+    where = (stage.position, stage.kind, worker.name, worker.version, attempt.device, device.model)
+    seconds = func.sum(func.coalesce(attempt.ended_at, now(connection)) - attempt.started_at)
+    query = (
+        select(*where, func.count(), seconds)
+        .select_from(tables.trial)
+        .join(tables.attempt, attempt.trial_id == tables.trial.c.id)
+        .join(tables.stage, (stage.study_id == tables.trial.c.study_id) & (stage.kind == tables.trial.c.stage))
+        .join(tables.worker, worker.id == attempt.worker_id)
+        .outerjoin(tables.device, (device.worker_id == worker.id) & (device.name == attempt.device))
+        .where(tables.trial.c.study_id == study_id)
+        .group_by(*where)
+    )
+    found = sorted((*row[:5], row[5] or "", *row[6:]) for row in connection.execute(query))
+    return [DeviceUse(*row[1:]) for row in found]
 
 
 def _evenly(connection: Connection, own: ColumnElement[bool], most: int) -> list[int]:

@@ -8,17 +8,15 @@ from contextlib import closing
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, or_, select
 
 from studies.contract.states import StudyState
-from studies.contract.study_file import StageKind
 from studies.contract.views import StudySize
 from studies.storage import presenting
 from studies.storage.port import Pruned, PrunedStudy
-from studies.storage.presenting import Tally
 from studies.storage.records import StudyRecord
 from studies.storage.sql import tables
 from studies.storage.sql.engine import now, reading, sqlite_path, writing
 from studies.storage.sql.failures import mapped_errors
 from studies.storage.sql.rows import records
-from studies.storage.sql.tally_cache import TallyCache
+from studies.storage.sql.tally_cache import Counted, TallyCache
 
 _ENDED = [state for state in StudyState if state.ended]
 
@@ -28,7 +26,7 @@ def prune(engine: Engine, cache: TallyCache, older_than: float, *, dry_run: bool
     with reading(engine) as connection:
         before = now(connection) - older_than
         found = _ended_before(connection, before)
-        planned = _planned(connection, found, cache.tallies(connection, [study.id for study in found]), before)
+        planned = _planned(connection, found, cache.counted(connection, [study.id for study in found]), before)
     if dry_run:
         return planned
     gone: list[PrunedStudy] = []
@@ -53,11 +51,11 @@ def _ended_before(connection: Connection, before: float) -> list[StudyRecord]:
 def _planned(
     connection: Connection,
     found: list[StudyRecord],
-    tallies: Mapping[str, Mapping[StageKind, Tally]],
+    counted: Mapping[str, Counted],
     before: float,
 ) -> Pruned:
     ids = [study.id for study in found]
-    sizes = {study.id: presenting.size(tallies.get(study.id, {}).values()) for study in found}
+    sizes = {study.id: presenting.size(counted[study.id].tallies.values()) for study in found}
     event = tables.event.c
     return Pruned(
         studies=tuple(_described(study, sizes[study.id]) for study in found),

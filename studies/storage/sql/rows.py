@@ -22,7 +22,7 @@ _READERS: dict[type, Callable[[RowMapping], tuple[Any, ...]]] = {
 """What takes a record's values from a row, in the order of its fields. Made once: rows come by the thousand."""
 
 _FIXED: Mapping[type, frozenset[str]] = {
-    StudyRecord: frozenset({"id", "name", "spec", "created_at"}),
+    StudyRecord: frozenset({"id", "name", "spec", "owner", "created_at"}),
     StageRecord: frozenset({"study_id", "kind", "position"}),
     TrialRecord: frozenset(
         {"id", "study_id", "number", "key", "stage", "params", "schedule", "seed", "reason", "parent_id", "created_at"}

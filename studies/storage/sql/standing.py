@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from studies.contract.views import BestTrial
+from studies.core.listing import Card
 from studies.storage import presenting
 from studies.storage.records import StudyRecord, TrialRecord
 from studies.storage.sql import metrics, tables
+from studies.storage.sql.among import among
 from studies.storage.sql.rows import records
 
 
@@ -31,6 +33,31 @@ def best(connection: Connection, studies: Sequence[StudyRecord]) -> dict[str, Be
         for study in studies
         if study.id in leaders
     }
+
+
+def best_scores(connection: Connection, cards: Sequence[Card]) -> dict[str, float]:
+    """Return the best score of each study that has one, whatever it has chosen."""
+    found: dict[str, float] = {}
+    for direction in ("maximize", "minimize"):
+        wanted = [card.id for card in cards if card.direction == direction]
+        if wanted:
+            rows = connection.execute(_SCORES[direction], {"studies": wanted})
+            found |= {row.id: row.score for row in rows if row.score is not None}
+    return found
+
+
+def _best_score(best: ColumnElement[float]) -> Select[str, float | None]:
+    trial, study = tables.trial.c, tables.study.c
+    own = select(best).where(trial.study_id == study.id, trial.score.is_not(None))
+    return select(study.id, own.correlate(tables.study).scalar_subquery().label("score")).where(
+        among(study.id, "studies")
+    )
+
+
+_SCORES = {
+    "maximize": _best_score(func.max(tables.trial.c.score)),
+    "minimize": _best_score(func.min(tables.trial.c.score)),
+}
 
 
 def _leaders(

@@ -8,8 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from studies.contract.states import StudyCommand
+from studies.contract.states import StudyCommand, TrialState
 from studies.contract.study_file import StageKind, StudySpec
+from studies.contract.study_query import StudyPage, StudyQuery
+from studies.contract.trial_query import TrialQuery
 from studies.contract.views import (
     DecisionRecord,
     Event,
@@ -23,21 +25,41 @@ from studies.contract.views import (
     WorkerView,
 )
 from studies.contract.worker_protocol import CheckpointInfo, RegisterWorker, SyncAnswer, SyncRequest
+from studies.core import listing as core_listing
 from studies.core.actions import Action
 from studies.core.snapshot import Curve, Snapshot
 from studies.errors import StagetuneError
 from studies.storage import presenting
 from studies.storage.census import Census
 from studies.storage.credentials import Credentials
-from studies.storage.port import Created, Known, Pruned, Scores, SettledTrial, Thinned
+from studies.storage.port import (
+    Created,
+    DeviceRun,
+    DeviceUse,
+    Known,
+    KnownParam,
+    Pruned,
+    RunFailure,
+    Scores,
+    SettledTrial,
+    Span,
+    StudyQueue,
+    Thinned,
+    TrialFace,
+    TrialResult,
+)
 from studies.storage.records import StudyRecord
 from studies.storage.sql import (
+    asking,
     census,
     changes,
     checkpoints,
     decisions,
+    devices,
     events,
+    finding,
     leases,
+    listing,
     logs,
     metrics,
     overview,
@@ -52,6 +74,7 @@ from studies.storage.sql import (
     workers,
 )
 from studies.storage.sql.credentials import SqlCredentials
+from studies.storage.sql.device_times import DeviceTimes
 from studies.storage.sql.engine import make_engine, reading, writing
 from studies.storage.sql.schema import check_schema
 from studies.storage.sql.study_cache import StudyCache
@@ -73,6 +96,7 @@ class SqlStore:
     def __init__(self, url: str, lease_seconds: float = 30.0) -> None:
         self._engine = make_engine(url)
         self._tallies = TallyCache()
+        self._device_times = DeviceTimes()
         self._lease_seconds = lease_seconds
         self._cache = StudyCache()
         self._credentials = SqlCredentials(self._engine)
@@ -84,10 +108,10 @@ class SqlStore:
 
     # --- studies -------------------------------------------------------------------------------------------------
 
-    def create_study(self, spec: StudySpec, idempotency_key: str | None = None) -> Created:
+    def create_study(self, spec: StudySpec, idempotency_key: str | None = None, owner: str = "") -> Created:
         try:
             with writing(self._engine) as connection:
-                return studies.create(connection, spec, idempotency_key)
+                return studies.create(connection, spec, idempotency_key, owner)
         except IntegrityError:
             return self._created_meanwhile(spec, idempotency_key)
 
@@ -101,15 +125,28 @@ class SqlStore:
 
     def list_studies(self, limit: int | None = None, name: str | None = None) -> Sequence[StudySummary]:
         with reading(self._engine) as connection:
-            found = studies.pictures(connection, studies.newest_first(connection, limit, name), self._tallies)
-            return [presenting.study_summary(picture) for picture in found]
+            return self._summaries(connection, studies.newest_first(connection, limit, name))
+
+    def _summaries(self, connection: Connection, found: Sequence[StudyRecord]) -> list[StudySummary]:
+        pictures = studies.pictures(connection, found, self._tallies, self._device_times)
+        return [presenting.study_summary(picture) for picture in pictures]
+
+    def find_studies(self, query: StudyQuery) -> StudyPage:
+        with reading(self._engine) as connection:
+            cards = listing.cards(connection)
+            found = core_listing.found(cards, query)
+            worth = listing.worth(connection, found, query, self._device_times)
+            ordered = core_listing.in_order(found, query.sort, worth)[query.offset : query.offset + query.limit]
+            page = self._summaries(connection, listing.named(connection, [card.id for card in ordered]))
+        facets = core_listing.facets(cards, archived=query.archived)
+        return StudyPage(studies=tuple(page), total=len(found), facets=facets)
 
     def get_study(self, study_id: str) -> StudyView:
         with reading(self._engine) as connection:
             return self._view(connection, studies.get(connection, study_id))
 
     def _view(self, connection: Connection, study: StudyRecord) -> StudyView:
-        (picture,) = studies.pictures(connection, [study], self._tallies)
+        (picture,) = studies.pictures(connection, [study], self._tallies, self._device_times)
         return presenting.study_view(picture, waiting.of_study(connection, study, self._lease_seconds))
 
     def find_study(self, name: str) -> str | None:
@@ -179,6 +216,16 @@ class SqlStore:
             studies.get(connection, study_id)
             return trials.page(connection, study_id, after, limit)
 
+    def find_trials(self, study_id: str, query: TrialQuery) -> TrialPage:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return finding.page(connection, study_id, query)
+
+    def find_numbers(self, study_id: str, query: TrialQuery) -> Sequence[int]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return asking.numbers(connection, study_id, query)
+
     def get_trial(self, trial_id: str) -> TrialDetail:
         with reading(self._engine) as connection:
             because = waiting.of_trial(connection, trials.get(connection, trial_id), self._lease_seconds)
@@ -218,10 +265,19 @@ class SqlStore:
             studies.get(connection, study_id)
             return overview.numbered(connection, study_id, numbers)
 
+    def same_configuration(self, trial_id: str, limit: int) -> Sequence[TrialView]:
+        with reading(self._engine) as connection:
+            return overview.same_configuration(connection, trials.get(connection, trial_id), limit)
+
     def metric_names(self, study_id: str) -> Sequence[str]:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return overview.metric_names(connection, study_id)
+
+    def known_params(self, study_id: str) -> Sequence[KnownParam]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return presenting.known_params(finding.configurations(connection, study_id))
 
     def best_trials(self, study_id: str, limit: int) -> Sequence[TrialView]:
         with reading(self._engine) as connection:
@@ -242,10 +298,43 @@ class SqlStore:
             studies.get(connection, study_id)
             return overview.scores(connection, study_id, stage)
 
+    def results(self, study_id: str, most: int, stage: StageKind | None = None) -> Sequence[TrialResult]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.results(connection, study_id, most, stage)
+
     def thinned_curves(self, study_id: str, name: str, most: int) -> Sequence[Thinned]:
         with reading(self._engine) as connection:
             studies.get(connection, study_id)
             return overview.thinned(connection, study_id, name, most)
+
+    def trial_states(self, study_id: str) -> Mapping[TrialState, int]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.states(connection, study_id)
+
+    # --- what a page shows of devices ----------------------------------------------------------------------------
+
+    def runs_on(self, worker_id: str, device: str, within: Span, most: int) -> Sequence[DeviceRun]:
+        with reading(self._engine) as connection:
+            return devices.runs(connection, worker_id, device, within, most)
+
+    def failures_on(self, worker_id: str, most: int) -> Sequence[RunFailure]:
+        with reading(self._engine) as connection:
+            return devices.failures(connection, worker_id, most)
+
+    def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
+        with reading(self._engine) as connection:
+            return devices.faces(connection, trial_ids)
+
+    def queues(self) -> Sequence[StudyQueue]:
+        with reading(self._engine) as connection:
+            return waiting.queues(connection, self._lease_seconds)
+
+    def device_use(self, study_id: str) -> Sequence[DeviceUse]:
+        with reading(self._engine) as connection:
+            studies.get(connection, study_id)
+            return overview.device_use(connection, study_id)
 
     # --- workers -------------------------------------------------------------------------------------------------
 

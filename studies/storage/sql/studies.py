@@ -15,19 +15,27 @@ from studies.storage.documents import document_hash
 from studies.storage.port import Created
 from studies.storage.records import News, StageRecord, StudyRecord
 from studies.storage.sql import events, standing, tables
+from studies.storage.sql.device_times import DeviceTimes
 from studies.storage.sql.engine import now
+from studies.storage.sql.listing import attempts
 from studies.storage.sql.rows import columns, grouped, insert_all, record, records
 from studies.storage.sql.tally_cache import TallyCache
 
 
-def create(connection: Connection, spec: StudySpec, idempotency_key: str | None) -> Created:
+def create(connection: Connection, spec: StudySpec, idempotency_key: str | None, owner: str) -> Created:
     """Store a study; see `studies.storage.port.StudyStore.create_study`."""
     seen = known(connection, spec, idempotency_key)
     if seen is not None:
         return seen
     time = now(connection)
-    study = StudyRecord(new_id("study"), spec.name, spec, StudyState.QUEUED, time, time)
-    extra = {"idempotency_key": idempotency_key, "document_hash": document_hash(spec)}
+    study = StudyRecord(new_id("study"), spec.name, spec, StudyState.QUEUED, time, time, owner=owner)
+    extra = {
+        "idempotency_key": idempotency_key,
+        "document_hash": document_hash(spec),
+        "tags": spec.tags,
+        "metric": spec.metric.name,
+        "direction": spec.metric.direction,
+    }
     connection.execute(insert(tables.study).values(columns(study) | extra))
     stages = [StageRecord(study.id, stage.kind, position) for position, stage in enumerate(spec.stages)]
     insert_all(connection, tables.stage, stages)
@@ -90,20 +98,25 @@ def stages(connection: Connection, study_id: str) -> list[StageRecord]:
 
 
 def pictures(
-    connection: Connection, studies: Sequence[StudyRecord], cache: TallyCache
+    connection: Connection, studies: Sequence[StudyRecord], cache: TallyCache, times: DeviceTimes
 ) -> list[presenting.StudyPicture]:
     """Return what the views of `studies` are made of, in a number of statements that does not grow with them."""
     ids = [study.id for study in studies]
     c = tables.stage.c
     stage_rows = grouped(connection, select(tables.stage).where(c.study_id.in_(ids)).order_by(c.position), "study_id")
-    tallies = cache.tallies(connection, ids)
+    counted = cache.counted(connection, ids)
     best = standing.best(connection, studies)
+    time = now(connection)
+    busy = times.seconds(ids, time, attempts(connection))
     return [
         presenting.StudyPicture(
             study,
             [record(StageRecord, row) for row in stage_rows.get(study.id, [])],
-            tallies.get(study.id, {}),
+            counted[study.id].tallies,
+            counted[study.id].columns,
             best.get(study.id),
+            busy[study.id],
+            time,
         )
         for study in studies
     ]

@@ -68,6 +68,11 @@ study = Table(
     Column("updated_at", Double, nullable=False),
     Column("idempotency_key", Text, unique=True),
     Column("document_hash", Text, nullable=False),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("archived_at", Double),
+    Column("tags", Names, nullable=False, server_default="[]"),
+    Column("metric", Text, nullable=False, server_default=""),
+    Column("direction", Text, nullable=False, server_default="maximize"),
     _one_of("state", StudyState),
 )
 
@@ -101,7 +106,7 @@ decision = Table(
 
 _SCORED = text("score IS NOT NULL")
 _UNFINISHED = text("ended_at IS NULL")
-_WAITING = text("state = 'waiting'")
+WAITING = text("state = 'waiting'")
 _UNRECORDED = text("optuna_number IS NULL")
 
 trial = Table(
@@ -171,8 +176,8 @@ trial = Table(
         "study_id",
         "alone",
         "number",
-        sqlite_where=_WAITING,
-        postgresql_where=_WAITING,
+        sqlite_where=WAITING,
+        postgresql_where=WAITING,
     ),
 )
 
@@ -210,6 +215,9 @@ device = Table(
 _RUNNING = text("state = 'running'")
 _METRICS = text("kind = 'metrics'")
 
+FAILED = text("state IN ('failed', 'evicted', 'expired')")
+"""Attempts that did not go well. Literal, so that SQLite sees that a query asks for what the index has."""
+
 _ROOM_FOR_UPDATES = {"fillfactor": 70}
 """For rows that every sync writes: PostgreSQL keeps a row's versions on one page, and leaves the indexes alone."""
 
@@ -236,6 +244,9 @@ attempt = Table(
     Column("engine", Text),
     Column("width", Integer, nullable=False, server_default="0"),
     Column("printed", Count, nullable=False, server_default="0"),
+    Column("pack_id", Text, nullable=False, server_default=""),
+    Column("peak_memory_bytes", Count),
+    Column("samples_per_second", Double),
     UniqueConstraint("trial_id", "ordinal"),
     _one_of("state", AttemptState),
     Index(
@@ -245,7 +256,10 @@ attempt = Table(
         sqlite_where=_RUNNING,
         postgresql_where=_RUNNING,
     ),
+    Index("ix_stagetune_attempt_study_id_ended_at", "study_id", "ended_at"),
     Index("ix_stagetune_attempt_running_worker", "worker_id", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+    Index("ix_stagetune_attempt_worker_id_device_ended_at", "worker_id", "device", "ended_at"),
+    Index("ix_stagetune_attempt_failed", "worker_id", "ended_at", sqlite_where=FAILED, postgresql_where=FAILED),
     postgresql_with=_ROOM_FOR_UPDATES,
 )
 

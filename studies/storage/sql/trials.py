@@ -15,7 +15,7 @@ from studies.storage import presenting
 from studies.storage.granting import QUEUE, Enqueued, Queued
 from studies.storage.port import SettledTrial
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
-from studies.storage.sql import metrics, studies, tables
+from studies.storage.sql import arrays, metrics, studies, tables
 from studies.storage.sql.rows import record, records
 
 ENDED = [state for state in TrialState if state.ended]
@@ -63,9 +63,20 @@ def page(connection: Connection, study_id: str, after: int | None, limit: int) -
 
 
 def views(connection: Connection, found: Sequence[TrialRecord]) -> list[TrialView]:
-    """Return trials with their summaries."""
-    summaries = metrics.summaries(connection, [trial.id for trial in found])
-    return [presenting.trial_view(trial, summaries.get(trial.id, {})) for trial in found]
+    """Return trials with their summaries and the workers that ran them last."""
+    ids = [trial.id for trial in found]
+    summaries, names = metrics.summaries(connection, ids), _workers(connection, ids)
+    return [presenting.trial_view(trial, summaries.get(trial.id, {}), names.get(trial.id, "")) for trial in found]
+
+
+def _workers(connection: Connection, trial_ids: Collection[str]) -> dict[str, str]:
+    """Return the name of the worker of each trial's latest attempt."""
+    if not trial_ids:
+        return {}
+    attempt, worker = tables.attempt.c, tables.worker.c
+    query = select(attempt.trial_id, worker.name).join(tables.worker, worker.id == attempt.worker_id)
+    own = query.where(arrays.among(connection, attempt.trial_id, trial_ids)).order_by(attempt.ordinal)
+    return {row.trial_id: row.name for row in connection.execute(own)}
 
 
 def detail(connection: Connection, trial_id: str, waiting_because: str) -> TrialDetail:

@@ -122,6 +122,15 @@ FAULTS = {
         document(metric={"name": "dev accuracy"}),
         "metric.name: must be 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or '_'",
     ),
+    "tag of two words": (
+        document(tags=["fine", "not fine"]),
+        "tags[1]: must be one word of at most 40 characters: letters, digits and any of . _ - : / +",
+    ),
+    "tag that is long": (
+        document(tags=["x" * 41]),
+        "tags[0]: must be one word of at most 40 characters: letters, digits and any of . _ - : / +",
+    ),
+    "tag twice": (document(tags=["Vision", "vision"]), "tags: must not repeat a value: vision given more than once"),
     "choice": (document(optimizer="sdg"), 'optimizer: must be one of sgd, nesterov, adam, adamw, rmsprop, not "sdg"'),
     "unknown strategy": (document(strategy="random"), 'strategy: must be one of guide, guided_search, not "random"'),
     "target": (

@@ -440,3 +440,27 @@ def test_a_gap_changes_no_more_than_leaving_the_point_out(original: Curve, data:
     values[gap] = math.nan
     without = Curve(np.delete(original.steps, gap), np.delete(original.values, gap))
     np.testing.assert_array_equal(numbers(Curve(original.steps, values)), numbers(without))
+
+
+# --- time to target ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "target", "maximize", "step"),
+    [
+        ([0.1, 0.5, 0.9, 0.9], 0.9, True, 30),
+        ([0.9, 0.5, 0.1, 0.1], 0.1, False, 30),
+        ([0.1, 0.2, 0.3, 0.3], 0.9, True, None),
+        ([], 0.9, True, None),
+        ([math.nan, math.nan], 0.9, True, None),
+    ],
+)
+def test_the_first_step_at_which_a_target_is_reached(
+    values: list[float], target: float, maximize: bool, step: int | None
+) -> None:
+    found = curves.first_reached(curve(values, every=10), target, maximize=maximize)
+    assert found == step
+
+
+def test_a_single_lucky_evaluation_reaches_no_target() -> None:
+    assert curves.first_reached(curve([0.1, 0.1, 0.99, 0.1, 0.1, 0.1]), 0.9, maximize=True) is None

@@ -47,12 +47,17 @@ def test_allowed_commands_are_those_that_lead_somewhere(state: StudyState) -> No
     assert allowed_commands(state) == expected
 
 
-def test_a_study_that_ended_allows_nothing_but_cancelling_again() -> None:
+def test_a_study_that_ended_can_be_put_away_and_brought_back_and_nothing_else_changes_it() -> None:
     assert {state: allowed_commands(state) for state in StudyState if state.ended} == {
-        S.COMPLETED: (),
-        S.FAILED: (),
-        S.CANCELLED: (C.CANCEL,),
+        S.COMPLETED: (C.ARCHIVE, C.UNARCHIVE),
+        S.FAILED: (C.ARCHIVE, C.UNARCHIVE),
+        S.CANCELLED: (C.CANCEL, C.ARCHIVE, C.UNARCHIVE),
     }
+
+
+@pytest.mark.parametrize("state", [state for state in StudyState if not state.ended])
+def test_what_has_not_ended_is_not_archived(state: StudyState) -> None:
+    assert after_command(state, C.ARCHIVE) is after_command(state, C.UNARCHIVE) is None
 
 
 def test_the_engine_moves_queued_and_running_studies() -> None:

@@ -180,9 +180,10 @@ def test_what_would_flip_it_is_the_lead_that_would_be_enough() -> None:
     spec = {**BATCH, "batch_sizes": [64], "momenta": [0.9], "lr_bracket": [1.0, 2.0]}
     decision = run(scored(lambda params: 0.9 if params["lr"] == 0.02 else 0.8), spec).decision(KIND)
     assert decision.choice["lr"] == 0.02
+    noise = decision.evidence["noise"]
     assert decision.what_would_flip_it == (
-        f"lr 0.01, batch size 64, momentum 0.9 behind by less than {decision.evidence['noise']:.4g} in dev_accuracy: "
-        "it is behind by 0.1."
+        f"lr 0.01, batch size 64, momentum 0.9 doing better by more than {0.1 - noise:.2g} in dev_accuracy: "
+        f"it is behind by 0.1, and need only come within the noise, {noise:.2g}."
     )
 
 

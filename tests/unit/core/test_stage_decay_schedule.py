@@ -125,8 +125,9 @@ def test_a_decay_ahead_within_noise_says_so_and_what_would_be_enough() -> None:
     ahead = [candidate.note for candidate in decision.runners_up if candidate.note.startswith("Ahead")]
     assert ahead
     assert all("within the noise" in note and note.endswith("so no decay stays.") for note in ahead)
-    assert " ahead by more than 0.0" in decision.what_would_flip_it
+    assert " doing better by more than 0.0" in decision.what_would_flip_it
     assert "in dev_accuracy: it is ahead by" in decision.what_would_flip_it
+    assert "and has to lead by more than the noise, 0.0" in decision.what_would_flip_it
 
 
 def test_an_equal_result_with_a_much_later_peak_is_decay_too_fast() -> None:

@@ -73,3 +73,10 @@ def test_pairs_see_a_lead_that_their_common_seeds_hide() -> None:
 def test_pairs_that_agree_by_chance_are_no_proof_that_there_is_no_noise() -> None:
     assert not paired_lead([0.01, 0.01], 0.02).clear
     assert paired_lead([0.01, 0.01], 0.002).clear
+
+
+def test_what_rounding_leaves_of_equal_values_is_no_lead() -> None:
+    third = 0.1 + 0.2  # 0.30000000000000004
+    assert lead(Estimate(third, 0.1, 1), Estimate(0.3, 0.1, 1)).value == 0.0
+    assert paired_lead([third - 0.3, 0.5, -0.5], 0.1).value == 0.0
+    assert lead(Estimate(1e-9, 0.0, 1), Estimate(2e-9, 0.0, 1)).value == pytest.approx(-1e-9)

@@ -108,6 +108,41 @@ def test_studies_are_listed_and_found_by_name(http: httpx.Client, study_id: str)
     assert http.get("/api/v1/studies", params={"name": "other\x00"}).json() == []
 
 
+def test_studies_are_found_sorted_and_paged(http: httpx.Client, store: MemoryStore) -> None:
+    for name, tags, owner in (("a", ["vision"], "ada"), ("b", ["vision"], "grace"), ("c", [], "ada")):
+        store.create_study(spec(name, tags=tags), owner=owner)
+
+    def found(**params: object) -> tuple[list[str], str]:
+        answer = http.get("/api/v1/studies", params={"sort": "name", **params})  # type: ignore[arg-type]
+        return [item["name"] for item in answer.json()], answer.headers["x-total-count"]
+
+    assert found() == (["a", "b", "c"], "3")
+    assert found(offset=1, limit=1) == (["b"], "3")
+    assert found(tag="vision", owner="ada") == (["a"], "1")
+    assert found(q="GRACE") == (["b"], "1")
+    assert found(state=["failed", "queued"]) == (["a", "b", "c"], "3")
+    assert found(archived="true") == ([], "0")
+
+
+@pytest.mark.parametrize("params", [{"sort": "size"}, {"state": "asleep"}, {"limit": "0"}, {"offset": "-1"}])
+def test_a_question_that_makes_no_sense_is_refused(http: httpx.Client, params: dict[str, str]) -> None:
+    assert http.get("/api/v1/studies", params=params).status_code == 422
+
+
+def test_an_archived_study_is_still_found_by_its_name(http: httpx.Client, study_id: str) -> None:
+    refused = http.post(f"/api/v1/studies/{study_id}/archive")
+    assert (refused.status_code, "cancel it first" in refused.json()["detail"]) == (409, True)
+    http.post(f"/api/v1/studies/{study_id}/cancel")
+    assert http.post(f"/api/v1/studies/{study_id}/archive").json()["archived_at"] is not None
+    assert http.get("/api/v1/studies").json() == []
+    assert [item["id"] for item in http.get("/api/v1/studies", params={"name": "digits-cnn"}).json()] == [study_id]
+    assert http.post(f"/api/v1/studies/{study_id}/unarchive").json()["archived_at"] is None
+
+
+def test_nobody_owns_what_an_open_server_was_given(http: httpx.Client) -> None:
+    assert submitted(http).json()["owner"] == ""
+
+
 @pytest.mark.parametrize(
     ("commands", "state"),
     [
@@ -287,7 +322,6 @@ def test_behind_a_proxy_the_location_carries_its_prefix(store: MemoryStore) -> N
         pytest.param("/api/v1/studies/{study}/trials?limit=1001", id="trials"),
         pytest.param("/api/v1/trials/tr_x/metrics?points=100001", id="curve"),
         pytest.param("/api/v1/trials/tr_x/log?limit=65537", id="log"),
-        pytest.param("/studies/{study}/parts/trials?limit=1001", id="trials of the page"),
     ],
 )
 def test_a_page_that_is_too_long_is_refused_with_its_bound(http: httpx.Client, study_id: str, path: str) -> None:

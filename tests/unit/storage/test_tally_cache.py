@@ -42,7 +42,7 @@ def engine(url: str) -> Iterator[Engine]:
 
 def _look(cache: TallyCache, engine: Engine, *study_ids: str) -> Tallies:
     with reading(engine) as connection:
-        return cache.tallies(connection, study_ids)
+        return {study_id: counted.tallies for study_id, counted in cache.counted(connection, study_ids).items()}
 
 
 def test_they_are_those_that_are_counted_anew(store: SqlStore, engine: Engine) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from studies.contract.decision import Decision
 from studies.contract.states import TrialState
 from studies.contract.study_file import BatchMomentum
@@ -163,8 +161,5 @@ def _cell(context: Context[BatchMomentum], contender: Contender, target: float |
 def samples_to_target(context: Context[BatchMomentum], contender: Contender, target: float | None) -> int | None:
     """Return the training examples until the smoothed dev metric first reached the baseline's (T); None: never."""
     dev = contender.trials[0].curve(context.spec.metric.name)
-    if target is None or not len(dev):
-        return None
-    heights = curves.smooth(dev).values
-    reached = np.flatnonzero(heights >= target if context.maximize else heights <= target)
-    return int(dev.steps[reached[0]]) * int(contender.params["batch_size"]) if reached.size else None
+    step = None if target is None else curves.first_reached(dev, target, maximize=context.maximize)
+    return None if step is None else step * int(contender.params["batch_size"])

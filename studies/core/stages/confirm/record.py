@@ -7,7 +7,7 @@ from studies.contract.study_file import Confirm
 from studies.core.contest_record import against_noise, runs_of, shown
 from studies.core.context import Context
 from studies.core.judging import Contender, by_mean
-from studies.core.records import number
+from studies.core.records import gap
 from studies.core.schedules import describe
 from studies.core.search.record import Verdict, decision, named
 from studies.core.search.standing import Standing, standing
@@ -47,7 +47,7 @@ def _lead(context: Context[Confirm]) -> str:
 
 def _verdict(best: Contender, second: Contender) -> str:
     lead = best.leads(second)
-    gap = f"{number(lead.value)} ahead of the second, {against_noise(lead)}"
+    place = f"{gap(lead.value)} ahead of the second, {against_noise(lead)}"
     if lead.clear:
-        return f"Its lead is real: {gap}."
-    return f"Its lead is not real: {gap}; the second is as good, and the higher mean decides."
+        return f"Its lead is real: {place}."
+    return f"Its lead is not real: {place}; the second is as good, and the higher mean decides."

@@ -11,7 +11,7 @@ from studies.core.contest import Contest, final_order
 from studies.core.contest_record import against_noise, certainty, contest_warnings, flip, note, runs_of, shown
 from studies.core.context import Context, left_out
 from studies.core.judging import Contender
-from studies.core.records import candidate, cut_short, dev_score, number, plain, sentence, trouble
+from studies.core.records import candidate, cut_short, dev_score, gap, plain, sentence, trouble
 from studies.core.schedules import describe
 from studies.core.stages.decay_schedule.phases import (
     PHASES,
@@ -105,7 +105,7 @@ def _why(context: Context[DecaySchedule], field: Contest, order: list[Contender]
 def _why_none(context: Context[DecaySchedule], field: Contest, best: Contender, decayed: Contender) -> str:
     lead = decayed.leads(best)
     verdict = "Decay does harm" if lead.clear else "Insensitive to decay"
-    side = f"{'ahead' if lead.value > 0 else 'behind'} by {number(abs(lead.value))}" if lead.value else "equal"
+    side = f"{'ahead' if lead.value > 0 else 'behind'} by {gap(abs(lead.value))}" if lead.value else "equal"
     return (
         f"{verdict}: the best decayed run, {_scored(context, field, decayed)}, against "
         f"{_scored(context, field, best)} is {side}, {against_noise(lead)}."

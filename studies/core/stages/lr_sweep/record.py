@@ -11,7 +11,7 @@ from studies.core import curves
 from studies.core.contest_record import against_noise, flip, note, shown, unsteady_warning
 from studies.core.context import Context, left_out
 from studies.core.plan import sweep_steps
-from studies.core.records import candidate, cut_short, dev_score, number, plain, plural, reasons, trouble
+from studies.core.records import candidate, cut_short, dev_score, gap, number, plain, plural, reasons, trouble
 from studies.core.snapshot import LOSS, Trial
 from studies.core.space import at_edge, lr_label
 from studies.core.stages.lr_sweep.phases import PHASES, finalists
@@ -132,7 +132,7 @@ def _why(context: Context[LrSweep], order: list[Standing]) -> str:
     lead = best.depth.leads(second.depth)
     match ahead_by(best, second):
         case "depth":
-            return f"{opening}, deeper than {against} by {number(lead.value)}, {against_noise(lead)}."
+            return f"{opening}, deeper than {against} by {gap(lead.value)}, {against_noise(lead)}."
         case "speed":
             areas = f"{number(-best.speed.mean)} against {number(-second.speed.mean)}"
             return f"{opening}: as deep within noise as {against}, and it falls faster (area {areas})."
@@ -148,8 +148,8 @@ def _note(order: list[Standing], place: int) -> str:
     if decided == "depth":
         return note(best.depth, other.depth)
     lead = best.depth.leads(other.depth)
-    gap = f"{'Ahead' if lead.value < 0 else 'Behind'} by {number(abs(lead.value))}, {against_noise(lead)}"
-    return f"{gap}, and {'slower' if decided == 'speed' else 'as fast: the smaller rate is the more stable'}."
+    where = f"{'Ahead' if lead.value < 0 else 'Behind'} by {gap(abs(lead.value))}, {against_noise(lead)}"
+    return f"{where}, and {'slower' if decided == 'speed' else 'as fast: the smaller rate is the more stable'}."
 
 
 def _flip(context: Context[LrSweep], order: list[Standing]) -> str:
@@ -199,6 +199,7 @@ def _evidence(context: Context[LrSweep], order: list[Standing]) -> dict[str, Any
         "dev_after": dev_score(context, best.depth.trials),
         "noise": plain(lead.standard_error) if lead else plain(best.depth.estimate.standard_error),
         "lead": plain(lead.value) if lead else None,
+        "decided_by": ahead_by(best, order[1]) if len(order) > 1 else None,
         "judged_by": "loss" if judged_by_loss(context) else context.spec.metric.name,
         "ranking": [standing.lr for standing in order],
         "convergence_step": convergence(best),

@@ -137,3 +137,15 @@ def test_of_very_many_observations_the_best_and_the_latest_are_looked_at() -> No
     observations = seen(SPACE, MAX_OBSERVATIONS + 50)
     (point,) = suggest(SPACE, observations, 1, seed=0)
     assert bowl(point[None]) > np.quantile(observations.values, 0.99)
+
+
+def test_leaving_one_out_in_closed_form_is_leaving_each_out() -> None:
+    random = np.random.default_rng(2)
+    inputs, values = random.random((12, 2)), random.standard_normal(12)
+    theta = gp.fit(inputs, values)
+    mean, deviation = gp.condition(inputs, values, theta).leave_one_out(values)
+    for index in range(12):
+        rest = np.arange(12) != index
+        alone, function = gp.condition(inputs[rest], values[rest], theta).predict(inputs[[index]])
+        assert mean[index] == pytest.approx(alone[0])
+        assert deviation[index] == pytest.approx(math.hypot(function[0], math.exp(theta[-1] / 2)), rel=1e-3)

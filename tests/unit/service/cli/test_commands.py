@@ -98,6 +98,41 @@ def test_a_submitted_file_is_listed_and_shown(stagetune: Stagetune, study_file: 
 
 
 @pytest.mark.usefixtures("server")
+def test_the_list_is_narrowed_and_what_ended_is_put_away(
+    stagetune: Stagetune, store: MemoryStore, capsys: Output
+) -> None:
+    store.create_study(spec("one", tags=["vision"]), owner="ada")
+    store.create_study(spec("two"), owner="[b]g")
+
+    def listed(*options: str) -> str:
+        assert stagetune("list", *options) == 0
+        return capsys.readouterr().out
+
+    assert "[b]g" in listed()
+    assert ("one" in listed("--tag", "VISION"), "two" in listed("--tag", "vision")) == (True, False)
+    assert ("one" in listed("--owner", "ada", "--state", "queued"), "two" in listed("--owner", "ada")) == (True, False)
+    assert "two" in listed("[B]G")
+    assert "see them all with `stagetune list`" in listed("--state", "failed")
+    assert stagetune("list", "--limit", "1") == 0
+    assert "The first 1 of 2" in capsys.readouterr().err
+    assert stagetune("archive", "one") == 1
+    assert "cancel it first" in capsys.readouterr().err
+    assert stagetune("cancel", "one") == 0
+    assert stagetune("archive", "one") == 0
+    assert "one is cancelled and archived." in capsys.readouterr().out
+    assert "one" not in listed()
+    assert "one" in listed("--archived")
+    assert stagetune("unarchive", "one") == 0
+    assert "one" in listed()
+
+
+def test_the_owner_is_the_token(stagetune: Stagetune, server: str, study_file: Path, capsys: Output) -> None:
+    assert stagetune("submit", str(study_file)) == 0
+    with ApiClient(server, TOKEN) as client:
+        assert client.study(capsys.readouterr().out.strip()).owner == "STAGETUNE_TOKEN"
+
+
+@pytest.mark.usefixtures("server")
 def test_json_files_are_taken_too(stagetune: Stagetune, tmp_path: Path) -> None:
     path = tmp_path / "study.json"
     path.write_text(spec().model_dump_json())
@@ -134,6 +169,21 @@ def test_the_best_configuration_and_the_export(stagetune: Stagetune, store: Memo
     assert "0.75" in capsys.readouterr().out
     assert stagetune("export", "digits-cnn", "--format", "json") == 0
     assert len(json.loads(capsys.readouterr().out)["trials"]) == 1
+
+
+@pytest.mark.usefixtures("server")
+def test_trials_are_listed_by_a_filter(stagetune: Stagetune, store: MemoryStore, capsys: Output) -> None:
+    study_id = finished(store)
+    assert stagetune("trials", "digits-cnn", "--filter", "lr < 1", "--sort", "dev_accuracy", "--descending") == 0
+    told = capsys.readouterr()
+    assert told.out.split()[-7:] == ["completed", "lr", "sweep", "0.1", "64", "0.9", "0.75", "1/100"][-7:]
+    assert told.err == "1 trial.\n"
+    assert stagetune("trials", study_id, "--filter", "lr > 1") == 0
+    assert capsys.readouterr() == ("", "0 trials.\n")
+    assert stagetune("trials", study_id, "--filter", "lrr > 1") == 1
+    assert "Column 1: unknown name 'lrr': did you mean lr?" in capsys.readouterr().err
+    assert stagetune("export", study_id, "--filter", "lr > 1") == 0
+    assert capsys.readouterr().out.count("\n") == 1
 
 
 @pytest.mark.usefixtures("server")
@@ -183,7 +233,8 @@ def test_a_port_that_is_taken_is_said_plainly(stagetune: Stagetune, capsys: Outp
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "run", "serve", "submit", "list", "show", "watch", "pause", "best", "export"]
+    "command",
+    ["demo", "run", "serve", "submit", "list", "show", "watch", "pause", "best", "trials", "export", "archive"],
 )
 def test_every_command_has_help_with_an_example(stagetune: Stagetune, capsys: Output, command: str) -> None:
     assert stagetune(command, "--help") == 0

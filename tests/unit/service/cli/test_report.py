@@ -3,10 +3,9 @@ from __future__ import annotations
 import io
 
 import pytest
-import yaml
 from rich.console import Console
 
-from service.cli.render import best_table, best_yaml, report_panel, study_table
+from service.cli.render import best_table, report_panel, study_table
 from service.cli.report import build_report, exit_code
 from service.cli.watching import STALL_SECONDS, StallWatch, news
 from service.conclusions import Chosen, Gain
@@ -102,19 +101,6 @@ def test_the_printed_report_has_every_stage_in_words() -> None:
 def test_markup_in_a_reason_stays_text() -> None:
     text = printed(report_panel(build_report(study(state=StudyState.FAILED, reason="[red]all[/] [link=x]diverged"))))
     assert "[red]all[/] [link=x]diverged" in text
-
-
-def test_the_best_configuration_as_yaml_reads_back() -> None:
-    document = yaml.safe_load(best_yaml(build_report(study(SWEPT, best=BEST))))
-    assert (document["trial"], document["params"], document["num_steps"]) == ("tr_1", CHOSEN, 450)
-    assert Schedule.model_validate(document["schedule"]) == Schedule()
-    assert (document["metrics"], document["seeds"]) == ({"dev_accuracy": 0.95}, 3)
-    assert document["best_run"] == {"trial": "tr_9", "params": BEST.params, "metrics": BEST.metrics}
-
-
-def test_before_a_decision_the_yaml_is_the_best_run() -> None:
-    document = yaml.safe_load(best_yaml(build_report(study(best=BEST))))
-    assert (document["trial"], document["params"]) == ("tr_9", BEST.params)
 
 
 def test_the_table_names_state_and_stage() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import pytest
 
-from service.figures.batch_momentum import HeatData, batch_momentum_data, batch_momentum_drawing
+from service.figures.batch_momentum import HeatData, batch_momentum_data
 from service.figures.drawing import to_json
+from service.figures.heat_map import batch_momentum_drawing, time_to_target_drawing
 from service.figures.palette import DARK, LIGHT
 from studies.contract.decision import Candidate
 from studies.contract.schedule import Schedule
@@ -14,7 +15,7 @@ from studies.contract.states import TrialState
 from studies.contract.study_file import Metric
 from studies.contract.views import TrialView
 from tests.builders import decision
-from tests.unit.service.figures.samples import scored, trial
+from tests.unit.service.figures.samples import curve, scored, trial
 
 ACCURACY = Metric()
 LOSS = Metric(name="dev_accuracy", direction="minimize")
@@ -43,11 +44,32 @@ def heat(metric: Metric = ACCURACY) -> HeatData:
 
 def test_a_cell_holds_its_best_trial() -> None:
     first = heat().cells[0]
-    assert (first.batch_size, first.momentum, first.score, first.best.id, first.trials) == (32, 0.9, 0.95, "tr_1", 2)
+    assert (first.batch_size, first.momentum, first.score, first.best.best.id, first.trials) == (
+        32,
+        0.9,
+        0.95,
+        "tr_1",
+        2,
+    )
+
+
+def test_a_cell_keeps_its_bracket_of_rates() -> None:
+    rates = heat().cells[0].rates
+    assert [(rate.lr, rate.score) for rate in rates] == [(0.05, 0.91), (0.1, 0.95)]
+    assert [rate.factor for rate in rates] == pytest.approx([2**-0.5, 2**0.5])
+    *_, marks = batch_momentum_drawing(heat(), LIGHT).figure["data"]
+    assert marks["x"] == pytest.approx([-0.34, 0.34])
+    assert marks["customdata"] == ["tr_0", "tr_1"]
+    assert marks["marker"]["color"] == [LIGHT.paper, LIGHT.ink]
+
+
+def test_a_wide_grid_has_no_room_for_brackets() -> None:
+    many = [cell(2 * n + k, 32, n / 10, 0.9, lr=0.1 * (k + 1)) for n in range(8) for k in range(2)]
+    assert len(batch_momentum_drawing(batch_momentum_data(many, ACCURACY, None), LIGHT).figure["data"]) == 1
 
 
 def test_the_best_is_the_lowest_when_minimising() -> None:
-    assert heat(LOSS).cells[0].best.id == "tr_0"
+    assert heat(LOSS).cells[0].best.best.id == "tr_0"
 
 
 def test_a_diverged_trial_scores_nothing() -> None:
@@ -55,15 +77,16 @@ def test_a_diverged_trial_scores_nothing() -> None:
 
 
 def test_the_map_has_a_gap_where_nothing_was_tried_or_all_diverged() -> None:
-    (trace,) = batch_momentum_drawing(heat(), LIGHT).figure["data"]
-    assert trace["x"] == ["32", "64"]
-    assert trace["y"] == ["0.8", "0.9"]
+    figure = batch_momentum_drawing(heat(), LIGHT).figure
+    trace, *_ = figure["data"]
+    assert figure["layout"]["xaxis"]["ticktext"] == ["32", "64"]
+    assert figure["layout"]["yaxis"]["ticktext"] == ["0.8", "0.9"]
     assert trace["z"] == [[None, 0.93], [0.95, None]]
     assert trace["customdata"][1][0] == "tr_1"
 
 
 def test_the_rate_of_the_best_is_told_on_hover() -> None:
-    (trace,) = batch_momentum_drawing(heat(), LIGHT).figure["data"]
+    trace, *_ = batch_momentum_drawing(heat(), LIGHT).figure["data"]
     assert "lr 0.1" in trace["hovertext"][1][0]
     assert "2 trials of this pair" in trace["hovertext"][1][0]
 
@@ -71,8 +94,8 @@ def test_the_rate_of_the_best_is_told_on_hover() -> None:
 def test_a_repeated_configuration_stands_with_its_mean_before_a_lucky_single_run() -> None:
     trials = [*TRIALS, cell(4, 32, 0.9, 0.93, lr=0.05)]
     first = batch_momentum_data(trials, ACCURACY, None).cells[0]
-    assert (first.score, first.seeds, first.best.id) == (pytest.approx(0.92), 2, "tr_4")
-    (trace,) = batch_momentum_drawing(batch_momentum_data(trials, ACCURACY, None), LIGHT).figure["data"]
+    assert (first.score, first.best.seeds, first.best.best.id) == (pytest.approx(0.92), 2, "tr_4")
+    trace, *_ = batch_momentum_drawing(batch_momentum_data(trials, ACCURACY, None), LIGHT).figure["data"]
     assert "mean of 2 seeds" in trace["hovertext"][1][0]
 
 
@@ -85,8 +108,8 @@ def test_the_caption_names_the_choice_where_another_cell_scored_higher() -> None
     data = batch_momentum_data(TRIALS, ACCURACY, chosen("tr_2"))
     best = "Best dev accuracy 0.95 at batch size 32, momentum 0.9"
     choice = "the choice, framed, is batch size 64, momentum 0.8 with 0.93"
-    assert batch_momentum_drawing(data, LIGHT).sentence == f"{best}; {choice}."
-    assert batch_momentum_drawing(heat(), LIGHT).sentence == f"{best}."
+    assert batch_momentum_drawing(data, LIGHT).sentence.startswith(f"{best}; {choice}. Dots in a cell are")
+    assert batch_momentum_drawing(heat(), LIGHT).sentence.startswith(f"{best}. ")
 
 
 def test_the_scale_turns_round_when_minimising() -> None:
@@ -97,7 +120,7 @@ def test_the_scale_turns_round_when_minimising() -> None:
 def test_without_a_momentum_axis_there_is_one_row_that_says_so() -> None:
     data = batch_momentum_data([cell(0, 32, None, 0.9), cell(1, 64, None, 0.8)], ACCURACY, None)
     drawing = batch_momentum_drawing(data, LIGHT)
-    assert drawing.figure["data"][0]["y"] == ["not tuned"]
+    assert drawing.figure["layout"]["yaxis"]["ticktext"] == ["not tuned"]
     assert drawing.sentence == "Best dev accuracy 0.9 at batch size 32."
 
 
@@ -111,5 +134,48 @@ def test_before_any_score_it_says_what_is_awaited() -> None:
 @pytest.mark.parametrize("metric", [ACCURACY, LOSS])
 def test_plotly_accepts_every_property(palette, metric: Metric) -> None:
     drawing = batch_momentum_drawing(heat(metric), palette)
+    go.Figure(drawing.figure)
+    to_json(drawing)
+
+
+# --- time to target ----------------------------------------------------------------------------------------------
+
+
+def timed(target: float | None) -> HeatData:
+    trials = [cell(0, 32, 0.9, 0.95), cell(1, 64, 0.9, 0.95), cell(2, 128, 0.9, 0.7)]
+    rising = {f"tr_{n}": curve(*values) for n, values in enumerate([(0.5, 0.8, 0.9, 0.95), (0.9, 0.95), (0.6, 0.7)])}
+    return batch_momentum_data(trials, ACCURACY, None, rising, target)
+
+
+def test_time_to_target_counts_training_examples_until_the_curve_is_as_good_as_before() -> None:
+    assert [each.best.samples for each in timed(0.9).cells] == [32 * 4, 64, None]  # by the smoothed curve
+    drawing = time_to_target_drawing(timed(0.9), LIGHT)
+    assert drawing.figure["data"][0]["z"] == [[128, 64, None]]
+    assert drawing.figure["data"][0]["reversescale"]
+    assert drawing.sentence.startswith("Batch size 64, momentum 0.9 is the first to come to the dev accuracy 0.9")
+    assert drawing.sentence.endswith("after 64 training examples; 1 pair never does or cannot tell.")
+
+
+@pytest.mark.parametrize(("target", "said"), [(None, "no time to tell"), (0.99, "No pair has come to")])
+def test_without_a_target_or_anything_that_reaches_it_there_is_a_sentence(target: float | None, said: str) -> None:
+    drawing = time_to_target_drawing(timed(target), LIGHT)
+    assert drawing.figure is None
+    assert said in drawing.sentence
+
+
+def test_the_target_is_the_decisions_own() -> None:
+    told = decision("tr_0", evidence={"dev_before": 0.8})
+    assert batch_momentum_data(TRIALS, ACCURACY, told, target=0.5).target == 0.8
+
+
+def test_curves_are_read_as_the_decision_reads_them() -> None:
+    lucky = {"tr_0": curve(0.5, 0.6, 0.99, 0.6, 0.6)}
+    (only,) = batch_momentum_data([cell(0, 32, 0.9, 0.99)], ACCURACY, None, lucky).cells
+    assert only.score == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("target", [None, 0.9])
+def test_plotly_accepts_every_property_of_the_times(target: float | None) -> None:
+    drawing = time_to_target_drawing(timed(target), DARK)
     go.Figure(drawing.figure)
     to_json(drawing)

@@ -25,6 +25,11 @@ def decays(*, decided: bool = True) -> DecayData:
     return decay_data(trials, DEV, Metric(), decided_so)
 
 
+def lines(figure) -> list:
+    """The shapes and the curves, without the marks on them."""
+    return [trace for trace in figure["data"] if "line" in trace]
+
+
 def test_a_shape_is_the_schedule_itself() -> None:
     constant, linear, _ = decays().rows
     assert set(constant.shape.values) == {1.0}
@@ -35,7 +40,7 @@ def test_a_shape_is_the_schedule_itself() -> None:
 
 def test_shape_and_curve_of_a_trial_share_colour_and_axis_of_steps() -> None:
     figure = decay_drawing(decays(), LIGHT).figure
-    traces = figure["data"]
+    traces = lines(figure)
     assert [trace.get("yaxis", "y") for trace in traces] == ["y2", "y"] * 3
     assert all(a["line"]["color"] == b["line"]["color"] for a, b in zip(traces[::2], traces[1::2], strict=True))
     assert len({trace["line"]["color"] for trace in traces}) == 3
@@ -49,6 +54,15 @@ def test_the_old_peak_and_half_the_rate_are_marked() -> None:
     assert len(decay_drawing(decays(decided=False), LIGHT).figure["layout"]["shapes"]) == 1
 
 
+def test_the_step_at_which_a_rate_has_halved_is_marked_once_a_schedule() -> None:
+    data = decays()
+    marks = [trace for trace in decay_drawing(data, LIGHT).figure["data"] if "line" not in trace]
+    assert [mark["x"] for mark in marks] == [[row.half_step] for row in data.rows[1:]]
+    assert data.rows[0].half_step is None
+    assert [row.half_step for row in data.rows[1:]] == [80, 50]
+    assert "1 of them has halved the rate by the old peak" in decay_drawing(data, LIGHT).sentence
+
+
 def test_the_dev_axis_is_fitted_to_what_comes_after_the_climb() -> None:
     data = decay_data([trial(0, num_steps=10)], {"tr_0": curve(0.1, 0.2, 0.9, 0.92, 0.91)}, Metric(), None)
     low, high = decay_drawing(data, LIGHT).figure["layout"]["yaxis"]["range"]
@@ -58,7 +72,9 @@ def test_the_dev_axis_is_fitted_to_what_comes_after_the_climb() -> None:
 
 def test_many_schedules_do_not_run_out_of_colours() -> None:
     trials = [trial(i, schedule=linear_to_zero(100, i), num_steps=100) for i in range(40)]
-    assert len(decay_drawing(decay_data(trials, {}, Metric(), None), LIGHT).figure["data"]) == 80
+    figure = decay_drawing(decay_data(trials, {}, Metric(), None), LIGHT).figure
+    assert len(lines(figure)) == 80
+    assert not figure["layout"]["showlegend"]
 
 
 def test_without_a_trial_there_is_a_sentence() -> None:
@@ -82,5 +98,6 @@ def test_plotly_accepts_every_property() -> None:
 def test_seeds_of_one_schedule_share_a_colour() -> None:
     twice = [trial(i, schedule=linear_to_zero(100), num_steps=100, seed=i) for i in range(2)]
     drawing = decay_drawing(decay_data(twice, {}, Metric(), None), LIGHT)
-    assert len({trace["line"]["color"] for trace in drawing.figure["data"]}) == 1
+    assert len({trace["line"]["color"] for trace in lines(drawing.figure)}) == 1
+    assert [trace["showlegend"] for trace in drawing.figure["data"]].count(True) == 1
     assert drawing.sentence.startswith("1 schedule in 2 trials")

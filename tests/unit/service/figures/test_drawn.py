@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.figures.axes import Ruler
-from service.figures.drawn import EVERY_POINT, OUTSIDE_POINTS, CurveLook, drawn
+from service.figures.drawn import EVERY_POINT, OUTSIDE_POINTS, CurveLook, draw_curve
 from studies.core.snapshot import Curve
 from tests.unit.service.figures.samples import curve
 
@@ -16,7 +16,7 @@ LONG = Curve(np.arange(1, 10_001), np.random.default_rng(0).normal(size=10_000))
 
 
 def points(look: CurveLook, most: int = 100, by: Ruler | None = None):
-    return drawn(LONG, look, most, by or Ruler()).curve
+    return draw_curve(LONG, look, most, by or Ruler()).curve
 
 
 def test_a_zoom_shows_up_to_as_many_points_within_it() -> None:
@@ -45,7 +45,7 @@ def test_a_zoom_is_in_units_of_the_axis() -> None:
 
 
 def test_a_smoothed_curve_keeps_the_raw_one_at_its_range() -> None:
-    both = drawn(LONG, CurveLook("loss", smooth=50, start=100, end=200), 100)
+    both = draw_curve(LONG, CurveLook("loss", smooth=50, start=100, end=200), 100)
     assert np.std(both.curve.finite) < np.std(both.raw.finite) / 3
     assert both.raw.values[both.raw.steps.index(150)] == pytest.approx(LONG.values[149], rel=1e-4)
 
@@ -56,13 +56,13 @@ def test_every_point_is_every_point_as_it_was_reported() -> None:
 
 
 def test_what_cannot_be_placed_is_none() -> None:
-    assert drawn(curve(1.0, 2.0), CurveLook("loss", axis="epoch"), 100) is None
+    assert draw_curve(curve(1.0, 2.0), CurveLook("loss", axis="epoch"), 100) is None
 
 
 @given(st.floats(-10, 200), st.floats(-10, 200), st.integers(4, 50))
 def test_no_range_breaks_a_curve(start: float, end: float, most: int) -> None:
     look = CurveLook("loss", start=start, end=end)
-    found = drawn(Curve(LONG.steps[:100], LONG.values[:100]), look, most).curve
+    found = draw_curve(Curve(LONG.steps[:100], LONG.values[:100]), look, most).curve
     if start <= end:
         assert sorted(set(found.steps)) == list(found.steps)
         assert min(found.steps) == 1
@@ -71,4 +71,4 @@ def test_no_range_breaks_a_curve(start: float, end: float, most: int) -> None:
 
 @pytest.mark.parametrize("look", [CurveLook("loss"), CurveLook("loss", 100, start=1, end=2)])
 def test_an_empty_curve_has_no_points(look: CurveLook) -> None:
-    assert len(drawn(Curve.empty(), look, 10).curve) == 0
+    assert len(draw_curve(Curve.empty(), look, 10).curve) == 0

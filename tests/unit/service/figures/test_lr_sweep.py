@@ -8,7 +8,9 @@ import plotly.graph_objects as go
 import pytest
 
 from service.figures.drawing import to_json
-from service.figures.lr_sweep import SweepData, lr_curves_drawing, lr_loss_drawing, lr_sweep_data
+from service.figures.lr_curves import lr_curves_drawing
+from service.figures.lr_loss import lr_loss_drawing
+from service.figures.lr_sweep import SweepData, lr_sweep_data
 from service.figures.palette import DARK, LIGHT, Palette
 from studies.contract.decision import Candidate
 from studies.contract.schedule import Schedule
@@ -56,7 +58,14 @@ def test_before_the_decision_nothing_is_chosen() -> None:
 def test_the_steps_of_the_decision_are_marked() -> None:
     figure = lr_curves_drawing(sweep(), LIGHT).figure
     assert [shape["x0"] for shape in figure["layout"]["shapes"]] == [60, 90]
-    assert [note["text"] for note in figure["layout"]["annotations"]] == ["loss converged 60", "num_steps 90"]
+    assert [note["text"] for note in figure["layout"]["annotations"]] == ["loss flat at 60", "1.5\u00d7 is 90"]
+
+
+def test_the_steps_stand_as_dots_on_the_winners_own_curve() -> None:
+    data = sweep()
+    *_, dots = lr_curves_drawing(data, LIGHT).figure["data"]
+    assert dots["x"] == [60, 90]
+    assert dots["y"] == [data.chosen.smooth.values[59], data.chosen.smooth.values[89]]
 
 
 @pytest.mark.parametrize(("plateau", "marks"), [(80, [60, 80, 90]), (40, [60, 90])])
@@ -78,17 +87,25 @@ def test_a_loss_below_zero_gets_a_linear_axis() -> None:
 
 def test_the_chosen_curve_alone_has_the_winners_colour() -> None:
     traces = lr_curves_drawing(sweep(), LIGHT).figure["data"]
-    coloured = [trace for trace in traces if trace["line"]["color"] == LIGHT.winner]
+    coloured = [trace for trace in traces if trace.get("line", {}).get("color") == LIGHT.winner]
     assert {trace["legendgroup"] for trace in coloured} == {"chosen"}
     assert sum(trace["name"] == "chosen, lr 0.01" for trace in traces if "name" in trace) == 1
 
 
 def test_final_losses_stand_at_their_rates() -> None:
-    points, diverged = lr_loss_drawing(sweep(), LIGHT).figure["data"]
+    _, points, diverged = lr_loss_drawing(sweep(), LIGHT).figure["data"]
     assert points["x"] == [0.001, 0.01, 0.1]
     assert points["y"] == pytest.approx([0.9, 0.05, 0.2], abs=0.02)
     assert points["customdata"] == ["tr_0", "tr_1", "tr_2"]
     assert diverged["x"] == [1.0]
+
+
+def test_the_line_goes_through_the_means_of_a_rates_seeds() -> None:
+    trials = [trial(n, params={"lr": lr}, seed=n) for n, lr in enumerate([0.1, 0.1, 0.2])]
+    losses = {"tr_0": falling(0.1), "tr_1": falling(0.3), "tr_2": falling(0.5)}
+    means, points = lr_loss_drawing(lr_sweep_data(trials, losses, None), LIGHT).figure["data"]
+    assert means["x"] == [0.1, 0.2]
+    assert means["y"][0] == pytest.approx((points["y"][0] + points["y"][1]) / 2)
 
 
 def test_the_diverged_region_is_shaded_where_it_is_one() -> None:

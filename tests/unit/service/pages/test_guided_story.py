@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from service.figures.drawn import CurveLook
 from service.figures.palette import LIGHT
-from service.pages.figures import _FIGURES, CurveLook, read_study
+from service.pages.figures import _FIGURES, read_study
 from service.pages.story import story
 from studies.contract.study_file import STAGE_ORDERS, StageKind
 from studies.core.actions import AddTrials, CloseStage, EndTrial, OpenStage
@@ -14,17 +15,27 @@ from tests.builders import decision, proposal
 from tests.histories import STEPS, History
 
 KINDS = STAGE_ORDERS["guided_search"]
+VARIED = (("momentum/up", 0.1), ("momentum/down", 0.3), ("batch_size/up", 0.05))
+
+
+def params(lr: float) -> dict[str, float]:
+    return {"lr": lr, "batch_size": 64, "momentum": 0.9, "weight_decay": 0.0}
 
 
 @pytest.fixture
 def history() -> History:
     told = History(MemoryStore(), strategy="guided_search")
+    parent = None
     for kind in KINDS:
         told.act(
-            OpenStage(kind), AddTrials(kind, (proposal("a", num_steps=STEPS), proposal("b", 0.3, num_steps=STEPS)))
+            OpenStage(kind),
+            AddTrials(
+                kind, tuple(proposal(key, params=params(lr), num_steps=STEPS, parent_id=parent) for key, lr in VARIED)
+            ),
         )
         told.run()
-        first, second = (trial for trial in told.store.list_trials(told.study_id, limit=1000).trials[-2:])
+        first, second = told.store.list_trials(told.study_id, limit=1000).trials[-len(VARIED) :][:2]
+        parent = first.id
         told.act(EndTrial(second.id, "pruned", "Behind."))
         told.act(CloseStage(kind, decision(first.id, evidence={"dev_before": 0.8, "dev_after": 0.9})))
     return told
@@ -43,6 +54,11 @@ def test_every_stage_has_a_card_that_says_what_was_asked_and_found(history: Hist
 def test_progress_is_counted_in_steps(history: History) -> None:
     progress = history.store.get_study(history.study_id).progress
     assert progress.steps_budget == STEPS * progress.trials_budget
+
+
+def test_a_card_says_what_a_stage_has_cost(history: History) -> None:
+    cards = story(history.store.get_study(history.study_id), {})
+    assert all(card.cost.startswith("3 trials, 1,800 steps") for card in cards)
 
 
 @pytest.mark.parametrize("kind", KINDS)

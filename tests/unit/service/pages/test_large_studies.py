@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, event
 
-from service.pages import figures
+from service.pages import figures, parameter_figures, study_data
 from studies.storage import open_store
 from tests.bench.service.loading import Shape, load_study
 from tests.unit.service.pages.conftest import browser
@@ -22,7 +22,8 @@ POINTS = 40
 @pytest.fixture(autouse=True)
 def _show_little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "MOST_BEHIND", 20)
-    monkeypatch.setattr(figures, "MOST_POINTS", 20)
+    monkeypatch.setattr(study_data, "MOST_POINTS", 20)
+    monkeypatch.setattr(parameter_figures, "MOST_LINES", 20)
 
 
 @pytest.fixture
@@ -63,6 +64,9 @@ def _statements(client: httpx.Client, path: str) -> int:
         "/studies/{study}/figures/live.json",
         "/studies/{study}/figures/joint-search.json",
         "/studies/{study}/figures/rungs.json",
+        "/studies/{study}/figures/predicted.json",
+        "/studies/{study}/figures/parallel.json",
+        "/studies/{study}/figures/scatter.json",
     ],
 )
 def test_the_statements_of_a_page_do_not_grow_with_its_study(
@@ -88,7 +92,7 @@ def test_a_figure_of_points_has_every_best_of_its_time(
     client: httpx.Client, studies: dict[int, str], sqlite_url: str
 ) -> None:
     drawing = client.get(f"/studies/{studies[LARGE]}/figures/joint-search.json").json()
-    best, points = drawing["figure"]["data"]
+    best, points, *_ = drawing["figure"]["data"]
     with closing(open_store(sqlite_url)) as store:
         scores = store.scores(studies[LARGE], "joint_search").scores
     assert max(best["y"]) == max(points["y"]) == scores.max()

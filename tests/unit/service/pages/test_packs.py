@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from httpx import Client
 
-from service.pages.packs import multi_process_service, pack_row, profile_rows, totals, trained
+from service.pages.packs import Throughput, multi_process_service, pack_row, profile_rows, throughput, trained
 from studies.contract.packing import EngineTiming, RunProfile
 from studies.contract.views import AttemptView, DeviceView, PackView, ProfileView
 from studies.storage.memory import MemoryStore
+from studies.storage.port import TrialFace
 from tests import histories
 from tests.histories import HOSTILE
-from tests.unit.service.figures.samples import trial
 
 CLASS = "builtin/0123456789abcdef"
 
@@ -29,8 +29,8 @@ def _device(*packs: PackView, **fields: Any) -> DeviceView:
 
 
 TRIALS = {
-    "a": trial(0, params={"lr": 0.1, "batch_size": 64}).model_copy(update={"id": "a"}),
-    "b": trial(1, params={"lr": 0.01, "batch_size": 64}).model_copy(update={"id": "b"}),
+    "a": TrialFace("st", "digits", 0, {"lr": 0.1, "batch_size": 64}),
+    "b": TrialFace("st", "digits", 1, {"lr": 0.01, "batch_size": 64}),
 }
 
 
@@ -64,18 +64,29 @@ def test_members_say_in_what_they_differ_and_one_alone_says_all() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "words"),
+    ("rates", "times", "words"),
     [
-        pytest.param([], "", id="no pack"),
-        pytest.param([(None, None)], "", id="not measured"),
-        pytest.param([(900.0, 300.0)], "900 samples/s in all, 3x one run alone", id="one"),
-        pytest.param([(900.0, 300.0), (100.0, 200.0)], "1,000 samples/s in all, 3.5x one run alone", id="two"),
-        pytest.param([(900.0, 300.0), (100.0, None)], "1,000 samples/s in all", id="one of unknown gain"),
+        pytest.param([(900.0, 300.0)], "3x", "2 together train 3x what one alone would: 900 samples/s.", id="one"),
+        pytest.param(
+            [(900.0, 300.0), (100.0, 200.0)],
+            "3.5x",
+            "4 together train 3.5x what one alone would: 1,000 samples/s.",
+            id="two",
+        ),
+        pytest.param([(900.0, 300.0), (100.0, None)], "", "4 runs train 1,000 samples/s.", id="one of unknown gain"),
+        pytest.param([(900.0, 300.0), (None, None)], "3x", "2 together train 3x what one alone would: 900 samples/s."),
     ],
 )
-def test_what_packs_do_together(rates: list[tuple[float | None, float | None]], words: str) -> None:
+def test_what_packs_train_together(rates: list[tuple[float | None, float | None]], times: str, words: str) -> None:
     packs = [_pack(samples_per_second=speed, alone_rate=alone) for speed, alone in rates]
-    assert totals(_device(*packs)) == words
+    assert throughput(_device(*packs)) == Throughput(times, words)
+
+
+def test_one_run_is_compared_with_what_was_measured_and_nothing_with_nothing() -> None:
+    lone = throughput(_device(_pack(trials=("a",), samples_per_second=270.0, alone_rate=300.0)))
+    assert lone == Throughput("0.9x", "One run trains 270 samples/s: 0.9x what was measured of one alone.")
+    assert throughput(_device()) is None
+    assert throughput(_device(_pack())) is None
 
 
 @pytest.mark.parametrize(("mps", "words"), [(None, ""), (True, "MPS runs"), (False, "MPS does not run")])
@@ -136,7 +147,7 @@ def test_a_profile_of_which_little_is_known() -> None:
 def test_the_page_shows_packs_totals_and_what_was_measured(store: MemoryStore, client: Client) -> None:
     history = histories.packed(store)
     page = client.get("/workers").text
-    for text in ("Fused, batched layers", "3.4x one run alone", "MPS runs", "57 % busy", "in all", "Measuring"):
+    for text in ("Fused, batched layers", "5 runs train 49,800 samples/s", "MPS runs", "57 % busy", "Measuring"):
         assert text in page
     assert "up to 8 runs at once" in page
     assert len(re.findall(rf"/trials/{history.trial('lr=0.1').id}\"", page)) == 1

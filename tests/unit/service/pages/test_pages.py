@@ -13,19 +13,18 @@ from fastapi import Request, Response
 from httpx import Client
 
 from service.pages import assets
+from service.pages.devices import TRIALS_SHOWN
 from service.pages.trial import param_rows
-from service.pages.workers import TRIALS_SHOWN, device_row
 from studies.contract.packing import PackReport
 from studies.contract.states import StudyCommand
-from studies.contract.views import DeviceView
 from studies.contract.worker_protocol import DeviceReport, SyncRequest
-from studies.core.actions import AddTrials, OpenStage
+from studies.core.actions import OpenStage
 from studies.errors import StorageUnavailable
 from studies.storage.memory import MemoryStore
 from studies.storage.memory_credentials import MemoryCredentials
 from tests import builders as build
 from tests import histories
-from tests.builders import add_trials, proposal
+from tests.builders import add_trials
 from tests.contract.scenes import running_study
 from tests.histories import HOSTILE, History
 from tests.unit.service.figures.samples import trial
@@ -146,21 +145,6 @@ def test_under_a_sub_path_every_link_keeps_to_it(store: MemoryStore) -> None:
         assert client.get(script.removeprefix("/tune")).status_code == 200
 
 
-def test_trials_come_in_pages(store: MemoryStore, client: Client) -> None:
-    history = History(store, budget={"steps": 600, "trials": 500})
-    proposals = tuple(proposal(f"k{number}") for number in range(250))
-    history.act(OpenStage("lr_sweep"), AddTrials("lr_sweep", proposals))
-    path = f"/studies/{history.study_id}/parts/trials"
-    first = client.get(path).text
-    assert first.count("<tr id=") == 100
-    assert 'data-query="?limit=300"' in first
-    assert client.get(f"{path}?limit=300").text.count("<tr id=") == 250
-    last = client.get(f"{path}?after=199&limit=1000").text
-    assert last.count("<tr id=") == 50
-    assert "Back to the first trials" in last
-    assert "Show more trials" not in last
-
-
 def test_a_parameter_is_shown_beside_its_parents() -> None:
     child = trial(1, params={"lr": 0.05, "batch_size": 64, "momentum": 0.9})
     parent = trial(0, params={"lr": 0.1, "batch_size": 64})
@@ -179,16 +163,6 @@ def test_a_trial_tells_parent_schedule_attempts_and_diagnosis(store: MemoryStore
         assert text in late
     hot = client.get(f"/trials/{history.trial('lr=1').id}").text
     assert "Usual causes" in hot
-
-
-@pytest.mark.parametrize(
-    ("total", "used", "words", "percent"),
-    [(None, None, "", None), (2**34, None, "16.0 GiB", None), (2**34, 2**33, "8.0 GiB of 16.0 GiB", 50)],
-)
-def test_device_memory_in_words(total, used, words: str, percent) -> None:
-    device = DeviceView(name="cuda:0", model="", memory_bytes=total, memory_used_bytes=used, capacity=1)
-    row = device_row(device, ())
-    assert (row.facts, row.percent) == (" · ".join(filter(None, ("0 of 1 slot in use", words))), percent)
 
 
 def test_a_crowded_device_lists_its_first_trials_and_counts_the_others(store: MemoryStore, client: Client) -> None:

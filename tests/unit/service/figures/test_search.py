@@ -1,4 +1,4 @@
-"""The figures of a guided search: rungs, probes, points and the best so far."""
+"""The points of a joint search and the best so far."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 import pytest
 
 from service.figures.drawing import to_json
-from service.figures.guided import PointData, point_data, probes_drawing, records, rungs_drawing, search_drawing
 from service.figures.palette import DARK, LIGHT
+from service.figures.points import PointData, point_data, records
+from service.figures.search import search_drawing
 from studies.contract.decision import Candidate
 from studies.contract.schedule import Schedule
 from studies.contract.states import TrialState
@@ -25,7 +26,6 @@ TRIALS = [
     scored(3, 0.93, params={"lr": 0.02}, state=TrialState.RUNNING),
     trial(4),
 ]
-DRAWINGS = [rungs_drawing, probes_drawing, search_drawing]
 
 
 def points(metric: Metric = ACCURACY, before: float | None = None) -> PointData:
@@ -50,19 +50,36 @@ def test_the_best_begins_with_what_was_there_before_and_is_the_lowest_when_minim
     assert points(before=0.99).best is None
 
 
-@pytest.mark.parametrize("draw", DRAWINGS)
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
-def test_every_drawing_is_a_figure_with_its_table(draw, palette) -> None:
-    drawing = draw(points(before=0.8), palette)
+def test_the_drawing_is_a_figure_with_its_table(palette) -> None:
+    drawing = search_drawing(points(before=0.8), palette)
     go.Figure(drawing.figure)
     assert to_json(drawing)
     assert len(drawing.table.rows) == 4
     assert drawing.sentence.endswith(".")
 
 
-@pytest.mark.parametrize("draw", DRAWINGS)
-def test_without_a_score_there_is_nothing_to_draw(draw) -> None:
-    drawing = draw(point_data([trial(0)], ACCURACY, None), LIGHT)
+def test_each_part_has_a_shape_of_its_own() -> None:
+    _, *traces = search_drawing(points(), LIGHT).figure["data"]
+    assert {trace["name"]: trace["customdata"] for trace in traces} == {
+        "chosen": ["tr_2"],
+        "finished": ["tr_0"],
+        "stopped": ["tr_1"],
+        "under way": ["tr_3"],
+    }
+    assert len({trace["marker"]["symbol"] for trace in traces}) == 4
+
+
+def test_a_score_that_would_rule_the_axis_stands_at_its_edge() -> None:
+    far = [*(scored(n, 0.9 + n / 100) for n in range(5)), scored(9, 0.01)]
+    drawing = search_drawing(point_data(far, ACCURACY, None), LIGHT)
+    _, finished = drawing.figure["data"]
+    assert min(finished["y"]) > 0.8
+    assert drawing.sentence.endswith("1 far worse one stands at the edge.")
+
+
+def test_without_a_score_there_is_nothing_to_draw() -> None:
+    drawing = search_drawing(point_data([trial(0)], ACCURACY, None), LIGHT)
     assert drawing.figure is None
     assert drawing.sentence.endswith("has been evaluated yet.")
 
@@ -74,7 +91,7 @@ def test_only_stopped_points_have_no_best() -> None:
 
 def test_a_choice_of_many_says_so() -> None:
     data = point_data([scored(0, 0.5)], ACCURACY, None, asked=9_000)
-    assert search_drawing(data, LIGHT).sentence.startswith("1 of 9,000 points, ")
+    assert search_drawing(data, LIGHT).sentence.startswith("1 of 9,000 points; ")
 
 
 @pytest.mark.parametrize(("direction", "numbers"), [("maximize", [3, 5, 9]), ("minimize", [3, 4])])

@@ -1,0 +1,255 @@
+"""One metric of several trials on one axis: told apart by colour, dash and a number on the line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from service.figures.axes import TITLES, Axis, Ruler
+from service.figures.drawing import Drawing, Table
+from service.figures.drawn import CurveLook, draw_curve, over, unit_of
+from service.figures.labels import escape
+from service.figures.layout import axis as axis_of
+from service.figures.layout import layout, value_range
+from service.figures.palette import Palette
+from service.figures.series import Series, points_each
+from service.figures.traces import faint, line
+from service.format import count, number, words
+from studies.contract.states import TrialState
+from studies.contract.views import TrialView
+from studies.core.snapshot import Curve
+
+DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
+COLORS: Final = 7
+"""Colours of a palette. With five dashes no two of 35 neighbouring lines look the same."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A trial to be drawn.
+
+    Attributes:
+        name: short, to stand on its line: ``#12``.
+        label: what distinguishes it, for hovering; neither is escaped yet.
+    """
+
+    trial: TrialView
+    name: str
+    label: str
+    ruler: Ruler
+
+
+@dataclass(frozen=True)
+class CompareLine:
+    """A curve as drawn; ``place`` among all that are compared decides its colour and dash."""
+
+    of: Compared
+    place: int
+    curve: Series
+    raw: Series
+
+
+@dataclass(frozen=True)
+class CompareData:
+    """Curves on one axis.
+
+    Attributes:
+        silent: names of trials that have not reported the metric.
+        unmeasured: names of trials whose place on the axis is not known.
+        maximize: whether the highest value is the best; None where that is not known.
+        unit: what a position is divided by, and the words for it: times are told in minutes or hours.
+    """
+
+    look: CurveLook
+    lines: tuple[CompareLine, ...]
+    silent: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
+    maximize: bool | None = None
+    unit: tuple[float, str] = (1.0, "")
+
+
+def style(place: int) -> tuple[int, str]:
+    """Return the colour (an index into a palette's series) and the dash of the line at `place`."""
+    return place % COLORS, DASHES[place % len(DASHES)]
+
+
+def compare_data(
+    members: Sequence[Compared],
+    curves: Mapping[str, Curve],
+    look: CurveLook,
+    *,
+    maximize: bool | None = None,
+) -> CompareData:
+    """Return the curves (by trial id) of `look.metric` over `look.axis`."""
+    reported = [(place, member) for place, member in enumerate(members) if len(curves.get(member.trial.id, ())) > 0]
+    unit = unit_of(look.axis, [(curves[member.trial.id], member.ruler) for _, member in reported])
+    points = points_each(2 * len(reported))
+    found = [
+        (place, member, draw_curve(curves[member.trial.id], look, points, member.ruler, unit[0]))
+        for place, member in reported
+    ]
+    drawn_ids = {member.trial.id for _, member in reported}
+    return CompareData(
+        look=look,
+        lines=tuple(CompareLine(member, place, shown.curve, shown.raw) for place, member, shown in found if shown),
+        silent=tuple(member.name for member in members if member.trial.id not in drawn_ids),
+        unmeasured=tuple(member.name for _, member, shown in found if shown is None),
+        maximize=maximize,
+        unit=unit,
+    )
+
+
+# --- the drawing -------------------------------------------------------------------------------------------------
+
+
+def compare_drawing(data: CompareData, palette: Palette) -> Drawing:
+    name = words(data.look.metric)
+    if not any(drawn.curve.finite for drawn in data.lines):
+        return Drawing(_nothing(data, name))
+    figure = {
+        "data": [trace for drawn in data.lines for trace in _traces(drawn, data, palette)],
+        "layout": layout(
+            palette,
+            xaxis=axis_of(palette, over(data.look.axis, data.unit[1])),
+            yaxis=axis_of(palette, escape(name), **_range(data)),
+        ),
+    }
+    return Drawing(_sentence(data, name), figure, _table(data, name), refines=True)
+
+
+def _range(data: CompareData) -> dict[str, Any]:
+    """Return the range of the curves that are sound, where others diverged; empty to fit them all."""
+    sound = [drawn for drawn in data.lines if drawn.of.trial.state is not TrialState.DIVERGED]
+    values = [value for drawn in sound for value in drawn.raw.finite]
+    if len(sound) == len(data.lines) or not values:
+        return {}
+    return {"range": value_range(min(values), max(values))}
+
+
+def _traces(drawn: CompareLine, data: CompareData, palette: Palette) -> list[dict[str, Any]]:
+    """Return the raw curve, faint, the curve as it is told apart, and its name on it."""
+    color, dash = palette.series[style(drawn.place)[0]], style(drawn.place)[1]
+    main = line(
+        drawn.curve,
+        f"{drawn.of.name} · {drawn.of.label}",
+        color,
+        trial_id=drawn.of.trial.id,
+        metric=words(data.look.metric),
+        over=over(data.look.axis, data.unit[1]),
+        dash=dash,
+    )
+    raw = [faint(drawn.raw, color, drawn.of.name, trial_id=drawn.of.trial.id)] if data.look.smooth else []
+    return [*raw, main, *_name_on_line(drawn, data, color)]
+
+
+def _after(unit: str) -> str:
+    return f" {unit}" if unit else ""
+
+
+def _name_on_line(drawn: CompareLine, data: CompareData, color: str) -> list[dict[str, Any]]:
+    """Return the trial's name as a text on its line; each trial's stands further right than the one before."""
+    share = (drawn.place + 1) / (max(each.place for each in data.lines) + 2)
+    points = drawn.curve
+    at = index_at(points, share)
+    if at is None:
+        return []
+    return [
+        {
+            "type": "scatter",
+            "mode": "text",
+            "x": [points.steps[at]],
+            "y": [points.values[at]],
+            "text": [escape(drawn.of.name)],
+            "textposition": "top center",
+            "textfont": {"color": color, "size": 12},
+            "hoverinfo": "skip",
+            "showlegend": False,
+        }
+    ]
+
+
+def index_at(points: Series, share: float) -> int | None:
+    """Return the index of the drawn point that is nearest to `share` (0 to 1) of the curve's width, None for none."""
+    usable = [index for index, value in enumerate(points.values) if value is not None]
+    if not usable:
+        return None
+    first, last = points.steps[usable[0]], points.steps[usable[-1]]
+    wanted = first + share * (last - first)
+    return min(usable, key=lambda index: abs(points.steps[index] - wanted))
+
+
+# --- in words ----------------------------------------------------------------------------------------------------
+
+
+def _sentence(data: CompareData, name: str) -> str:
+    said = [f"{name.capitalize()} of {count(len(data.lines), 'trial')} over {_axis_words(data.look.axis)}."]
+    best = _best(data)
+    if best:
+        said.append(f"{'Highest' if data.maximize else 'Lowest'} is {best[0]} at {number(best[1])}.")
+    return " ".join([*said, *_left_out(data, name)])
+
+
+def _axis_words(axis: Axis) -> str:
+    return {"step": "steps", "epoch": "epochs"}.get(axis, TITLES[axis])
+
+
+def _best(data: CompareData) -> tuple[str, float] | None:
+    """Return who has the best value of the raw curves, and that value."""
+    found = [(drawn.of.name, drawn.raw.finite) for drawn in data.lines if drawn.raw.finite]
+    if data.maximize is None or len(found) < 2:  # noqa: PLR2004 - a single one is no contest
+        return None
+    extreme = max if data.maximize else min
+    return extreme(((name, extreme(values)) for name, values in found), key=lambda each: each[1])
+
+
+def _left_out(data: CompareData, name: str) -> list[str]:
+    said = []
+    if data.silent:
+        said.append(f"{_listed(data.silent)} {_has(data.silent)} not reported {name}.")
+    if data.unmeasured:
+        said.append(f"Left out: {_listed(data.unmeasured)}, {_UNKNOWN.get(data.look.axis, '')}.")
+    return said
+
+
+_UNKNOWN: Final[Mapping[Axis, str]] = {
+    "samples": "whose batch size is not known",
+    "epoch": "of which it is not known how many samples an epoch has (a metric named epoch would say it)",
+    "time": "which no worker has taken yet",
+}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _has(names: Sequence[str]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
+def _nothing(data: CompareData, name: str) -> str:
+    said = _left_out(data, name)
+    if data.lines:
+        said.append(f"What is there of {name} is NaN or infinite: there is no line to draw.")
+    return " ".join(said) or "No trial is chosen yet: add some, and their curves are drawn here on one axis."
+
+
+def _table(data: CompareData, name: str) -> Table:
+    columns = (
+        "trial",
+        "what differs",
+        f"last {name}",
+        f"lowest {name}",
+        f"highest {name}",
+        f"{TITLES[data.look.axis]} at its end",
+    )
+    return Table(columns, tuple(_table_row(drawn, data) for drawn in data.lines))
+
+
+def _table_row(drawn: CompareLine, data: CompareData) -> tuple[str, ...]:
+    values = np.asarray(drawn.raw.finite or (np.nan,), np.float64)
+    end = f"{number(drawn.raw.steps[-1])}{_after(data.unit[1])}"
+    found = (values[-1], values.min(), values.max())
+    return (drawn.of.name, drawn.of.label, *(number(float(value)) for value in found), end)

@@ -1,0 +1,85 @@
+"""A whole Plotly figure as one SVG picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from service.report.svg.bars import bars
+from service.report.svg.frame import Frame, Trace, frame, grid, names
+from service.report.svg.heat import ROOM, heat_map, scale_beside
+from service.report.svg.markup import coordinate, element
+from service.report.svg.notes import notes, shapes
+from service.report.svg.scale import Scale
+from service.report.svg.scatter import scatter
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a picture, in pixels: also the proportions in which it grows and shrinks."""
+
+    width: float
+    height: float
+
+
+WIDE, NARROW = Size(760, 360), Size(360, 320)
+"""For a page or a sheet of paper, and for a telephone: with the same size of words, they are two pictures."""
+
+_MUTED = "#646871"
+
+_KINDS: dict[str, Callable[[Trace, Scale, Scale], str]] = {
+    "scatter": scatter,
+    "scattergl": scatter,
+    "bar": bars,
+    "heatmap": heat_map,
+}
+
+
+class Undrawable(ValueError):
+    """A figure has a trace of a kind that there is no picture of: show its sentence and its table."""
+
+
+def picture(figure: dict[str, Any], size: Size = WIDE) -> str:
+    """Return a figure, drawn with the light palette, as SVG that follows the page's colour scheme.
+
+    The element says nothing to screen readers: the sentence of its `Drawing` stands beside it.
+
+    Raises:
+        Undrawable: a trace is of another kind than `_KINDS` has.
+    """
+    traces = [_plain(trace) for trace in figure["data"] if trace.get("visible", True) is True]
+    layout = figure["layout"]
+    scaled = next((trace for trace in traces if trace["type"] == "heatmap" and trace.get("showscale", True)), None)
+    found = frame(traces, layout, size.width, size.height, ROOM if scaled else 0.0)
+    color = layout.get("font", {}).get("color", _MUTED)
+    return element(
+        "svg",
+        grid(found),
+        shapes(layout, found, "below"),
+        *(_trace(trace, found) for trace in traces),
+        shapes(layout, found, "above"),
+        notes(layout, found),
+        names(found, color),
+        scale_beside(scaled, found, color) if scaled else "",
+        viewBox=f"0 0 {size.width:g} {size.height:g}",
+        aria_hidden="true",
+    )
+
+
+def _plain(trace: Trace) -> Trace:
+    kind = trace.get("type", "scatter")
+    if kind not in _KINDS:
+        raise Undrawable(f"there is no picture of {kind} traces")
+    return {**trace, "type": "scatter" if kind == "scattergl" else kind}
+
+
+def _trace(trace: Trace, found: Frame) -> str:
+    """Return a trace, cut off at the edges of its axes; marks may stand out as far as they are wide."""
+    x, y = found.of(trace)
+    drawn = _KINDS[trace["type"]](trace, x, y)
+    beyond = 9.0 if trace["type"] == "scatter" and "markers" in trace.get("mode", "lines") else 2.0
+    left, top = min(x.start, x.end) - beyond, min(y.start, y.end) - beyond
+    wide, high = abs(x.end - x.start) + 2 * beyond, abs(y.end - y.start) + 2 * beyond
+    box = " ".join(coordinate(part) for part in (left, top, wide, high))
+    return element("svg", drawn, x=left, y=top, width=wide, height=high, viewBox=box)

@@ -1,0 +1,89 @@
+"""Device time of studies, brought up to date: what is over is summed up once."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.exc import DBAPIError
+
+from studies.contract.base import Timestamp
+from studies.core.device_time import Ran, busy_seconds, spans
+
+SETTLING_SECONDS = 120.0
+"""A change may be committed so long after the moment that it names: no statement of ours may take longer."""
+
+MOST_STUDIES = 10_000
+"""Studies that are remembered; of more, those that nobody has looked at for longest go."""
+
+BEGINNING = 0.0
+
+
+@dataclass(frozen=True)
+class _Summed:
+    """Device seconds of all that lies before ``until``: nothing that is yet to come can change them."""
+
+    until: float = BEGINNING
+    seconds: float = 0.0
+
+
+Read = Callable[[Collection[str], Timestamp], Mapping[str, Sequence[Ran]]]
+"""Reads the attempts of some studies that run, or ended after a moment."""
+
+
+class DeviceTimes:
+    """Device seconds by study. A look reads what has happened since the one before it.
+
+    What is summed up ends before the first attempt that still runs, and a while before the look: an attempt that is
+    just being granted may name a moment that has passed when it is committed.
+    """
+
+    def __init__(self, most_studies: int = MOST_STUDIES) -> None:
+        self._most_studies = most_studies
+        self._summed: OrderedDict[str, _Summed] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def seconds(self, study_ids: Collection[str], now: Timestamp, read: Read) -> dict[str, float]:
+        """Return the device seconds of each study, at the time `now`."""
+        with self._lock:
+            known = {study_id: self._summed.get(study_id, _Summed()) for study_id in study_ids}
+        try:
+            ran = _read_new(known, read)
+        except DBAPIError:  # what comes back need not be the database that went
+            with self._lock:
+                self._summed.clear()
+            raise
+        looked = {study_id: _look(known[study_id], ran.get(study_id, ()), now) for study_id in study_ids}
+        self._keep({study_id: summed for study_id, (summed, _) in looked.items()})
+        return {study_id: seconds for study_id, (_, seconds) in looked.items()}
+
+    def _keep(self, summed: Mapping[str, _Summed]) -> None:
+        with self._lock:
+            for study_id, item in summed.items():
+                self._summed[study_id] = item
+                self._summed.move_to_end(study_id)
+            while len(self._summed) > self._most_studies:
+                self._summed.popitem(last=False)
+
+
+def _read_new(known: Mapping[str, _Summed], read: Read) -> dict[str, Sequence[Ran]]:
+    """Read what is not summed up: of studies never looked at all there is, of the others by one moment for them all."""
+    unseen = [study_id for study_id, summed in known.items() if summed.until == BEGINNING]
+    seen = [study_id for study_id in known if study_id not in unseen]
+    first_looks = read(unseen, BEGINNING) if unseen else {}
+    later_looks = read(seen, min(known[study_id].until for study_id in seen)) if seen else {}
+    return {**first_looks, **later_looks}
+
+
+def _look(known: _Summed, ran: Sequence[Ran], now: Timestamp) -> tuple[_Summed, float]:
+    """Return what is summed up from now on, and the device seconds in all."""
+    if not ran:
+        return _Summed(max(known.until, now - SETTLING_SECONDS), known.seconds), known.seconds
+    whole = spans(ran, now)
+    running = [item.started_at for item in ran if item.ended_at is None]
+    until = max(known.until, min([now, *running]) - SETTLING_SECONDS)
+    before = known.seconds + busy_seconds(whole.within(known.until, until))
+    return _Summed(until, before), before + busy_seconds(whole.within(until, np.inf))

@@ -14,6 +14,7 @@ from service.figures.drawing import Drawing, Table
 from service.figures.drawn import NOTHING_KNOWN, CurveLook, DrawnCurve, draw_curve, over, unit_of
 from service.figures.labels import differing, escape, short_label
 from service.figures.layout import axis, layout, value_range
+from service.figures.names import name_on_line
 from service.figures.palette import Palette
 from service.figures.readings import trial_score
 from service.figures.series import Series, points_each
@@ -167,7 +168,17 @@ def _highlights(data: LiveData, palette: Palette) -> list[dict[str, Any]]:
     ranked = [*reversed(data.highlighted)]
     rows = sorted(ranked, key=lambda row: row.trial.number in data.look.select)
     raw = [_raw(row, names, palette) for row in rows] if data.look.smooth else []
-    return [*raw, *(_told_apart(row, data, names, palette) for row in rows)]
+    return [*raw, *(_told_apart(row, data, names, palette) for row in rows), *_names(data, palette)]
+
+
+def _names(data: LiveData, palette: Palette) -> list[dict[str, Any]]:
+    """Return the numbers of the best and of the selected, on their lines."""
+    named = [row for row in data.highlighted if row.trial is data.best or row.trial.number in data.look.select]
+    return [
+        trace
+        for place, row in enumerate(named)
+        for trace in name_on_line(row.shown.curve, f"#{row.trial.number}", _color(row, palette), place, len(named))
+    ]
 
 
 def _raw(row: LiveRow, names: Sequence[str], palette: Palette) -> dict[str, Any]:

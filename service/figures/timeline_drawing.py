@@ -40,18 +40,18 @@ class _Look:
     color: int | None
 
 
-_FINE, _GIVEN_BACK, _BAD = _Look("completed", "", 2), _Look("stopped or given back", ".", None), _Look("failed", "x", 1)
+_FINE, _CUT_SHORT, _BAD = _Look("completed", "", 2), _Look("cut short", ".", None), _Look("failed", "x", 1)
 _LOOKS: Final[dict[AttemptState, _Look]] = {
     AttemptState.RUNNING: _Look("running", "", 0),
     AttemptState.COMPLETED: _FINE,
     AttemptState.DIVERGED: _Look("diverged", "/", 4),
-    AttemptState.STOPPED: _GIVEN_BACK,
-    AttemptState.PREEMPTED: _GIVEN_BACK,
-    AttemptState.EVICTED: _GIVEN_BACK,
+    AttemptState.STOPPED: _CUT_SHORT,
+    AttemptState.PREEMPTED: _CUT_SHORT,
+    AttemptState.EVICTED: _CUT_SHORT,
     AttemptState.FAILED: _BAD,
     AttemptState.EXPIRED: _BAD,
 }
-_WORST_FIRST: Final = (_BAD, _LOOKS[AttemptState.DIVERGED], _LOOKS[AttemptState.RUNNING], _GIVEN_BACK, _FINE)
+_WORST_FIRST: Final = (_BAD, _LOOKS[AttemptState.DIVERGED], _LOOKS[AttemptState.RUNNING], _CUT_SHORT, _FINE)
 
 
 def faces_wanted(data: TimelineData) -> set[str]:
@@ -144,8 +144,8 @@ def _trace(bars: Sequence[Bar], key: str, color: str, palette: Palette, words: W
                 "shape": [_look_of(bar).pattern for bar in bars],
                 "fgcolor": color,
                 "bgcolor": mixed(color, palette.paper, 0.2),
-                "size": 6,
-                "solidity": 0.35,
+                "size": 8,
+                "solidity": 0.2,
             },
         },
         "text": [_label(bar, words.faces) for bar in bars],
@@ -178,7 +178,7 @@ def _pattern_keys(bars: Iterable[Bar], palette: Palette) -> list[dict[str, Any]]
             "marker": {
                 "color": palette.paper,
                 "line": {"color": palette.muted, "width": 1},
-                "pattern": {"shape": look.pattern, "fgcolor": palette.muted, "size": 6, "solidity": 0.35},
+                "pattern": {"shape": look.pattern, "fgcolor": palette.muted, "size": 8, "solidity": 0.2},
             },
         }
         for words, look in sorted(looks.items())

@@ -49,7 +49,7 @@ def test_the_best_is_the_lowest_when_minimising() -> None:
 def test_five_hundred_curves_cost_one_grey_trace() -> None:
     trials, curves = many(530, running=30)
     drawing = live_drawing(live_data(trials[:30], curves, thinned(trials), Metric(), LOOK, asked=10_000), LIGHT)
-    assert len(drawing.figure["data"]) == 1 + MOST_HIGHLIGHTED
+    assert len(drawing.figure["data"]) == 1 + MOST_HIGHLIGHTED + 1  # the best one's name
     assert sum(len(trace["x"]) for trace in drawing.figure["data"]) < 70_000
     assert drawing.figure["data"][0]["line"]["color"] == LIGHT.context
     assert drawing.sentence == (
@@ -58,9 +58,9 @@ def test_five_hundred_curves_cost_one_grey_trace() -> None:
 
 
 def test_smoothing_keeps_the_raw_line_faint_behind() -> None:
-    figure = live_drawing(live_data(*many(2), [], Metric(), CurveLook("loss", smooth=50)), LIGHT).figure
-    assert [trace["opacity"] < 0.5 for trace in figure["data"]] == [True, True, False, False]
-    assert figure["data"][0]["meta"] == {"label": figure["data"][2]["name"] + " (raw)", "behind": "tr_0"}
+    traces = lines_of(live_data(*many(2), [], Metric(), CurveLook("loss", smooth=50)))
+    assert [trace["opacity"] < 0.5 for trace in traces] == [True, True, False, False]
+    assert traces[0]["meta"] == {"label": traces[2]["name"] + " (raw)", "behind": "tr_0"}
 
 
 def test_a_diverging_curve_does_not_stretch_the_axis() -> None:
@@ -75,10 +75,15 @@ def drawn_range(data: LiveData) -> list[float]:
     return live_drawing(data, LIGHT).figure["layout"]["yaxis"]["range"]
 
 
+def lines_of(data: LiveData):
+    """The lines of trials; names on them are texts."""
+    return [trace for trace in live_drawing(data, LIGHT).figure["data"] if trace["mode"] != "text"]
+
+
 def test_a_colour_and_a_dash_stay_with_their_trial() -> None:
     trials, curves = many(30)
-    few = live_drawing(live_data(trials[5:8], curves, [], Metric(), LOOK), LIGHT).figure["data"]
-    all_of_them = live_drawing(live_data(trials, curves, [], Metric(), LOOK), LIGHT).figure["data"]
+    few = lines_of(live_data(trials[5:8], curves, [], Metric(), LOOK))
+    all_of_them = lines_of(live_data(trials, curves, [], Metric(), LOOK))
     lines = {trace["meta"]["trial"]: trace["line"] | {"width": 0} for trace in all_of_them}
     assert [lines[trace["meta"]["trial"]] for trace in few] == [trace["line"] | {"width": 0} for trace in few]
     assert len({(line["color"], line["dash"]) for line in lines.values()}) == 30
@@ -86,19 +91,25 @@ def test_a_colour_and_a_dash_stay_with_their_trial() -> None:
 
 def test_the_selected_are_on_top() -> None:
     look = CurveLook("loss", select=(2, 4))
-    traces = live_drawing(live_data(*many(6), [], Metric(), look), LIGHT).figure["data"]
+    traces = lines_of(live_data(*many(6), [], Metric(), look))
     assert [trace["meta"]["trial"] for trace in traces[-2:]] == ["tr_2", "tr_4"]
+
+
+def test_the_best_and_the_selected_have_their_numbers_on_their_lines() -> None:
+    drawing = live_drawing(live_data(*many(6), [], Metric(), CurveLook("loss", select=(2, 4))), LIGHT)
+    names = [trace for trace in drawing.figure["data"] if trace["mode"] == "text"]
+    assert [trace["text"] for trace in names] == [["#5"], ["#4"], ["#2"]]
+    assert len({trace["x"][0] for trace in names}) == 3
 
 
 def test_over_samples_a_larger_batch_goes_further() -> None:
     trials = [scored(0, 0.5, params={"batch_size": 64}), scored(1, 0.6, params={"batch_size": 128})]
     rulers = {t.id: Ruler(batch_size=t.params["batch_size"]) for t in trials}
     curves = {t.id: falling(0.1) for t in trials}
-    drawing = live_drawing(
-        live_data(trials, curves, thinned(many(9)[0]), Metric(), CurveLook("loss", axis="samples"), rulers=rulers),
-        LIGHT,
-    )
-    assert {trace["meta"]["trial"]: max(trace["x"]) for trace in drawing.figure["data"]} == {
+    look = CurveLook("loss", axis="samples")
+    data = live_data(trials, curves, thinned(many(9)[0]), Metric(), look, rulers=rulers)
+    drawing = live_drawing(data, LIGHT)
+    assert {trace["meta"]["trial"]: max(trace["x"]) for trace in lines_of(data)} == {
         "tr_0": 6400,
         "tr_1": 12800,
     }
@@ -123,7 +134,7 @@ def test_times_are_told_in_a_unit_that_is_easy_to_read() -> None:
     data = live_data(
         [scored(0, 0.5)], {"tr_0": falling(0.1)}, [], Metric(), CurveLook("loss", axis="time"), rulers=rulers
     )
-    (trace,) = live_drawing(data, LIGHT).figure["data"]
+    (trace,) = lines_of(data)
     assert max(trace["x"]) == pytest.approx(2.0)
     assert "time trained (hours)" in trace["hovertemplate"]
 
@@ -154,7 +165,7 @@ def test_nobody_can_put_a_link_into_a_figure() -> None:
 
 
 def test_a_curve_leads_to_its_trial() -> None:
-    (trace,) = live_drawing(live_data(*many(1), [], Metric(), LOOK), LIGHT).figure["data"]
+    (trace,) = lines_of(live_data(*many(1), [], Metric(), LOOK))
     assert trace["meta"]["trial"] == "tr_0"
 
 

@@ -135,7 +135,7 @@ def test_by_state_the_colours_tell_the_ends() -> None:
     assert {trace["name"]: len(trace["y"]) for trace in traces} == {
         "completed": 1,
         "failed": 2,
-        "stopped or given back": 1,
+        "cut short": 1,
     }
 
 

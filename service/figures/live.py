@@ -216,6 +216,7 @@ def _sentence(data: LiveData) -> str:
         said += f"; the thick line is the best so far, #{data.best.number}"
     chosen = "" if data.asked is None else ", evenly chosen"
     said += f"; {data.others} in grey{chosen}" if data.others else ""
+    said += "" if data.look.axis == "step" else "; all the others stand over steps"
     return said + (
         f"; {data.unplaced} left out, whose {TITLES[data.look.axis]} is not known." if data.unplaced else "."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,6 +25,7 @@ _STAGE_TITLES: Final[dict[StageKind, str]] = {
     "joint_search": "Joint search",
     "confirm": "Confirmation with new seeds",
 }
+_EXPONENT: Final = re.compile(r"(\de)-(\d)")
 _NAMES: Final = frozenset({"lr", "num_steps"})
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _MANY_HOURS = 100
@@ -117,6 +119,11 @@ def memory(size: int | None) -> str:
 def words(name: str) -> str:
     """Return an identifier as words: ``dev_accuracy`` -> ``dev accuracy``."""
     return name.replace("_", " ")
+
+
+def unbroken(text: str) -> str:
+    """Return `text` with numbers such as 1e-5 kept on one line: their hyphens are made non-breaking."""
+    return _EXPONENT.sub("\\1\u2011\\2", text)
 
 
 def sentence(text: str) -> str:

@@ -128,7 +128,8 @@ def _names(data: ParallelData, palette: Palette) -> list[dict[str, Any]]:
         notes += [_tick(place, height, text, palette) for height, text in axis.ticks]
     place = len(data.axes)
     notes.append(_title(place, words(data.metric.name), palette))
-    notes += [_tick(place, share, number(_score(data, share)), palette, side="left") for share in (0.0, 0.5, 1.0)]
+    if any(row.result.score is not None for row in data.rows):
+        notes += [_tick(place, share, number(_score(data, share)), palette, side="left") for share in (0.0, 0.5, 1.0)]
     if any(row.places[-1] < 0 for row in data.rows):
         notes.append(_tick(place, _DIVERGED, "diverged", palette, side="left"))
     return notes

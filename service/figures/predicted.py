@@ -31,7 +31,7 @@ from studies.core.stats import Z
 FEWEST = 8
 """Finished points below which a model's check says nothing."""
 
-MOST = 120
+MOST = 80
 """Latest finished points that are checked: the model's cost grows with their cube."""
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -15,45 +14,21 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from service.comparison import Member, Row, Settings, direction, metric_names, metric_rows, run_rows, settings
 from service.dependencies import StoreDep
 from service.figures.axes import EPOCH, TITLES, Axis, Ruler, ruler
-from service.figures.compare import Compared, compare_data, compare_drawing, style
+from service.figures.compare import Compared, compare_data, style
+from service.figures.compare_drawing import compare_drawing
 from service.figures.drawing import to_json
 from service.figures.live import CurveLook
-from service.format import count
+from service.pages.compare_choice import LONGEST_LIST, Chosen, choose, wanted
 from service.pages.figures import PaletteDep
 from service.pages.page_route import PageRoute
 from service.pages.rendering import href, page
 from studies.contract.worker_protocol import MetricName
 from studies.core.snapshot import Curve
-from studies.errors import NotFound
 from studies.storage.port import StudyStore
 
 router = APIRouter(route_class=PageRoute)
 
-MOST = 30
-"""Most trials on one page: beyond it neither lines nor columns can be told apart."""
-
-LONGEST_LIST = 4_000
 SMOOTH = 10
-_SEPARATORS = re.compile(r"[\s,;]+")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_NUMBERED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})[/#]#?([0-9]{1,9})")
-_ADDRESS = re.compile(r".*/trials/([A-Za-z0-9_-]{1,64})(?:[/?#].*)?")
-_LARGEST_NUMBER: Final = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The trials that are compared.
-
-    Attributes:
-        members: those that are there, in the order asked for.
-        missing: what was asked for and is not there, as it was written.
-        too_many: how many were left out beyond `MOST`.
-    """
-
-    members: tuple[Member, ...]
-    missing: tuple[str, ...]
-    too_many: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,47 +79,7 @@ class CompareContext:
     live: bool
 
 
-# --- which trials ------------------------------------------------------------------------------------------------
-
-
-def wanted(text: str) -> list[str]:
-    """Return what a list of trials names, each once; ids stand for addresses of trials' pages."""
-    words = [word for word in _SEPARATORS.split(text[:LONGEST_LIST]) if word]
-    return list(dict.fromkeys(_id_in(word) for word in words))
-
-
-def _id_in(word: str) -> str:
-    address = _ADDRESS.fullmatch(word)
-    return address[1] if address else word
-
-
-def find_trial(store: StudyStore, word: str) -> str:
-    """Return the id of the trial that `word` names, by id or as ``study/12``.
-
-    Raises:
-        NotFound
-    """
-    numbered = _NUMBERED.fullmatch(word)
-    if numbered is None and _ID.fullmatch(word):
-        return word
-    if numbered is not None and int(numbered[2]) <= _LARGEST_NUMBER:
-        found = store.trials_numbered(store.find_study(numbered[1]) or numbered[1], [int(numbered[2])])
-        if found:
-            return found[0].id
-    raise NotFound(f"there is no trial {word}: name it by its id, or as study/number.")
-
-
-def choose(store: StudyStore, words: Sequence[str]) -> Chosen:
-    """Return the trials that `words` name; what is not there is said, and takes nothing from the others."""
-    members: dict[str, Member] = {}
-    missing = []
-    for word in words[:MOST]:
-        try:
-            trial = store.get_trial(find_trial(store, word))
-            members[trial.id] = Member(store.get_study(trial.study_id), trial)
-        except NotFound:
-            missing.append(word)
-    return Chosen(tuple(members.values()), tuple(missing), max(0, len(words) - MOST))
+# --- in words ----------------------------------------------------------------------------------------------------
 
 
 def short_names(members: Sequence[Member]) -> tuple[str, ...]:
@@ -158,15 +93,6 @@ def labels(differing: Iterable[Row], amount: int) -> tuple[str, ...]:
     """Return for each of so many trials what distinguishes it, on one line."""
     rows = list(differing)
     return tuple(" · ".join(f"{row.name} {row.cells[index].text}" for row in rows) for index in range(amount))
-
-
-def _problems(chosen: Chosen) -> tuple[str, ...]:
-    said = [
-        f"There is no trial {word}: it may be mistyped, pruned, or from another database." for word in chosen.missing
-    ]
-    if chosen.too_many:
-        said.append(f"{count(chosen.too_many, 'trial')} left out: {MOST} at once can still be told apart.")
-    return tuple(said)
 
 
 # --- contexts ----------------------------------------------------------------------------------------------------
@@ -230,7 +156,7 @@ def compare_page(
     names = metric_names(chosen.members)
     context = CompareContext(
         table=table_context(chosen, time.time()),
-        problems=_problems(chosen),
+        problems=chosen.problems,
         controls=Controls(names, _with_metric(look, chosen.members), axis),
         live=any(not member.trial.state.ended for member in chosen.members),
     )

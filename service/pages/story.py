@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.conclusions import choice_values, gain, gain_words, value_words
-from service.format import count, duration, number, params, sentence, stage_title, words
+from service.format import count, duration, number, params, sentence, stage_title, unbroken, words
 from service.story.asked import asked
 from service.story.differences import apart
 from service.story.gate import Gate, gate
@@ -163,9 +163,9 @@ def _card(
         title=stage_title(stage.kind),
         state=stage.state,
         tense=tense(stage.state),
-        asked=asked(spec),
+        asked=unbroken(asked(spec)),
         standing=standing(stage),
-        headline=headline(stage.kind, decision, metric, incoming) if decision else "",
+        headline=unbroken(headline(stage.kind, decision, metric, incoming)) if decision else "",
         length=length_words(decision, metric) if decision and stage.kind == "lr_sweep" else "",
         reason=sentence(decision.reason) if decision else "",
         rule=decision.rule if decision else "",
@@ -243,7 +243,7 @@ def _cost(study: StudyView, stage: StageView) -> str:
     if not stage.trials:
         return ""
     parts = [count(stage.trials, "trial"), *([count(stage.steps, "step")] if stage.steps else [])]
-    if stage.steps and study.device_seconds:
-        share = stage.steps / study.progress.steps
-        parts.append(f"about {duration(share * study.device_seconds)} of device time")
+    seconds = study.device_seconds * stage.steps / max(1, study.progress.steps)
+    if seconds >= 1:
+        parts.append(f"about {duration(seconds)} of device time")
     return ", ".join(parts)

@@ -40,7 +40,7 @@ def test_a_study_unfolds_before_the_readers_eyes(store: MemoryStore, url: str, p
     history.run()
     expect(page.locator('[data-figure*="lr-curves"] .plot .main-svg').first).to_be_attached()
     histories.close_sweep(history)
-    expect(page.locator(".decision .reason")).to_contain_text("lr 0.03 falls fastest")
+    expect(page.locator(".decision .headline")).to_contain_text("lr 0.03 falls fastest")
 
 
 def test_a_refresh_keeps_focus_zoom_and_what_is_open(store: MemoryStore, url: str, page: Page) -> None:

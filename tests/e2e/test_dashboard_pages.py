@@ -152,7 +152,9 @@ def test_a_gate_is_approved_on_the_page(store: MemoryStore, url: str, page: Page
     history.act(AwaitApproval("batch_momentum", "look at the sweep first"))
     page.goto(f"{url}/studies/{history.study_id}")
     expect(page.locator(".because").first).to_have_text("Look at the sweep first.")
-    page.get_by_role("button", name="Approve").click()
+    gate = page.locator("#gate-batch_momentum")
+    expect(gate.locator(".price")).to_contain_text("trials, at most")
+    gate.get_by_role("button", name="Approve this stage").click()
     expect(page.locator("h1 + .state")).to_have_text("running")
 
 

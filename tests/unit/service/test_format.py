@@ -85,3 +85,7 @@ def test_a_configuration_reads_on_one_line() -> None:
 @pytest.mark.parametrize(("amount", "text"), [(1, "1 trial"), (0, "0 trials"), (2400, "2,400 trials")])
 def test_counts_agree_with_their_noun(amount: int, text: str) -> None:
     assert people.count(amount, "trial") == text
+
+
+def test_an_exponent_is_not_torn_from_its_number() -> None:
+    assert people.unbroken("from 1e-5 to -1, a well-known range") == "from 1e\u20115 to -1, a well-known range"

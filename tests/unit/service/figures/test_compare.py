@@ -8,16 +8,8 @@ from typing import Any
 import pytest
 
 from service.figures.axes import Ruler, Span
-from service.figures.compare import (
-    COLORS,
-    DASHES,
-    Compared,
-    CompareData,
-    compare_data,
-    compare_drawing,
-    index_at,
-    style,
-)
+from service.figures.compare import COLORS, DASHES, Compared, CompareData, compare_data, style
+from service.figures.compare_drawing import compare_drawing, index_at
 from service.figures.live import CurveLook
 from service.figures.palette import DARK, LIGHT
 from service.figures.series import Series

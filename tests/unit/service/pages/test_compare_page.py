@@ -9,7 +9,7 @@ import pytest
 from httpx import Client
 
 from service.figures.palette import DARK, LIGHT
-from service.pages.compare import MOST, choose, wanted
+from service.pages.compare_choice import MOST, choose, wanted
 from studies.storage.memory import MemoryStore
 from tests import histories
 from tests.histories import History

@@ -19,21 +19,33 @@ TEXT = 12.0
 """Size of ticks and titles in pixels."""
 
 _AXIS = re.compile(r"[xy]axis\d*")
+_PERCENT = re.compile(r"\.\d%")
 _LEFT, _RIGHT, _BOTTOM = 14.0, 18.0, 26.0
 _TITLE = 20.0
 _WIDEST = 0.36
 """Share of the picture that the names of a vertical axis may take."""
+_BAR_ROOM = 1.06
+"""By how much an axis is longer than its longest bar, for the words behind that."""
+
 _LINES_X, _LINES_Y = 84.0, 46.0
 """Pixels from one tick to the next, at least about."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of the layout: ``id`` is ``x``, ``y``, ``y2``, ...; the scale is in pixels of the picture."""
+    """An axis of the layout.
+
+    Attributes:
+        id: ``x``, ``y``, ``y2``, ...
+        said: its part of the layout.
+        scale: in pixels of the picture.
+        partners: ids of the axes of the other direction that it stands on.
+    """
 
     id: str
     said: dict[str, Any]
     scale: Scale
+    partners: frozenset[str] = frozenset()
 
     @property
     def upright(self) -> bool:
@@ -50,8 +62,13 @@ class Axis:
         if "tickvals" in self.said:
             return tuple(self._own_ticks())
         length = abs(self.scale.end - self.scale.start)
-        found = self.scale.ticks(max(2, round(length / (_LINES_Y if self.upright else _LINES_X))))
-        return tuple(tick for tick in found if self.scale.shows(tick.at))
+        found = self.scale.ticks(max(3, round(length / (_LINES_Y if self.upright else _LINES_X))))
+        return tuple(self._named(tick) for tick in found if self.scale.shows(tick.at))
+
+    def _named(self, tick: Tick) -> Tick:
+        """Return a tick with its name in the axis's own form, where that is a percentage."""
+        form = str(self.said.get("tickformat", ""))
+        return Tick(tick.at, format(tick.at, form)) if _PERCENT.fullmatch(form) else tick
 
     def _own_ticks(self) -> Iterator[Tick]:
         values = self.said["tickvals"]
@@ -62,7 +79,7 @@ class Axis:
 
     @property
     def title(self) -> str:
-        said = self.said.get("title", "")
+        said = self.said.get("title", "") if self.said.get("visible", True) else ""
         return plain(said.get("text", "") if isinstance(said, dict) else said)
 
 
@@ -94,19 +111,26 @@ def frame(traces: list[Trace], layout: dict[str, Any], wide: float, high: float,
     scales = {name: _scale(name, said.get(name, {}), traces, layout) for name in sorted(used | said.keys())}
     top = 10.0 + _TITLE * any(_titled(said.get(name, {})) for name in scales if name.startswith("y"))
     bottom = high - _BOTTOM - _TITLE * any(_titled(said.get(name, {})) for name in scales if name.startswith("x"))
-    upright = {
-        name: Axis(name, said.get(name, {}), _placed(scale, said.get(name, {}), bottom, top))
-        for name, scale in scales.items()
-        if name.startswith("y")
-    }
+    partners = {name: _partners(name, traces, said) for name in scales}
+
+    def axes(letter: str, start: float, end: float) -> dict[str, Axis]:
+        return {
+            name: Axis(name, said.get(name, {}), _placed(scale, said.get(name, {}), start, end), partners[name])
+            for name, scale in scales.items()
+            if name.startswith(letter)
+        }
+
+    upright = axes("y", bottom, top)
     left = _LEFT + _names_width([axis for axis in upright.values() if not axis.right], wide)
     right = wide - _RIGHT - spare - _names_width([axis for axis in upright.values() if axis.right], wide)
-    flat = {
-        name: Axis(name, said.get(name, {}), _placed(scale, said.get(name, {}), left, right))
-        for name, scale in scales.items()
-        if name.startswith("x")
-    }
-    return Frame(left, right, top, bottom, flat | upright)
+    return Frame(left, right, top, bottom, axes("x", left, right) | upright)
+
+
+def _partners(name: str, traces: list[Trace], said: dict[str, dict[str, Any]]) -> frozenset[str]:
+    """Return the axes that are drawn together with one: those of its traces, and the one that it is anchored to."""
+    letter, other = name[0], "y" if name.startswith("x") else "x"
+    used = {trace.get(f"{other}axis", other) for trace in traces if trace.get(f"{letter}axis", letter) == name}
+    return frozenset(used | ({said[name]["anchor"]} if "anchor" in said.get(name, {}) else set()))
 
 
 def _titled(said: dict[str, Any]) -> bool:
@@ -138,8 +162,9 @@ def _extent(trace: Trace, letter: str) -> list[object]:
     values = list(trace.get(letter) or ())
     lengthwise = "x" if trace.get("orientation") == "h" else "y"
     if trace["type"] == "bar" and letter == lengthwise:
-        values += [0.0]
-    if trace["type"] == "heatmap" and all(isinstance(value, int | float) for value in values):
+        values += [0.0, *([_BAR_ROOM * max(v for v in values if v is not None)] if trace.get("text") else [])]
+    placed = trace["type"] == "heatmap" or (trace["type"] == "bar" and letter != lengthwise)
+    if placed and all(isinstance(value, int | float) for value in values):
         values += [end for value in values for end in cell_ends(value, values)]
     errors = (trace.get(f"error_{letter}") or {}).get("array") or ()
     pairs = [(v, e) for v, e in zip(values, errors, strict=False) if v is not None and e is not None]
@@ -147,7 +172,7 @@ def _extent(trace: Trace, letter: str) -> list[object]:
 
 
 def cell_ends(value: float, all_values: Sequence[float]) -> tuple[float, float]:
-    """Return where the cell of a heat map's number begins and ends: half the least step to either side."""
+    """Return where the cell of a heat map, or the place of a bar, begins and ends: half the least step aside."""
     places = sorted(set(all_values))
     half = min((b - a for a, b in pairwise(places)), default=1.0) / 2
     return value - half, value + half
@@ -189,10 +214,11 @@ def _grid(axis: Axis, found: Frame) -> str:
 
 
 def _across(axis: Axis, found: Frame) -> tuple[float, float]:
-    """Return from where to where the lines of an axis go: over all axes of the other direction."""
-    scales = [other.scale for other in found.axes.values() if other.upright is not axis.upright]
+    """Return from where to where the lines of an axis go: over all that it stands on."""
+    scales = [found.scale(name) for name in axis.partners if name in found.axes]
     ends = [end for scale in scales for end in (scale.start, scale.end)]
-    return (min(ends), max(ends)) if ends else (found.left, found.right)
+    whole = (found.left, found.right) if axis.upright else (found.top, found.bottom)
+    return (min(ends), max(ends)) if ends else whole
 
 
 def names(found: Frame, color: str) -> str:
@@ -224,23 +250,19 @@ def _apart(axis: Axis) -> list[Tick]:
 def _tick_name(axis: Axis, tick: Tick, found: Frame) -> str:
     at = axis.scale.pixel(tick.at)
     if not axis.upright:
-        return element("text", words(tick.label), x=at, y=axis_foot(axis, found) + 17, text_anchor="middle")
-    x, anchor = (found.right + 7, "start") if axis.right else (found.left - 7, "end")
-    room = found.left - 10 if not axis.right else float("inf")
+        return element("text", words(tick.label), x=at, y=_across(axis, found)[1] + 17, text_anchor="middle")
+    left, right = _across(axis, found)
+    x, anchor = (right + 7, "start") if axis.right else (left - 7, "end")
+    room = left - 10 if not axis.right else float("inf")
     return element("text", words(fitted(tick.label, TEXT, room)), x=x, y=at + 4, text_anchor=anchor)
-
-
-def axis_foot(axis: Axis, found: Frame) -> float:
-    """Return the height at which a flat axis lies: at the foot of the upright one that it is anchored to."""
-    anchor = axis.said.get("anchor", "y")
-    return found.axes[anchor].scale.start if anchor in found.axes else found.bottom
 
 
 def _title(axis: Axis, found: Frame) -> str:
     if not axis.title:
         return ""
     if not axis.upright:
-        y = axis_foot(axis, found) + 17 + _TITLE
+        y = _across(axis, found)[1] + 17 + _TITLE
         return element("text", words(axis.title), x=axis.scale.end, y=y, text_anchor="end", class_="title")
-    x, anchor = (found.right, "end") if axis.right else (0.0, "start")
+    left, right = _across(axis, found)
+    x, anchor = (right, "end") if axis.right else (0.0 if left == found.left else left, "start")
     return element("text", words(axis.title), x=x, y=axis.scale.end - 9, text_anchor=anchor, class_="title")

@@ -120,7 +120,7 @@ def _note(said: Said, found: Frame) -> str:
         element("text", words(line), x=x, y=foot + index * size * _LINE, text_anchor=_ANCHORS[anchor])
         for index, line in enumerate(text)
     )
-    return element("g", drawn, fill=color.light, style=color.css("fill"), font_size=size)
+    return element("g", drawn, fill=color.light, style=color.css("fill"), font_size=size, class_="note")
 
 
 def _upright(reference: str) -> str:

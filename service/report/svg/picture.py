@@ -75,10 +75,12 @@ def _plain(trace: Trace) -> Trace:
 
 
 def _trace(trace: Trace, found: Frame) -> str:
-    """Return a trace, cut off at the edges of its axes; marks may stand out as far as they are wide."""
+    """Return a trace, curves cut off at the edges of their axes; marks may stand out as far as they are wide."""
     x, y = found.of(trace)
     drawn = _KINDS[trace["type"]](trace, x, y)
-    beyond = 9.0 if trace["type"] == "scatter" and "markers" in trace.get("mode", "lines") else 2.0
+    if trace["type"] != "scatter":
+        return drawn
+    beyond = 9.0 if "markers" in trace.get("mode", "lines") else 2.0
     left, top = min(x.start, x.end) - beyond, min(y.start, y.end) - beyond
     wide, high = abs(x.end - x.start) + 2 * beyond, abs(y.end - y.start) + 2 * beyond
     box = " ".join(coordinate(part) for part in (left, top, wide, high))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select, union
 
 from studies.contract.base import Params
 from studies.contract.trial_query import TrialQuery
@@ -24,6 +24,6 @@ def configurations(connection: Connection, study_id: str) -> list[Params]:
     ends = []
     for stage in studies.stages(connection, study_id):
         own = select(c.number).where(c.study_id == study_id, c.stage == stage.kind).limit(SAMPLED_PARAMS)
-        ends += [c.number.in_(own.order_by(c.number)), c.number.in_(own.order_by(c.number.desc()))]
-    found = select(c.params).where(c.study_id == study_id, or_(*ends)).order_by(c.number)
-    return list(connection.execute(found).scalars()) if ends else []
+        ends += [select(end.subquery().c.number) for end in (own.order_by(c.number), own.order_by(c.number.desc()))]
+    found = select(c.params).where(c.study_id == study_id, c.number.in_(union(*ends))).order_by(c.number)
+    return list(connection.execute(found).scalars())

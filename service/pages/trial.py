@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from service.dependencies import StoreDep, TrialId
+from service.figures.axes import TITLES, Axis
 from service.format import duration, memory, number, scalar, sentence, stage_title, words
 from service.metric_groups import MetricGroup, metric_groups
 from service.pages.packs import speed, trained
@@ -82,6 +83,7 @@ class SummaryContext:
     findings: tuple[Finding, ...]
     groups: tuple[MetricGroup, ...]
     summaries: tuple[tuple[str, MetricSummary], ...]
+    axes: tuple[tuple[Axis, str], ...] = tuple(TITLES.items())
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.report.svg.frame import TEXT, Frame
+from service.report.svg.axis import TEXT
+from service.report.svg.frame import Frame
 from service.report.svg.labels import lines, width
 from service.report.svg.markers import USUAL
 from service.report.svg.markup import coordinate, element, words

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from service.report.svg.axis import Trace
 from service.report.svg.bars import bars
-from service.report.svg.frame import Frame, Trace, frame, grid, names
+from service.report.svg.frame import Frame, frame
+from service.report.svg.grid import grid, names
 from service.report.svg.heat import ROOM, heat_map, scale_beside
 from service.report.svg.markup import coordinate, element
 from service.report.svg.notes import notes, shapes

@@ -12,10 +12,9 @@ from studies.storage.sql import asking, overview, studies, tables
 
 
 def page(connection: Connection, study_id: str, query: TrialQuery) -> TrialPage:
-    numbers = asking.numbers(connection, study_id, query)
-    wanted = numbers[query.offset : query.offset + query.limit]
+    wanted, total = asking.window(connection, study_id, query)
     by_number = {trial.number: trial for trial in overview.numbered(connection, study_id, wanted)}
-    return TrialPage(trials=tuple(by_number[number] for number in wanted), total=len(numbers))
+    return TrialPage(trials=tuple(by_number[number] for number in wanted), total=total)
 
 
 def configurations(connection: Connection, study_id: str) -> list[Params]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from service.figures.drawn import CurveLook
 from service.figures.palette import LIGHT
-from service.pages.figures import _FIGURES, CurveLook, read_study
+from service.pages.figures import _FIGURES, read_study
 from service.pages.story import story
 from studies.contract.study_file import STAGE_ORDERS, StageKind
 from studies.storage.memory import MemoryStore

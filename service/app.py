@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from service import errors
 from service.artifacts import Artifacts
 from service.auth.gate import Gate
+from service.auth.guesses import Guesses
 from service.gathering import Gathering
 from service.metrics.database import StoreCollector
 from service.metrics.instruments import Instruments
@@ -84,6 +85,7 @@ async def _running(
     app.state.store = store
     app.state.gathering = Gathering(store)
     app.state.gate = Gate(settings, store.credentials)
+    app.state.guesses = Guesses()
     app.state.artifacts = _artifacts(settings)
     app.state.stopping = asyncio.Event()
     app.state.streams = StreamPlaces(settings.max_streams)

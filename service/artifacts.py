@@ -61,10 +61,10 @@ class Artifacts:
         """Return where a checkpoint's file lies."""
         return self._folder / f"{info.attempt_id}.{info.sha256}.tar"
 
-    def require_room(self) -> None:
-        """Raise `NoSpace` where the files together are as large as they may be."""
+    def require_room(self, size: int = 0) -> None:
+        """Raise `NoSpace` where the files, with one more of this size, would be larger than they may be together."""
         used = sum(_size(entry) for entry in self._entries())
-        if used >= self._max_total_bytes:
+        if used >= self._max_total_bytes or used + size > self._max_total_bytes:
             raise NoSpace(f"{used:,} of {self._max_total_bytes:,} bytes are taken")
 
     async def receive(self, chunks: AsyncIterator[bytes]) -> Received:

@@ -12,10 +12,11 @@ from fastapi import Depends, Request
 
 from service.gathering import Gathering
 from service.settings import Settings
+from studies.contract.ids import ID_PATTERN
 from studies.errors import NotFound
 from studies.storage.port import StudyStore
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(ID_PATTERN)
 
 
 async def get_store(request: Request) -> StudyStore:

@@ -41,6 +41,7 @@ UNAUTHORIZED = ProblemKind(
     "A token is needed",
     (("WWW-Authenticate", 'Bearer realm="stagetune"'),),
 )
+TOO_MANY_ATTEMPTS = ProblemKind("too-many-attempts", 429, "Too many wrong tokens")
 FORBIDDEN = ProblemKind("forbidden", 403, "The token may not do this")
 CSRF = ProblemKind("csrf", 403, "The page is out of date")
 HOST_NOT_ALLOWED = ProblemKind("host-not-allowed", 400, "The service does not answer to this name")

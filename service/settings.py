@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import shlex
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -14,6 +17,7 @@ from studies.log_lines import LogFormat
 from studies.storage.credentials import Credentials
 
 DEFAULT_DATABASE = "sqlite:///stagetune-data/stagetune.db"
+MEMORY = "memory://"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16
 
@@ -115,13 +119,25 @@ def require_safe_bind(settings: Settings, credentials: Credentials) -> None:
     """
     if settings.token is not None or is_loopback(settings.host) or _has_admin(credentials):
         return
-    raise UnsafeSettings(
-        f"{settings.host} can be reached from the network, so a token is needed. Make one and start again:\n"
-        "  stagetune token create me --scope admin\n"
-        "or choose one for everything (16 characters or more):\n"
-        f"  STAGETUNE_TOKEN=$(openssl rand -hex 24) stagetune serve --host {settings.host}\n"
-        "or leave --host out to serve this machine alone."
-    )
+    where = _database_option(settings.database_url)
+    said = [f"{settings.host} can be reached from the network, so a token is needed."]
+    if settings.database_url != MEMORY:  # no other command could put one there
+        said += ["Make one and start again:", f"  stagetune token create me --scope admin{where}"]
+    said += [
+        "Choose one for everything (16 characters or more):",
+        f"  STAGETUNE_TOKEN=$(openssl rand -hex 24) stagetune serve --host {shlex.quote(settings.host)}{where}",
+        "Or leave --host out to serve this machine alone.",
+    ]
+    raise UnsafeSettings("\n".join(said))
+
+
+def _database_option(address: str) -> str:
+    """Return what has to be told of the database to a command that is started like this server; never its password."""
+    if address == os.environ.get("STAGETUNE_DATABASE_URL", DEFAULT_DATABASE):
+        return ""
+    parts = urlsplit(address)
+    shown = parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()
+    return f" --database-url {shlex.quote(address if parts.password is None else shown)}"
 
 
 def _has_admin(credentials: Credentials) -> bool:

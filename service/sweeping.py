@@ -22,6 +22,8 @@ async def sweep_for_ever(artifacts: Artifacts, store: StudyStore) -> None:
             swept = await asyncio.to_thread(sweep, artifacts, store)
         except (StagetuneError, OSError) as fault:
             logger.warning("old checkpoints stay a while longer: %s", fault)
+        except Exception:  # nobody waits for this task: without a word it would be missed when the folder is full
+            logger.exception("old checkpoints stay a while longer")
         else:
             logger.debug("%d files of old checkpoints removed", swept)
 

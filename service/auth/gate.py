@@ -34,6 +34,10 @@ class NotAdmitted(Exception):
     """A token is needed: this says why what was sent will not do, and what will."""
 
 
+class UnknownToken(NotAdmitted):
+    """What was sent never was a token of this server: perhaps a guess."""
+
+
 HOW_TO_GET_IN = (
     "This server asks for a token. Make one beside its database with `stagetune token create NAME --scope SCOPE` "
     "(read, submit, worker or admin) and set STAGETUNE_TOKEN to it for stagetune and stagetune-worker; other "
@@ -96,7 +100,7 @@ class Gate:
             return known
         token = await run_in_threadpool(self._credentials.use_token, hashed)
         if token is None:
-            raise NotAdmitted(f"This is no token of this server. {HOW_TO_GET_IN}")
+            raise UnknownToken(f"This is no token of this server. {HOW_TO_GET_IN}")
         if token.state != "live":
             raise NotAdmitted(f"The token {token.id} ({token.name}) is {token.state}. {HOW_TO_GET_IN}")
         self._tokens.put(hashed, token)

@@ -10,17 +10,14 @@ from urllib.parse import urlsplit
 
 import typer
 
+from service.cli.common import DatabaseOption, kept_database
 from service.cli.console import out
-from service.settings import read_settings
 from studies.errors import StagetuneError
 
 
 def backup(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="The file to write; it must not be there yet.")],
-    database_url: Annotated[
-        str | None,
-        typer.Option(envvar="STAGETUNE_DATABASE_URL", help="Default: sqlite:///stagetune-data/stagetune.db"),
-    ] = None,
+    database_url: DatabaseOption = None,
 ) -> None:
     """Copy the database as it is now into FILE, and check the copy. Servers and workers go on meanwhile.
 
@@ -31,9 +28,7 @@ def backup(
     from studies.storage.sql.engine import database_url as parsed
     from studies.storage.sql.engine import sqlite_path
 
-    address = database_url or read_settings().database_url
-    if address == "memory://":
-        raise StagetuneError("memory:// keeps nothing: there is nothing to back up.")
+    address = kept_database(database_url)
     path = sqlite_path(parsed(address))
     if path is None:
         raise StagetuneError(_for_postgresql(address, file))

@@ -1,13 +1,16 @@
-"""What commands share: the server's address, and studies named by name or id."""
+"""What commands share: the server's and the database's address, studies named by name or id, spans of time."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from service.client import ApiClient, ApiError
+from service.settings import read_settings
+from studies.errors import StagetuneError
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 
@@ -22,7 +25,57 @@ SortOption = Annotated[
     str, typer.Option("--sort", help="By what to sort: lr, dev_accuracy, 'last(loss)'; else by number.")
 ]
 DescendingOption = Annotated[bool, typer.Option("--descending", help="The largest first.")]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        envvar="STAGETUNE_DATABASE_URL",
+        help="sqlite:///FILE or postgresql://USER@HOST/NAME. Default: sqlite:///stagetune-data/stagetune.db",
+    ),
+]
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name or id.")]
+
+
+_SECONDS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
+_SPAN = re.compile(r"([1-9][0-9]{0,4})([hdw])")
+
+
+def seconds_of(span: str) -> float | None:
+    """Return the seconds that ``12h``, ``90d`` or ``8w`` are; None for what is no span of time."""
+    found = _SPAN.fullmatch(span)
+    return None if found is None else int(found[1]) * _SECONDS[found[2]]
+
+
+def database_of(given: str | None) -> str:
+    """Return the address of the database that a command works on."""
+    return read_settings().database_url if given is None else given
+
+
+def existing_database(given: str | None) -> str:
+    """Return the address of a database that is there: a command that only looks must not make an empty one.
+
+    Raises:
+        StagetuneError: it is not, or keeps nothing beyond this command.
+    """
+    from studies.storage.sql.engine import database_url, sqlite_path  # heavy to load: not for `--help`
+
+    address = kept_database(given)
+    path = sqlite_path(database_url(address))
+    if path is not None and not path.exists():
+        raise StagetuneError(f"There is no database {path}: name one with --database-url.")
+    return address
+
+
+def kept_database(given: str | None) -> str:
+    """Return the address of a database that outlives this command.
+
+    Raises:
+        StagetuneError: it is ``memory://``.
+    """
+    address = database_of(given)
+    if address == "memory://":
+        raise StagetuneError("memory:// keeps nothing for another command: name a database with --database-url.")
+    return address
 
 
 def study_id_of(client: ApiClient, given: str) -> str:

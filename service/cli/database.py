@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from service.cli.common import DatabaseOption, database_of
 from service.cli.console import out
-from service.settings import read_settings
 
 app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 
@@ -19,13 +17,10 @@ def _database() -> None:
 
 @app.command("upgrade", epilog="Example: stagetune db upgrade --database-url postgresql://me@host/stagetune")
 def upgrade_schema(
-    database_url: Annotated[
-        str | None,
-        typer.Option(envvar="STAGETUNE_DATABASE_URL", help="Default: sqlite:///stagetune-data/stagetune.db"),
-    ] = None,
+    database_url: DatabaseOption = None,
 ) -> None:
     """Bring the database's schema up to this version; safe while others do the same."""
     from service.storage import upgrade  # heavy to load: not for `--help`
 
-    upgrade(database_url or read_settings().database_url)
+    upgrade(database_of(database_url))
     out.print("The database is up to date.")

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.common import DatabaseOption, existing_database, seconds_of
 from service.cli.console import out
-from service.cli.token import lifetime_of
 from service.format import count, memory
-from service.settings import read_settings
 
 if TYPE_CHECKING:
     from service.pruning import Freed
@@ -25,10 +24,7 @@ def prune(
             "meanwhile and keeps writers waiting. Without it, and on PostgreSQL, new studies use the space."
         ),
     ] = True,
-    database_url: Annotated[
-        str | None,
-        typer.Option(envvar="STAGETUNE_DATABASE_URL", help="Default: sqlite:///stagetune-data/stagetune.db"),
-    ] = None,
+    database_url: DatabaseOption = None,
 ) -> None:
     """Remove studies that ended long ago with all that belongs to them, and workers silent for as long.
 
@@ -36,10 +32,10 @@ def prune(
     """
     from service.pruning import prune as forget  # heavy to load: not for `--help`
 
-    seconds = lifetime_of(older_than)
+    seconds = seconds_of(older_than)
     if seconds is None:
         raise typer.BadParameter("give a number of hours, days or weeks (12h, 30d, 8w)", param_hint="--older-than")
-    freed = forget(database_url or read_settings().database_url, seconds, dry_run=dry_run, compact=compact)
+    freed = forget(existing_database(database_url), seconds, dry_run=dry_run, compact=compact)
     for line in lines(freed, dry_run=dry_run):
         out.print(line, markup=False)
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import socket
 from contextlib import closing
 from typing import Annotated, Any
 
 import typer
 
+from service.cli.common import DatabaseOption
 from service.cli.console import err
 from service.settings import Settings, read_settings, require_safe_bind
 from studies.log_lines import LogFormat
 
 logger = logging.getLogger(__name__)
+
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound)
 
 
 def serve(
@@ -27,13 +31,7 @@ def serve(
         int | None,
         typer.Option(envvar="STAGETUNE_PORT", help="Port to listen on. Default: 8080; 0 takes a free one."),
     ] = None,
-    database_url: Annotated[
-        str | None,
-        typer.Option(
-            envvar="STAGETUNE_DATABASE_URL",
-            help="sqlite:///FILE or postgresql://USER@HOST/NAME. Default: sqlite:///stagetune-data/stagetune.db",
-        ),
-    ] = None,
+    database_url: DatabaseOption = None,
     token: Annotated[
         str | None,
         typer.Option(
@@ -71,16 +69,17 @@ def serve(
     configure_logs(settings)
     with listen_or_explain(settings.host, settings.port) as listening, closing(open_database(settings)) as store:
         require_safe_bind(settings, store.credentials)
-        url = url_of(listening)
         server = Server(create_app(settings, store))
-        _announce(settings, url)
+        _announce(settings, url_of(listening), listening.getsockname()[1])
         server.run(sockets=[listening])
 
 
-def _announce(settings: Settings, url: str) -> None:
+def _announce(settings: Settings, url: str, port: int) -> None:
     """Say where the server is: to a person with the next step, to a machine as a line of its own."""
     if settings.log_format is LogFormat.TEXT:
-        err.print(f"Stagetune serves at {url}; add workers with: stagetune-worker --server {url}  (Ctrl-C stops it)")
+        # Bound to every address it is asked by other machines, to whom this one's loopback is their own.
+        seen = f"http://{socket.gethostname()}:{port}" if settings.host in _EVERY_ADDRESS else url
+        err.print(f"Stagetune serves at {url}; add workers with: stagetune-worker --server {seen}  (Ctrl-C stops it)")
     else:
         logger.info("Stagetune serves at %s", url)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import typer
 from rich.table import Table
 
 from service.auth.secrets import new_token
+from service.cli.common import DatabaseOption, existing_database, kept_database, seconds_of
 from service.cli.console import err, out, show
 from service.settings import read_settings
 from studies.contract.scopes import Scope
@@ -19,13 +19,6 @@ from studies.storage.credentials import Credentials, Token
 
 app = typer.Typer(help="Tokens: who may read, submit, work and administer.", no_args_is_help=True)
 
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option(envvar="STAGETUNE_DATABASE_URL", help="Default: sqlite:///stagetune-data/stagetune.db"),
-]
-
-_SECONDS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
-_LIFETIME = re.compile(r"([1-9][0-9]{0,4})([hdw])")
 _NEVER = "never"
 
 
@@ -40,7 +33,7 @@ def create(
         ),
     ],
     expires: Annotated[str, typer.Option(help="For how long: 12h, 90d, 8w, or never.")] = "90d",
-    database_url: DatabaseUrl = None,
+    database_url: DatabaseOption = None,
 ) -> None:
     """Make a token. It is shown this once: the database keeps its hash alone.
 
@@ -48,7 +41,7 @@ def create(
     """
     lifetime = lifetime_of(expires)
     text, new = new_token(name, tuple(dict.fromkeys(scope)), lifetime)
-    with _credentials(database_url) as credentials:
+    with _new_credentials(database_url) as credentials:
         token = credentials.create_token(new)
     until = "never expires" if token.expires_at is None else f"expires on {_date(token.expires_at)}"
     err.print(f"Token {token.id} ({name}: {_scopes(token)}) {until}. It is not shown again:")
@@ -56,7 +49,7 @@ def create(
 
 
 @app.command("list", epilog="Example: stagetune token list")
-def list_tokens(database_url: DatabaseUrl = None) -> None:
+def list_tokens(database_url: DatabaseOption = None) -> None:
     """List all tokens, the expired and revoked ones too, newest first."""
     with _credentials(database_url) as credentials:
         found = credentials.tokens()
@@ -69,7 +62,7 @@ def list_tokens(database_url: DatabaseUrl = None) -> None:
 @app.command("revoke", epilog="Example: stagetune token revoke tk_7k2m9qx4v0abcd")
 def revoke(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, as in the list.")],
-    database_url: DatabaseUrl = None,
+    database_url: DatabaseOption = None,
 ) -> None:
     """End a token, and the browser sessions that it opened, within seconds."""
     with _credentials(database_url) as credentials:
@@ -85,20 +78,31 @@ def lifetime_of(text: str) -> float | None:
     """
     if text == _NEVER:
         return None
-    found = _LIFETIME.fullmatch(text)
-    if found is None:
+    seconds = seconds_of(text)
+    if seconds is None:
         raise typer.BadParameter(
             "give a number of hours, days or weeks (12h, 90d, 8w), or never", param_hint="--expires"
         )
-    return int(found[1]) * _SECONDS[found[2]]
+    return seconds
+
+
+@contextmanager
+def _new_credentials(database_url: str | None) -> Iterator[Credentials]:
+    """Open the database, which is made where there is none yet: a server's first token may come before the server."""
+    from service.storage import open_database  # heavy to load: not for `--help`
+
+    settings = read_settings(database_url=kept_database(database_url))
+    with closing(open_database(settings)) as store:
+        yield store.credentials
 
 
 @contextmanager
 def _credentials(database_url: str | None) -> Iterator[Credentials]:
-    from service.storage import open_database  # heavy to load: not for `--help`
+    """Open the database as it is: whoever looks at it must not upgrade it under a server that is at work."""
+    from studies.storage import open_store  # heavy to load: not for `--help`
 
-    settings = read_settings(**({} if database_url is None else {"database_url": database_url}))
-    with closing(open_database(settings)) as store:
+    with closing(open_store(existing_database(database_url))) as store:
+        store.check()
         yield store.credentials
 
 

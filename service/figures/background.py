@@ -7,14 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from service.figures.series import Series
+from service.figures.series import Series, rounded
 from studies.core.snapshot import Curve
-
-_DIGITS = 5
-"""Significant digits of a grey line: more than a screen has, and half the bytes of all."""
-
-_USUAL = (1e-30, 1e30)
-"""Sizes that are rounded: beyond, the scale itself would overflow."""
 
 Values = NDArray[np.float64]
 
@@ -30,7 +24,7 @@ def background(curves: Sequence[Curve], strength: int = 0) -> Series:
     steps = np.concatenate([part for curve in curves for part in (curve.steps, curve.steps[-1:])])
     values = np.concatenate([part for curve in curves for part in (curve.values, [np.nan])])
     longest = max(len(curve) for curve in curves)
-    smooth = _rounded(_means(values, owners, round(longest * strength / 300) // 2))
+    smooth = rounded(_means(values, owners, round(longest * strength / 300) // 2))
     shown: list[float | None] = smooth.astype(object).tolist()
     for gap in np.flatnonzero(~np.isfinite(smooth)).tolist():
         shown[gap] = None
@@ -49,12 +43,3 @@ def _means(values: Values, owners: NDArray[np.int64], half: int) -> Values:
         sums[:-distance] += same * sound[distance:]
         counts[:-distance] += same * one[distance:]
     return np.where(finite, sums / np.maximum(counts, 1.0), np.nan)
-
-
-def _rounded(values: Values) -> Values:
-    """Return `values` with `_DIGITS` significant digits, those outside `_USUAL` as they are."""
-    size = np.abs(values)
-    usual = (size > _USUAL[0]) & (size < _USUAL[1])
-    exponents = np.floor(np.log10(size, where=usual, out=np.zeros_like(values)))
-    scale = 10.0 ** (_DIGITS - 1 - exponents)
-    return np.where(usual, np.rint(np.where(usual, values, 0.0) * scale) / scale, values)

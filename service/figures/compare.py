@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from service.figures.axes import Axis, Ruler, on_axis, time_unit
-from service.figures.live import CurveLook
-from service.figures.series import Series, points_each, series, smoothed
+from service.figures.axes import Ruler
+from service.figures.drawn import CurveLook, draw_curve, unit_of
+from service.figures.series import Series, points_each
 from studies.contract.views import TrialView
 from studies.core.snapshot import Curve
 
@@ -54,7 +54,6 @@ class CompareData:
     """
 
     look: CurveLook
-    axis: Axis
     lines: tuple[CompareLine, ...]
     silent: tuple[str, ...] = ()
     unmeasured: tuple[str, ...] = ()
@@ -71,35 +70,23 @@ def compare_data(
     members: Sequence[Compared],
     curves: Mapping[str, Curve],
     look: CurveLook,
-    axis: Axis = "step",
     *,
     maximize: bool | None = None,
 ) -> CompareData:
-    """Return the curves (by trial id) of `look.metric` over `axis`."""
+    """Return the curves (by trial id) of `look.metric` over `look.axis`."""
     reported = [(place, member) for place, member in enumerate(members) if len(curves.get(member.trial.id, ())) > 0]
+    unit = unit_of(look.axis, [(curves[member.trial.id], member.ruler) for _, member in reported])
     points = points_each(2 * len(reported))
-    found = [(place, member, _drawn(curves[member.trial.id], member, look, axis, points)) for place, member in reported]
-    lines = tuple(CompareLine(member, place, *drawn) for place, member, drawn in found if drawn)
+    found = [
+        (place, member, draw_curve(curves[member.trial.id], look, points, member.ruler, unit[0]))
+        for place, member in reported
+    ]
     drawn_ids = {member.trial.id for _, member in reported}
     return CompareData(
         look=look,
-        axis=axis,
-        lines=lines,
+        lines=tuple(CompareLine(member, place, shown.curve, shown.raw) for place, member, shown in found if shown),
         silent=tuple(member.name for member in members if member.trial.id not in drawn_ids),
-        unmeasured=tuple(member.name for _, member, drawn in found if drawn is None),
+        unmeasured=tuple(member.name for _, member, shown in found if shown is None),
         maximize=maximize,
-        unit=_unit(axis, lines),
+        unit=unit,
     )
-
-
-def _drawn(curve: Curve, of: Compared, look: CurveLook, axis: Axis, points: int) -> tuple[Series, Series] | None:
-    """Return the curve and the raw one behind it, None where its place on the axis is not known."""
-    shown = on_axis(smoothed(curve, look.smooth, points), axis, of.ruler)
-    raw = on_axis(series(curve, points), axis, of.ruler)
-    return None if shown is None or raw is None else (shown, raw)
-
-
-def _unit(axis: Axis, lines: Sequence[CompareLine]) -> tuple[float, str]:
-    if axis != "time":
-        return 1.0, ""
-    return time_unit(max((drawn.curve.steps[-1] for drawn in lines), default=0.0))

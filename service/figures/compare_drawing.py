@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,11 +10,12 @@ import numpy as np
 from service.figures.axes import TITLES, Axis
 from service.figures.compare import CompareData, CompareLine, style
 from service.figures.drawing import Drawing, Table
+from service.figures.drawn import over
 from service.figures.labels import escape
 from service.figures.layout import axis as axis_of
-from service.figures.layout import layout
+from service.figures.layout import layout, value_range
+from service.figures.names import name_on_line
 from service.figures.palette import Palette
-from service.figures.series import Series
 from service.figures.traces import faint, line
 from service.format import count, number, words
 from studies.contract.states import TrialState
@@ -25,17 +25,15 @@ def compare_drawing(data: CompareData, palette: Palette) -> Drawing:
     name = words(data.look.metric)
     if not any(drawn.curve.finite for drawn in data.lines):
         return Drawing(_nothing(data, name))
-    title = TITLES[data.axis] + (f" ({data.unit[1]})" if data.unit[1] else "")
     figure = {
         "data": [trace for drawn in data.lines for trace in _traces(drawn, data, palette)],
         "layout": layout(
             palette,
-            uirevision=f"{data.look.metric} {data.axis} {data.look.log_x} {data.look.log_y}",
-            xaxis=axis_of(palette, title, "log" if data.look.log_x else "linear"),
-            yaxis=axis_of(palette, escape(name), "log" if data.look.log_y else "linear", **_range(data)),
+            xaxis=axis_of(palette, over(data.look.axis, data.unit[1])),
+            yaxis=axis_of(palette, escape(name), **_range(data)),
         ),
     }
-    return Drawing(_sentence(data, name), figure, _table(data, name))
+    return Drawing(_sentence(data, name), figure, _table(data, name), refines=True)
 
 
 def _range(data: CompareData) -> dict[str, Any]:
@@ -44,73 +42,31 @@ def _range(data: CompareData) -> dict[str, Any]:
     values = [value for drawn in sound for value in drawn.raw.finite]
     if len(sound) == len(data.lines) or not values:
         return {}
-    low, high = min(values), max(values)
-    if not data.look.log_y:
-        margin = 0.04 * (high - low) or 1.0
-        return {"range": [low - margin, high + margin]}
-    return {"range": [math.log10(low * 0.9), math.log10(high * 1.1)]} if low > 0 else {}
+    return {"range": value_range(min(values), max(values))}
 
 
 def _traces(drawn: CompareLine, data: CompareData, palette: Palette) -> list[dict[str, Any]]:
     """Return the raw curve, faint, the curve as it is told apart, and its name on it."""
     color, dash = palette.series[style(drawn.place)[0]], style(drawn.place)[1]
-    curve = _in_unit(drawn.curve, data.unit[0])
-    main = line(curve, f"{drawn.of.name} · {drawn.of.label}", color, trial_id=drawn.of.trial.id, width=2, dash=dash)
-    main["hovertemplate"] = (
-        f"%{{meta.label}}<br>{TITLES[data.axis]} %{{x:,.4~g}}{_after(data.unit[1])} · "
-        f"{escape(words(data.look.metric))} %{{y:.4~g}}<extra></extra>"
+    main = line(
+        drawn.curve,
+        f"{drawn.of.name} · {drawn.of.label}",
+        color,
+        trial_id=drawn.of.trial.id,
+        metric=words(data.look.metric),
+        over=over(data.look.axis, data.unit[1]),
+        dash=dash,
     )
-    raw = [faint(_in_unit(drawn.raw, data.unit[0]), color)] if data.look.smooth else []
-    return [*raw, main, *_name_on_line(curve, drawn, data, color)]
-
-
-def _after(unit: str) -> str:
-    return f" {unit}" if unit else ""
-
-
-def _in_unit(points: Series, unit: float) -> Series:
-    return points if unit == 1.0 else Series(tuple(step / unit for step in points.steps), points.values)
-
-
-def _name_on_line(points: Series, drawn: CompareLine, data: CompareData, color: str) -> list[dict[str, Any]]:
-    """Return the trial's name as a text on its line; each trial's stands further right than the one before."""
-    share = (drawn.place + 1) / (max(each.place for each in data.lines) + 2)
-    at = index_at(points, share, log=data.look.log_x)
-    if at is None:
-        return []
-    return [
-        {
-            "type": "scatter",
-            "mode": "text",
-            "x": [points.steps[at]],
-            "y": [points.values[at]],
-            "text": [escape(drawn.of.name)],
-            "textposition": "top center",
-            "textfont": {"color": color, "size": 12},
-            "hoverinfo": "skip",
-            "showlegend": False,
-        }
-    ]
-
-
-def index_at(points: Series, share: float, *, log: bool = False) -> int | None:
-    """Return the index of the drawn point that is nearest to `share` (0 to 1) of the curve's width, None for none."""
-    usable = [
-        index for index, value in enumerate(points.values) if value is not None and (not log or points.steps[index] > 0)
-    ]
-    if not usable:
-        return None
-    place: Callable[[float], float] = math.log if log else float
-    first, last = place(points.steps[usable[0]]), place(points.steps[usable[-1]])
-    wanted = first + share * (last - first)
-    return min(usable, key=lambda index: abs(place(points.steps[index]) - wanted))
+    raw = [faint(drawn.raw, color, drawn.of.name, trial_id=drawn.of.trial.id)] if data.look.smooth else []
+    places = max(each.place for each in data.lines) + 1
+    return [*raw, main, *name_on_line(drawn.curve, drawn.of.name, color, drawn.place, places)]
 
 
 # --- in words ----------------------------------------------------------------------------------------------------
 
 
 def _sentence(data: CompareData, name: str) -> str:
-    said = [f"{name.capitalize()} of {count(len(data.lines), 'trial')} over {_axis_words(data.axis)}."]
+    said = [f"{name.capitalize()} of {count(len(data.lines), 'trial')} over {_axis_words(data.look.axis)}."]
     best = _best(data)
     if best:
         said.append(f"{'Highest' if data.maximize else 'Lowest'} is {best[0]} at {number(best[1])}.")
@@ -135,7 +91,7 @@ def _left_out(data: CompareData, name: str) -> list[str]:
     if data.silent:
         said.append(f"{_listed(data.silent)} {_has(data.silent)} not reported {name}.")
     if data.unmeasured:
-        said.append(f"Left out: {_listed(data.unmeasured)}, {_UNKNOWN.get(data.axis, '')}.")
+        said.append(f"Left out: {_listed(data.unmeasured)}, {_UNKNOWN.get(data.look.axis, '')}.")
     return said
 
 
@@ -168,13 +124,13 @@ def _table(data: CompareData, name: str) -> Table:
         f"last {name}",
         f"lowest {name}",
         f"highest {name}",
-        f"{TITLES[data.axis]} at its end",
+        f"{TITLES[data.look.axis]} at its end",
     )
     return Table(columns, tuple(_table_row(drawn, data) for drawn in data.lines))
 
 
 def _table_row(drawn: CompareLine, data: CompareData) -> tuple[str, ...]:
     values = np.asarray(drawn.raw.finite or (np.nan,), np.float64)
-    end = f"{number(drawn.raw.steps[-1] / data.unit[0])}{_after(data.unit[1])}"
+    end = f"{number(drawn.raw.steps[-1])} {data.unit[1]}".strip()
     found = (values[-1], values.min(), values.max())
     return (drawn.of.name, drawn.of.label, *(number(float(value)) for value in found), end)

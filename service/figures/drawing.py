@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.figures.scales import scales_of
+
 Figure = dict[str, Any]
 """A Plotly figure as plain JSON data: ``{"data": [...], "layout": {...}}``."""
 
@@ -21,11 +23,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with its text alternative. ``figure`` is None where there is nothing to draw; ``sentence`` says why."""
+    """A figure with its text alternative.
+
+    Attributes:
+        sentence: what the figure shows, or why there is none.
+        figure: None where there is nothing to draw.
+        table: the numbers behind it.
+        refines: asked again with ``from`` and ``to`` of its horizontal axis, it has more points between them.
+    """
 
     sentence: str
     figure: Figure | None = None
     table: Table = Table()
+    refines: bool = False
 
 
 def trials_of(drawing: Drawing) -> set[str]:
@@ -52,6 +62,12 @@ def to_json(drawing: Drawing, numbers: Mapping[str, int] | None = None) -> str:
     Raises:
         ValueError: a NaN or an infinity got into the figure (`series.gaps` makes them null).
     """
-    table = {"columns": drawing.table.columns, "rows": drawing.table.rows}
-    whole = {"sentence": drawing.sentence, "figure": drawing.figure, "table": table, "trials": dict(numbers or {})}
+    whole = {
+        "sentence": drawing.sentence,
+        "figure": drawing.figure,
+        "table": {"columns": drawing.table.columns, "rows": drawing.table.rows},
+        "trials": dict(numbers or {}),
+        "scales": {name: vars(scale) for name, scale in scales_of(drawing.figure).items()},
+        "refines": drawing.refines,
+    }
     return json.dumps(whole, allow_nan=False, separators=(",", ":"))

@@ -56,6 +56,12 @@ def axis(palette: Palette, title: str, kind: AxisType = "linear", **more: Any) -
     }
 
 
+def value_range(low: float, high: float) -> list[float]:
+    """Return a range with a margin around `low` to `high`; one of values above zero stays there, for a log axis."""
+    margin = 0.04 * (high - low) or 1.0
+    return [low - margin if low <= 0 else max(low - margin, 0.9 * low), high + margin]
+
+
 def vertical_mark(palette: Palette, x: float, text: str, *, side: Literal["left", "right"] = "right") -> Marks:
     """Return a dashed line at `x` over the whole height, with its name at the top."""
     line = {

@@ -66,7 +66,8 @@ def _ticks(each: ParameterAxis) -> dict[str, Any]:
     if len(ticks) > _MOST_TICKS and not isinstance(each.dimension, Categorical):
         ticks = (ticks[0], ticks[len(ticks) // 2], ticks[-1])
     texts = [escape(text) for _, text in ticks]
-    return {"tickvals": [at for at, _ in ticks], "ticktext": texts, "tickangle": 0}
+    flat = {} if isinstance(each.dimension, Categorical) else {"tickangle": 0}
+    return {"tickvals": [at for at, _ in ticks], "ticktext": texts, **flat}
 
 
 def _domain(place: int, of: int, gap: float = _GAP) -> list[float]:

@@ -7,15 +7,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from studies.contract.views import TrialView
 from studies.core.curves import minmax_thin, smooth
 from studies.core.snapshot import Curve
 
-POINTS_OF_A_FIGURE = 60_000
-"""Points that all curves of a figure may have together: beyond it the browser, not the network, becomes slow."""
+POINTS_OF_A_FIGURE = 40_000
+"""Points that all curves of a figure may have together: with more, Plotly takes beyond 100 ms to draw them anew."""
 
 _FEWEST, _MOST = 60, 800
+
+_DIGITS = 5
+"""Significant digits of a line: more than a screen has, and half the bytes of all."""
+
+_USUAL = (1e-30, 1e30)
+"""Sizes that are rounded: beyond, the scale itself would overflow."""
+
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,9 +45,9 @@ class Series:
         return tuple(value for value in self.values if value is not None)
 
 
-def points_each(curves: int) -> int:
-    """Return how many points each of so many curves may have."""
-    return max(_FEWEST, min(_MOST, POINTS_OF_A_FIGURE // max(1, curves)))
+def points_each(curves: int, spent: int = 0) -> int:
+    """Return how many points each of so many curves may have, where others have `spent` already."""
+    return max(_FEWEST, min(_MOST, (POINTS_OF_A_FIGURE - spent) // max(1, curves)))
 
 
 def gaps(values: Iterable[float]) -> tuple[float | None, ...]:
@@ -46,10 +55,20 @@ def gaps(values: Iterable[float]) -> tuple[float | None, ...]:
     return tuple(value if math.isfinite(value) else None for value in values)
 
 
-def series(curve: Curve, points: int) -> Series:
-    """Return at most about `points` points of `curve`; minimum and maximum survive."""
+def series(curve: Curve, points: int, *, exact: bool = True) -> Series:
+    """Return at most about `points` points of `curve`; minimum and maximum survive, `rounded` unless `exact`."""
     thinned = minmax_thin(curve, points)
-    return Series(tuple(thinned.steps.tolist()), gaps(thinned.values.tolist()))
+    values = thinned.values if exact else rounded(thinned.values)
+    return Series(tuple(thinned.steps.tolist()), gaps(values.tolist()))
+
+
+def rounded(values: Values) -> Values:
+    """Return `values` with `_DIGITS` significant digits, those outside `_USUAL` as they are."""
+    size = np.abs(values)
+    usual = (size > _USUAL[0]) & (size < _USUAL[1])
+    exponents = np.floor(np.log10(size, where=usual, out=np.zeros_like(values)))
+    scale = 10.0 ** (_DIGITS - 1 - exponents)
+    return np.where(usual, np.rint(np.where(usual, values, 0.0) * scale) / scale, values)
 
 
 def smoothed(curve: Curve, strength: int, points: int) -> Series:

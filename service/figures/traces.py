@@ -16,11 +16,12 @@ def line(
     *,
     trial_id: str = "",
     metric: str = "",
+    over: str = "step",
     width: float = 2,
     dash: str = "solid",
     opacity: float = 1.0,
 ) -> dict[str, Any]:
-    """Return a curve that says its label on hover; a click on it leads to its trial.
+    """Return a curve that says its label on hover; it stands for a trial. `over` is what its steps are, in words.
 
     A lone point is drawn as a dot: a line through one point would be invisible.
     """
@@ -35,7 +36,7 @@ def line(
         "marker": {"color": color, "size": 7},
         "opacity": opacity,
         "connectgaps": False,
-        "hovertemplate": f"%{{meta.label}}<br>step %{{x:,}} · {escape(metric)} %{{y:.4~g}}<extra></extra>",
+        "hovertemplate": f"%{{meta.label}}<br>{over} %{{x:,.6~g}} · {escape(metric)} %{{y:.4~g}}<extra></extra>",
     }
 
 
@@ -57,13 +58,14 @@ def context(points: Series, palette: Palette) -> list[dict[str, Any]]:
     ]
 
 
-def faint(points: Series, color: str) -> dict[str, Any]:
-    """Return the raw curve behind a smoothed one."""
+def faint(points: Series, color: str, label: str = "", *, trial_id: str = "") -> dict[str, Any]:
+    """Return the raw curve behind a smoothed one; a click does not find it."""
     return {
         "type": "scatter",
         "mode": "lines",
         "x": list(points.steps),
         "y": list(points.values),
+        "meta": {"label": escape(f"{label} (raw)".strip()), "behind": trial_id},
         "line": {"color": color, "width": 1},
         "opacity": 0.22,
         "connectgaps": False,

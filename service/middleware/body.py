@@ -9,10 +9,15 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
+from service.middleware.authentication import is_open, path_within
 from service.problems import respond
 
 _STREAMED = re.compile(r"PUT (/[^?]*)?/api/v1/attempts/[^/]+/checkpoint")
 """Requests whose route takes the body to disk as it comes, within a size and a time of its own."""
+
+
+STRANGERS_BYTES = 16 * 1024
+"""Longest body of a path that is open to all: a log-in's form is shorter, and nobody has said who they are."""
 
 
 class BodyTooLarge(Exception):
@@ -28,7 +33,7 @@ class BodyGuard:
 
     Args:
         app: what comes after; it gets the body in one piece.
-        max_bytes: longest body.
+        max_bytes: longest body; of a path that is open to all, at most `STRANGERS_BYTES`.
         read_seconds: longest time from the headers to the end of the body.
     """
 
@@ -41,11 +46,12 @@ class BodyGuard:
         if scope["type"] != "http" or _STREAMED.fullmatch(f"{scope['method']} {scope['path']}"):
             await self.app(scope, receive, send)
             return
+        most = min(self.max_bytes, STRANGERS_BYTES) if is_open(path_within(scope)) else self.max_bytes
         try:
             async with asyncio.timeout(self.read_seconds):
-                body = await self._read(scope, receive)
+                body = await _read(scope, receive, most)
         except BodyTooLarge:
-            detail = f"The request is too large: send at most {self.max_bytes:,} bytes."
+            detail = f"The request is too large: send at most {most:,} bytes."
             await respond(problems.BODY_TOO_LARGE, detail, headers={"Connection": "close"})(scope, receive, send)
         except TimeoutError:
             detail = f"Send the whole body within {self.read_seconds:g} seconds."
@@ -55,20 +61,21 @@ class BodyGuard:
         else:
             await self.app(scope, _replay(body, receive), send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdecimal() and int(declared) > self.max_bytes:
+
+async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
+    declared = Headers(scope=scope).get("content-length", "0")
+    if declared.isdecimal() and int(declared) > most:
+        raise BodyTooLarge
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body += message.get("body", b"")
+        if len(body) > most:
             raise BodyTooLarge
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            body += message.get("body", b"")
-            if len(body) > self.max_bytes:
-                raise BodyTooLarge
-            if not message.get("more_body", False):
-                return bytes(body)
+        if not message.get("more_body", False):
+            return bytes(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import quote
 
@@ -16,12 +16,15 @@ from service.dependencies import StoreDep
 from service.figures.axes import EPOCH, TITLES, Axis, Ruler, ruler
 from service.figures.compare import Compared, compare_data, style
 from service.figures.compare_drawing import compare_drawing
-from service.figures.drawing import to_json
-from service.figures.live import CurveLook
+from service.figures.drawing import Drawing
+from service.figures.drawn import EVERY_POINT, CurveLook
+from service.figures.palette import Palette, palette_of
 from service.pages.compare_choice import LONGEST_LIST, Chosen, choose, wanted
+from service.pages.drawings import as_csv, as_json
 from service.pages.figures import PaletteDep
 from service.pages.page_route import PageRoute
 from service.pages.rendering import href, page
+from studies.contract.views import StudyView
 from studies.contract.worker_protocol import MetricName
 from studies.core.snapshot import Curve
 from studies.storage.port import StudyStore
@@ -50,9 +53,10 @@ class Column:
 
 @dataclass(frozen=True)
 class TableContext:
-    """What the table of trials says; ``trials`` is the list that it was asked for."""
+    """What the table of trials says; ``trials`` is the list that it shows, ``study`` that of all, if it is one."""
 
     trials: str
+    study: StudyView | None
     columns: tuple[Column, ...]
     settings: Settings
     metrics: tuple[Row, ...]
@@ -65,7 +69,6 @@ class Controls:
 
     metrics: tuple[str, ...]
     look: CurveLook
-    axis: Axis
     axes: tuple[tuple[Axis, str], ...] = tuple(TITLES.items())
 
 
@@ -102,6 +105,7 @@ def table_context(chosen: Chosen, now: float) -> TableContext:
     members, found = chosen.members, settings(chosen.members)
     return TableContext(
         trials=_joined(members),
+        study=members[0].study if len({member.study.id for member in members}) == 1 else None,
         columns=_columns(members),
         settings=found,
         metrics=metric_rows(members),
@@ -125,20 +129,20 @@ def get_compare_look(
     metric: MetricName | None = None,
     axis: Axis = "step",
     smooth: Annotated[int, Query(ge=0, le=100)] = SMOOTH,
-    logx: bool = False,
-    logy: bool = False,
-) -> tuple[CurveLook, Axis]:
-    return CurveLook(metric or "", smooth, logx, logy), axis
+    start: Annotated[float | None, Query(alias="from", allow_inf_nan=False)] = None,
+    end: Annotated[float | None, Query(alias="to", allow_inf_nan=False)] = None,
+) -> CurveLook:
+    return CurveLook(metric or "", smooth, axis, start, end)
 
 
-CompareLook = Annotated[tuple[CurveLook, Axis], Depends(get_compare_look)]
+CompareLook = Annotated[CurveLook, Depends(get_compare_look)]
 Trials = Annotated[str, Query(max_length=LONGEST_LIST, description="Ids, or study/number, with commas between.")]
 
 
 def _with_metric(look: CurveLook, members: Sequence[Member]) -> CurveLook:
     """Return `look` with the metric that the studies are judged by, where none was chosen."""
     names = metric_names(members)
-    return look if look.metric or not names else CurveLook(names[0], look.smooth, look.log_x, look.log_y)
+    return look if look.metric or not names else replace(look, metric=names[0])
 
 
 # --- routes ------------------------------------------------------------------------------------------------------
@@ -146,18 +150,18 @@ def _with_metric(look: CurveLook, members: Sequence[Member]) -> CurveLook:
 
 @router.get("/compare", name="compare")
 def compare_page(
-    request: Request, store: StoreDep, chosen_look: CompareLook, trials: Trials = "", add: Trials = ""
+    request: Request, store: StoreDep, look: CompareLook, trials: Trials = "", add: Trials = ""
 ) -> Response:
     """Answer with the page; with `add`, lead to the page that has these trials too."""
     words = wanted(f"{trials},{add}")
     if add:
         return RedirectResponse(_address_with(request, words), status_code=303)
-    chosen, (look, axis) = choose(store, words), chosen_look
+    chosen = choose(store, words)
     names = metric_names(chosen.members)
     context = CompareContext(
         table=table_context(chosen, time.time()),
         problems=chosen.problems,
-        controls=Controls(names, _with_metric(look, chosen.members), axis),
+        controls=Controls(names, _with_metric(look, chosen.members)),
         live=any(not member.trial.state.ended for member in chosen.members),
     )
     return page(request, "compare.html", context)
@@ -175,20 +179,29 @@ def compare_table(request: Request, store: StoreDep, trials: Trials = "") -> HTM
 
 
 @router.get("/compare/figures/curves.json", name="compare_figure")
-def compare_figure(store: StoreDep, palette: PaletteDep, chosen_look: CompareLook, trials: Trials = "") -> Response:
+def compare_figure(store: StoreDep, palette: PaletteDep, look: CompareLook, trials: Trials = "") -> Response:
     """Answer with a `Drawing` as JSON."""
+    return as_json(_drawing(store, trials, palette, look))
+
+
+@router.get("/compare/figures/curves.csv", name="compare_figure_csv")
+def compare_figure_csv(store: StoreDep, look: CompareLook, trials: Trials = "") -> Response:
+    """Answer with what the figure is drawn from, in full precision."""
+    drawing = _drawing(store, trials, palette_of("light"), replace(look, points=EVERY_POINT))
+    return as_csv(drawing, store, "compared")
+
+
+def _drawing(store: StudyStore, trials: str, palette: Palette, look: CurveLook) -> Drawing:
     members = choose(store, wanted(trials)).members
-    look, axis = _with_metric(chosen_look[0], members), chosen_look[1]
+    look = _with_metric(look, members)
     way = direction(look.metric, members)
     data = compare_data(
-        _compared(store, members, axis),
+        _compared(store, members, look.axis),
         _curves(store, members, look.metric),
         look,
-        axis,
         maximize=None if way is None else way == "maximize",
     )
-    drawing = to_json(compare_drawing(data, palette))
-    return Response(drawing, media_type="application/json", headers={"Cache-Control": "no-store"})
+    return compare_drawing(data, palette)
 
 
 def _curves(store: StudyStore, members: Sequence[Member], metric: str) -> Mapping[str, Curve]:

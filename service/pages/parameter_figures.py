@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from service.figures.drawing import Drawing
+from service.figures.drawn import CurveLook
 from service.figures.importance import ImportanceData, importance_data, importance_drawing
-from service.figures.live import CurveLook
 from service.figures.palette import Palette
 from service.figures.parallel import ParallelData, parallel_data, parallel_drawing
 from service.figures.scatter import scatter_drawing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Final, Literal
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -12,6 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from service import format as people
 from service.auth.principal import principal_of
 from service.pages.assets import plotly_name, version
+
+THEME_COOKIE: Final = "stagetune_theme"
+"""Set by the page's switch (theme.js); read here, so that the right theme stands there from the first paint on."""
 
 
 @cache
@@ -62,6 +66,17 @@ class Links:
         return shape
 
 
+def wanted_theme(request: Request) -> Literal["light", "dark", ""]:
+    """Return the theme that the reader has switched to, "" to follow the system."""
+    match request.cookies.get(THEME_COOKIE):
+        case "light":
+            return "light"
+        case "dark":
+            return "dark"
+        case _:
+            return ""
+
+
 def page(request: Request, template: str, context: object, status: int = 200) -> HTMLResponse:
     """Render `template` with `context` as its variable ``page``."""
     link = Links(request)
@@ -75,6 +90,8 @@ def page(request: Request, template: str, context: object, status: int = 200) ->
             plotly_url=link("plotly", name=plotly_name()),
             base=base_path(request),
             me=principal_of(request),
+            after=getattr(request.state, "after", ""),
+            theme=wanted_theme(request),
         )
     )
     return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-cache"})

@@ -9,11 +9,11 @@ from service.conclusions import evidence_number
 from service.figures.batch_momentum import HeatData, batch_momentum_data
 from service.figures.decay import decay_data, decay_drawing
 from service.figures.drawing import Drawing
+from service.figures.drawn import CurveLook
 from service.figures.evidence import chosen_trial
 from service.figures.finalists import finalist_data, finalists_drawing
 from service.figures.halving import RungData, rung_curves_drawing, rung_data, rungs_drawing
 from service.figures.heat_map import batch_momentum_drawing, time_to_target_drawing
-from service.figures.live import CurveLook
 from service.figures.lr_curves import lr_curves_drawing
 from service.figures.lr_loss import lr_loss_drawing
 from service.figures.lr_sweep import SweepData, lr_sweep_data

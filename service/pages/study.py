@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from service.dependencies import StoreDep, StudyId
+from service.figures.axes import TITLES, Axis
 from service.format import sentence
 from service.pages.glance import (
     ChosenLine,
@@ -67,9 +68,10 @@ class StoryContext:
 
 @dataclass(frozen=True)
 class ControlsContext:
-    """What can be chosen for the live curves: the metrics by name, the study's own first."""
+    """What can be chosen for the live curves: the metrics by name, the study's own first, and what they stand over."""
 
     metrics: tuple[str, ...]
+    axes: tuple[tuple[Axis, str], ...] = tuple(TITLES.items())
 
 
 @dataclass(frozen=True)

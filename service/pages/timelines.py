@@ -9,11 +9,13 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Depends, Path, Response
 
 from service.dependencies import StoreDep, WorkerId
-from service.figures.drawing import to_json
+from service.figures.drawing import Drawing
+from service.figures.palette import Palette, palette_of
 from service.figures.timeline import MOST_RUNS, timeline_data
 from service.figures.timeline_drawing import ColorBy, Words, faces_wanted, timeline_drawing
+from service.pages.drawings import as_csv, as_json
 from service.pages.figures import PaletteDep
-from studies.storage.port import Span
+from studies.storage.port import Span, StudyStore
 
 router = APIRouter()
 
@@ -75,6 +77,17 @@ def device_timeline(
     store: StoreDep, worker_id: WorkerId, device: DeviceName, palette: PaletteDep, look: TimelineLookDep
 ) -> Response:
     """Answer with a `Drawing` as JSON."""
+    return as_json(_drawing(store, worker_id, device, palette, look))
+
+
+@router.get("/workers/{worker_id}/devices/{device}/timeline.csv", name="device_timeline_csv")
+def device_timeline_csv(store: StoreDep, worker_id: WorkerId, device: DeviceName, look: TimelineLookDep) -> Response:
+    """Answer with what the timeline is drawn from."""
+    drawing = _drawing(store, worker_id, device, palette_of("light"), look)
+    return as_csv(drawing, store, f"{worker_id}-{device}")
+
+
+def _drawing(store: StudyStore, worker_id: str, device: str, palette: Palette, look: TimelineLook) -> Drawing:
     span = look.window.span(time.time())
     runs = store.runs_on(worker_id, device, span, MOST_RUNS)
     if look.window.seconds is None:
@@ -82,5 +95,4 @@ def device_timeline(
         span = Span(min(first, span.until - SHORTEST_SECONDS), span.until)
     data = timeline_data(runs, span)
     words = Words(device, look.window.words, store.trial_faces(faces_wanted(data)))
-    drawing = timeline_drawing(data, words, palette, look.color)
-    return Response(to_json(drawing), media_type="application/json", headers={"Cache-Control": "no-store"})
+    return timeline_drawing(data, words, palette, look.color)

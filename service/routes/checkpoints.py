@@ -19,8 +19,8 @@ from service.routes import PROBLEMS
 from studies.contract.columns import MAX_COUNT
 from studies.contract.digest import content_digest, sha256_of
 from studies.contract.scopes import Scope
-from studies.contract.worker_protocol import CheckpointInfo
-from studies.errors import LeaseLost, NotFound
+from studies.contract.worker_protocol import MAX_TOKEN_CHARS, CheckpointInfo
+from studies.errors import NotFound
 
 ARCHIVE = "application/x-tar"
 LEASE, STEP, DIGEST = "Stagetune-Lease", "Stagetune-Step", "Content-Digest"
@@ -44,7 +44,7 @@ def get_digest(content_digest: Annotated[str, Header(alias=DIGEST, max_length=20
 
 
 ArtifactsDep = Annotated[Artifacts, Depends(get_artifacts)]
-LeaseToken = Annotated[str, Header(alias=LEASE, max_length=200)]
+LeaseToken = Annotated[str, Header(alias=LEASE, max_length=MAX_TOKEN_CHARS)]
 CurrentStep = Annotated[int, Header(alias=STEP, ge=0, le=MAX_COUNT)]
 Digest = Annotated[str, Depends(get_digest)]
 
@@ -75,11 +75,9 @@ async def put_checkpoint(
         detail = f"What came has the SHA-256 {received.sha256}, not the one announced: send it again."
         raise RequestRefused(problems.DIGEST_MISMATCH, detail)
     await asyncio.to_thread(artifacts.put_in_place, received, info)
-    try:
-        before = await asyncio.to_thread(store.keep_checkpoint, attempt_id, lease, info)
-    except LeaseLost:
-        await asyncio.to_thread(artifacts.drop, info)
-        raise
+    # Where the lease is lost meanwhile the file stays for the sweep: an earlier copy of this request may have been
+    # kept, and then it is the one that the next attempt resumes from.
+    before = await asyncio.to_thread(store.keep_checkpoint, attempt_id, lease, info)
     if before is not None and artifacts.path(before) != artifacts.path(info):
         await asyncio.to_thread(artifacts.drop, before)
     return info
@@ -103,9 +101,10 @@ async def _receive(request: Request, artifacts: Artifacts, chunk_seconds: float)
     """Take the body to disk; refuse what is too large, too slow, or has no room."""
     declared = request.headers.get("content-length", "0")
     try:
-        if declared.isdecimal() and int(declared) > artifacts.max_bytes:
+        size = int(declared) if declared.isdecimal() else 0
+        if size > artifacts.max_bytes:
             raise TooLarge
-        await asyncio.to_thread(artifacts.require_room)
+        await asyncio.to_thread(artifacts.require_room, size)
         return await artifacts.receive(_in_time(request.stream(), chunk_seconds))
     except TooLarge as fault:
         limit = f"A checkpoint may have {artifacts.max_bytes:,} bytes here (STAGETUNE_MAX_CHECKPOINT_BYTES)"

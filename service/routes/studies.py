@@ -14,7 +14,7 @@ from service.routes import PROBLEMS
 from service.submission import read_study, require_searchable
 from studies.contract.scopes import Scope
 from studies.contract.states import StudyCommand, StudyState
-from studies.contract.study_file import StudySpec
+from studies.contract.study_file import NAME, StudySpec
 from studies.contract.study_query import MOST, StudyOrder, StudyQuery
 from studies.contract.views import DecisionRecord, StudySummary, StudyView
 from studies.storage.port import StudyStore
@@ -83,6 +83,8 @@ def list_studies(
 
     What was archived is left out, unless it is asked for.
     """
+    if name is not None and not NAME.fullmatch(name):  # no study has such a name, and PostgreSQL knows no NUL
+        return []
     if name is not None:
         return list(store.list_studies(asked.limit, name))
     found = store.find_studies(asked)

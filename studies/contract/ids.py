@@ -22,6 +22,9 @@ _ALPHABET = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefg
 
 _LENGTH = 14
 
+ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
+"""What an id can look like. Anything else names nothing, and need not be asked of a database that may not hold it."""
+
 
 def new_id(kind: Kind) -> str:
     """Return a fresh id such as ``tr_7k2m...`` with 70 random bits."""

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 
 from studies.contract.base import Message, NonNegative, Params, Scalar, Timestamp
 from studies.contract.columns import MAX_COUNT, StepColumn, ValueColumn
+from studies.contract.ids import ID_PATTERN
 from studies.contract.packing import MAX_CLASSES_PER_SYNC, MAX_PACKS_PER_DEVICE, Bytes, PackReport, RunProfile
 from studies.contract.packing import run_class as class_of
 from studies.contract.schedule import Schedule
@@ -29,6 +30,9 @@ MAX_ATTEMPTS_PER_SYNC = 1024
 MAX_POINTS_PER_SYNC = 2**20
 """A quarter of the bytes of a worker's largest request: no worker of ours ever holds more in one."""
 
+MAX_TOKEN_CHARS = 200
+
+AttemptId = Annotated[str, Field(pattern=rf"^{ID_PATTERN}$")]
 Step = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 MetricName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 
@@ -195,8 +199,8 @@ class AttemptReport(Message):
         samples_per_second: at which the attempt itself has trained so far, on the mean; None where it is not known.
     """
 
-    attempt_id: str
-    token: str
+    attempt_id: AttemptId
+    token: Annotated[str, Field(max_length=MAX_TOKEN_CHARS)]
     started_from: Step = 0
     metrics: Annotated[tuple[MetricChunk, ...], Field(max_length=MAX_CHUNKS_PER_SYNC)] = ()
     logs: Annotated[tuple[LogChunk, ...], Field(max_length=256)] = ()

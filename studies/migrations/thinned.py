@@ -1,11 +1,13 @@
 """Migration 0003: thinned curves, scores and sizes of the trials that are there already.
 
 Reads rows as they are in schema 0003, whatever the tables become later; what it takes from the program is arithmetic.
+What cannot be read is passed by: only the upgraded program can set it aside (`studies.storage.sql.poison`).
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -18,6 +20,8 @@ from studies.core.snapshot import Curve
 from studies.storage.assembly import Part, joined, merged
 from studies.storage.codec import Encoded, decode
 from studies.storage.summaries import packed
+
+logger = logging.getLogger(__name__)
 
 _TRIALS_AT_ONCE = 200
 
@@ -56,9 +60,13 @@ def fill(connection: Connection) -> None:
 
 def _fill_scores(connection: Connection) -> None:
     for study_id, spec in connection.execute(sa.text("SELECT id, spec FROM stagetune_study")).all():
-        metric = json.loads(spec)["metric"]
-        upwards = metric["direction"] == "maximize"
-        connection.execute(_SCORES, {"study_id": study_id, "name": metric["name"], "upwards": upwards})
+        try:
+            metric = json.loads(spec)["metric"]
+            judged_by = {"name": metric["name"], "upwards": metric["direction"] == "maximize"}
+        except (ValueError, KeyError, TypeError):
+            logger.warning("study %s cannot be read: the server that finds it under way sets it aside", study_id)
+            continue
+        connection.execute(_SCORES, judged_by | {"study_id": study_id})
 
 
 def _fill_curves(connection: Connection) -> None:
@@ -73,8 +81,13 @@ def _fill_curves(connection: Connection) -> None:
 def _thinned(connection: Connection, trials: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     chunks = connection.execute(_CHUNKS, {"ids": list(trials)}).mappings()
     for (trial_id, name), rows in groupby(chunks, lambda row: (row["trial_id"], row["name"])):
-        curve = merged([_part(list(own)) for _, own in groupby(rows, lambda row: row["ordinal"])])
-        yield {"id": trial_id, "name": name, "thinned": packed(sketch(curve))}
+        try:
+            curve = merged([_part(list(own)) for _, own in groupby(rows, lambda row: row["ordinal"])])
+            thinned = packed(sketch(curve))
+        except ValueError:
+            logger.warning("the curve %s of trial %s cannot be read: it is shown without", name, trial_id)
+            continue
+        yield {"id": trial_id, "name": name, "thinned": thinned}
 
 
 def _part(rows: Sequence[RowMapping]) -> Part:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, select, text, update
 
-from studies.contract.states import StudyState, TrialState
+from studies.contract.states import StudyCommand, StudyState, TrialState
 from studies.contract.worker_protocol import MetricChunk
 from studies.core.actions import CloseStage
 from studies.engine import Engine
@@ -170,3 +170,44 @@ def _refusing(points: Callable[[Sequence[MetricChunk]], Any]) -> Callable[[Seque
         return points(chunks)
 
     return refuse
+
+
+def test_an_event_that_is_just_being_written_keeps_no_poison_in(postgres_store_url: str) -> None:
+    """What a sync writes refers to its study: who waited for that, then for its trials, would meet it halfway."""
+    with closing(open_store(postgres_store_url, LEASE_SECONDS)) as store:
+        study_id = running_study(store, "bad")
+        spoil(postgres_store_url, "trial", "params", f"study_id = '{study_id}'")
+        engine = create_engine(database_url(postgres_store_url))
+        with engine.connect() as syncing, syncing.begin():
+            syncing.execute(
+                text(
+                    "INSERT INTO stagetune_event (study_id, kind, message, at) "
+                    f"VALUES ('{study_id}', 'metrics', 'points of 1 trial', 0)"
+                )
+            )
+            assert store.isolate() == 1
+        engine.dispose()
+
+
+@pytest.mark.parametrize(("table", "column"), [("study", "spec"), ("stage", "decision")], ids=str)
+def test_a_study_that_ended_long_ago_takes_no_list_down(
+    kept: StudyStore, database: str, table: str, column: str
+) -> None:
+    """A server that starts looks at all studies: what it cannot read it sets aside, and the study stays as it ended."""
+    study_id = running_study(kept, "a")
+    decide(kept, study_id, CloseStage("lr_sweep", build.decision()))
+    kept.command(study_id, StudyCommand.CANCEL)
+    other = running_study(kept, "b", spec=build.spec("other"))
+    spoil(
+        database, table, column, f"{'id' if table == 'study' else 'study_id'} = '{study_id}' AND {column} IS NOT NULL"
+    )
+    with closing(open_store(database, LEASE_SECONDS)) as fresh:
+        engine = engine_of(fresh)
+        engine.tick()
+        engine.tick()
+        assert {study.id: study.state for study in fresh.list_studies()} == {
+            study_id: StudyState.CANCELLED,
+            other: StudyState.RUNNING,
+        }
+        assert fresh.get_study(study_id).state is StudyState.CANCELLED
+        assert len(fresh.decisions(study_id)) == 1

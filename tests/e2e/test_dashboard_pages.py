@@ -11,7 +11,7 @@ from studies.contract.states import StudyCommand, StudyState
 from studies.core.actions import AwaitApproval
 from studies.storage.memory import MemoryStore
 from tests import histories
-from tests.e2e.conftest import Complaints, until
+from tests.e2e.conftest import Complaints
 from tests.histories import History
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -32,6 +32,7 @@ SHAPES: list[Callable[[MemoryStore], History]] = [
     paused,
     histories.running,
     histories.finished,
+    histories.guided,
     histories.all_diverged,
     histories.with_gaps,
 ]
@@ -96,18 +97,6 @@ def test_hostile_words_are_shown_as_words(store: MemoryStore, url: str, page: Pa
     page.goto(f"{url}/trials/{history.trial('lr=0.01').id}")
     expect(page.locator(".because").first).to_contain_text("<b>bold</b>")
     assert page.locator('a[href^="javascript"]').count() == 0
-
-
-def test_metric_axes_and_smoothing_are_the_readers_choice(store: MemoryStore, url: str, page: Page) -> None:
-    history = histories.running(store)
-    page.goto(f"{url}/studies/{history.study_id}")
-    live = page.locator('[data-figure$="live.json"]')
-    live.scroll_into_view_if_needed()
-    expect(live.locator("[data-sentence]")).to_contain_text("Loss over steps")
-    page.get_by_label("Metric").select_option("dev_accuracy")
-    expect(live.locator("[data-sentence]")).to_contain_text("Dev accuracy over steps")
-    page.get_by_label("log steps").check()
-    until(page, "document.querySelector('[data-figure$=\"live.json\"] .plot')._fullLayout?.xaxis.type === 'log'")
 
 
 def test_a_table_sorts_by_any_column_and_stays_so(store: MemoryStore, url: str, page: Page) -> None:

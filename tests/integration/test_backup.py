@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import stat
 import subprocess
@@ -22,6 +23,7 @@ from service.settings import Settings
 from studies.contract.worker_protocol import Lease
 from studies.errors import StagetuneError, StorageFull, StorageUnavailable
 from studies.storage import open_store
+from studies.storage.sql import backup
 from studies.storage.sql.backup import back_up, check_file
 from studies.storage.sql.store import SqlStore
 from tests import builders as build
@@ -178,7 +180,7 @@ def test_without_room_nothing_is_left_behind(database: Path, tmp_path: Path) -> 
     ("arguments", "says"),
     [
         (["backup", TARGET], "There is no database stagetune-data/stagetune.db"),
-        (["backup", TARGET, "--database-url", "memory://"], "nothing to back up"),
+        (["backup", TARGET, "--database-url", "memory://"], "memory:// keeps nothing"),
         (["backup", "/proc/none/b.db", "--database-url", "sqlite:///there.db"], "choose another place"),
     ],
     ids=["none", "memory", "folder"],
@@ -203,3 +205,27 @@ def test_postgresql_is_left_to_its_own_tool(stagetune: Stagetune) -> None:
         "postgresql://me@host.example/stagetune",
     ]
     assert "a-secret" not in tried.err
+
+
+@pytest.fixture
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk such as people carry backups away on."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(backup.os, "link", refuse)
+
+
+@pytest.mark.usefixtures("without_links")
+def test_a_disk_without_links_takes_a_backup_too(database: Path, tmp_path: Path) -> None:
+    target = tmp_path / TARGET
+    assert back_up(database, target) == target.stat().st_size
+    check_file(target)
+    assert list(tmp_path.glob(".*")) == []
+    before = target.read_bytes()
+    with pytest.raises(StagetuneError, match="not overwritten"):
+        back_up(database, target)
+    with pytest.raises(StagetuneError, match="not overwritten"):
+        backup._publish(database, target)
+    assert target.read_bytes() == before

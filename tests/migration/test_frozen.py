@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 
 from studies.contract.states import AttemptState, StudyState, TrialState, WorkerHold
 from studies.contract.study_query import StudyQuery
@@ -14,7 +15,7 @@ from studies.errors import SchemaMismatch
 from studies.migrations import versions
 from studies.storage import StudyStore, open_store, upgrade_database
 from studies.storage.sql import tables
-from studies.storage.sql.engine import make_engine, reading
+from studies.storage.sql.engine import database_url, make_engine, reading
 from studies.storage.sql.tables import PREFIX
 from tests import builders as build
 from tests.migration.thawing import SCHEMAS, rows_of, thaw
@@ -216,3 +217,35 @@ def test_a_run_with_a_checkpoint_goes_on_in_it(served: StudyStore) -> None:
     served.sync(GOOD, SyncRequest(attempts=(_completed(lease),), devices=(DeviceReport(name="cpu", capacity=0),)))
     assert served.best_trials(SERVED, 1)[0].id == lease.run.trial_id
     served.close()
+
+
+# --- what nobody can read any more -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param("UPDATE stagetune_study SET spec = '{\"half of'", id="a study"),
+        pytest.param("UPDATE stagetune_study SET spec = '[]'", id="a study that is none"),
+        pytest.param('UPDATE stagetune_metric_chunk SET "values" = {bytes}', id="a chunk"),
+        pytest.param('UPDATE stagetune_metric_chunk SET "values" = {eighty}', id="a chunk of another length"),
+    ],
+)
+def test_an_upgrade_passes_by_what_nobody_can_read(schema: str, empty: str, tmp_path: Path, spoil: str) -> None:
+    """One poisoned row must not keep a whole database from the program that would set it aside."""
+    thaw(schema, empty, tmp_path)
+    postgres = empty.startswith("postgres")
+    engine = create_engine(database_url(empty))
+    with engine.begin() as connection:
+        given = {name: f"'\\x{data}'::bytea" if postgres else f"x'{data}'" for name, data in BROKEN.items()}
+        connection.exec_driver_sql(spoil.replace("{bytes}", given["bytes"]).replace("{eighty}", given["eighty"]))
+    engine.dispose()
+    upgrade_database(empty)
+    with closing(open_store(empty)) as store:
+        store.check()
+        assert store.isolate() > 0
+        assert store.list_studies()
+
+
+BROKEN = {"bytes": "616263", "eighty": "00" * 80}

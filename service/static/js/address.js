@@ -56,6 +56,15 @@ export function pick(names) {
 }
 
 /**
+ * Return everything in the query but what stands under `names`.
+ *
+ * @param {string[]} names
+ */
+export function others(names) {
+  return pick(new Set([...query.keys()].filter((name) => !names.includes(name))));
+}
+
+/**
  * Call `listener` with the names of what has changed in the query, after each change.
  *
  * @param {(names: Set<string>) => void} listener

@@ -1,7 +1,11 @@
 // @ts-check
+import { others } from "./address.js";
+
+/** What such a link or form says itself. */
+const OWN = ["trials", "add"];
 
 /**
- * Let links and forms marked `data-keeps-choices` take along what the reader has chosen for the figures of this page.
+ * Let links and forms marked `data-keeps-choices` take along what the reader has chosen on this page.
  *
  * @param {Document} page
  */
@@ -10,24 +14,15 @@ export function keepChoices(page) {
     const link = target instanceof Element ? target.closest("a[data-keeps-choices]") : null;
     if (link instanceof HTMLAnchorElement) {
       const address = new URL(link.href);
-      chosen(page).forEach(([name, value]) => address.searchParams.set(name, value));
+      others(OWN).forEach((value, name) => address.searchParams.set(name, value));
       link.href = address.href;
     }
   });
   page.addEventListener("submit", ({ target }) => {
     if (target instanceof HTMLFormElement && target.matches("[data-keeps-choices]")) {
-      target.append(...chosen(page).map(hidden));
+      target.append(...[...others(OWN)].map(hidden));
     }
   });
-}
-
-/**
- * @param {Document} page
- * @returns {[string, string][]}
- */
-function chosen(page) {
-  const controls = page.querySelector("[data-controls]");
-  return controls instanceof HTMLFormElement ? [...new FormData(controls)].map(([name, value]) => [name, String(value)]) : [];
 }
 
 /** @param {[string, string]} choice */

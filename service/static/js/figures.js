@@ -1,32 +1,26 @@
 // @ts-check
-import { go, pick } from "./address.js";
+/** Which figures of the page are drawn, and when the server is asked for them again. */
+
+import { onChange, pick, read } from "./address.js";
+import { adjust, drawingOf, replot, show } from "./plot.js";
+import { horizontal } from "./scales.js";
 import { ask } from "./session.js";
-import { loadPlotly } from "./plotly.js";
-import { tableOf } from "./numbers.js";
-import { markSelected, toggle } from "./selection.js";
+import { theme } from "./theme.js";
 
-/**
- * @typedef {object} Drawing
- * @property {string} sentence
- * @property {{data: object[], layout: any} | null} figure
- * @property {import("./numbers.js").Table} table
- * @property {Record<string, number>} trials numbers of the trials that marks stand for, by id
- */
+/** Steps of a slider come close upon each other: the server is asked after the last of them. */
+const SETTLE_MS = 40;
 
-const DARK = window.matchMedia("(prefers-color-scheme: dark)");
-const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
-
-/** What each figure shows now, as text, to leave alone what has not changed. @type {WeakMap<Element, string>} */
+/** What each figure was drawn from, as text, to leave alone what has not changed. @type {WeakMap<Element, string>} */
 const drawn = new WeakMap();
 
-/** What each plot shows. @type {WeakMap<Element, Drawing>} */
-const drawings = new WeakMap();
+/** The address that each figure was asked for last. @type {WeakMap<Element, string>} */
+const asked = new WeakMap();
 
-/** Counts the requests of each figure: an answer that a later one has overtaken is dropped. @type {WeakMap<Element, number>} */
-const turns = new WeakMap();
+/** What ends the request of each figure that is on its way: a later one overtakes it. @type {WeakMap<Element, AbortController>} */
+const underWay = new WeakMap();
 
 /**
- * Draw the page's figures when they come into view, and again when asked.
+ * Draw the page's figures when they come into view, and again when something they show has changed.
  *
  * @param {Document} page
  */
@@ -37,7 +31,7 @@ export function startFigures(page) {
     const figure = /** @type {HTMLElement} */ (target);
     if (isIntersecting) {
       visible.add(figure);
-      tryToDraw(figure);
+      tryTo(draw, figure);
     } else {
       visible.delete(figure);
     }
@@ -58,44 +52,78 @@ export function startFigures(page) {
     await Promise.all([...visible].map(draw));
   }
 
+  /** Ask for those figures anew that would be asked for differently now. */
+  const renew = settled(() => visible.forEach((figure) => {
+    if (asked.get(figure) !== addressOf(figure)) {
+      tryTo(draw, figure);
+    }
+  }));
+
   adopt();
-  page.addEventListener("input", (event) => {
-    if (event.target instanceof Element && event.target.closest("[data-controls]")) {
-      visible.forEach(tryToDraw);
-    }
+  onChange((names) => {
+    visible.forEach((figure) => tryTo(names.has("select") ? replot : adjust, figure));
+    renew();
   });
-  page.addEventListener("submit", (event) => {
-    if (event.target instanceof Element && event.target.closest("[data-controls]")) {
-      event.preventDefault();
-    }
-  });
-  page.addEventListener("selection", () => visible.forEach(tryToDraw));
-  DARK.addEventListener("change", () => visible.forEach(tryToDraw));
+  page.addEventListener("theme", renew);
   return { adopt, refresh };
 }
 
-/** @param {HTMLElement} figure */
-function tryToDraw(figure) {
-  draw(figure).catch((error) => console.warn("A figure could not be drawn; it tries again with the next event.", error));
+/**
+ * @param {() => void} task
+ * @returns {() => void} a function that runs `task` as soon as it has not been called for a moment
+ */
+function settled(task) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(task, SETTLE_MS);
+  };
+}
+
+/**
+ * @param {(figure: HTMLElement) => Promise<void>} task
+ * @param {HTMLElement} figure
+ */
+function tryTo(task, figure) {
+  task(figure).catch((error) => console.warn("A figure could not be drawn; it tries again with the next event.", error));
 }
 
 /** @param {HTMLElement} figure */
 async function draw(figure) {
   const address = addressOf(figure);
-  const turn = (turns.get(figure) ?? 0) + 1;
-  turns.set(figure, turn);
-  const answer = await ask(address);
-  const text = await answer.text();
-  const state = address + text;
-  if (!answer.ok || drawn.get(figure) === state || turns.get(figure) !== turn) {
+  const text = await fetchLatest(figure, address);
+  if (text === null || drawn.get(figure) === address + text) {
     return;
   }
-  drawn.set(figure, state);
+  drawn.set(figure, address + text);
   await show(figure, JSON.parse(text));
 }
 
 /**
- * The figure's address with the theme, and with the controls of its section if there are any.
+ * @param {HTMLElement} figure
+ * @param {string} address
+ * @returns {Promise<string | null>} the answer, null where there is none or a later request has overtaken this one
+ */
+async function fetchLatest(figure, address) {
+  underWay.get(figure)?.abort();
+  const controller = new AbortController();
+  underWay.set(figure, controller);
+  asked.set(figure, address);
+  try {
+    const answer = await ask(address, { signal: controller.signal });
+    return answer.ok ? await answer.text() : null;
+  } catch (error) {
+    if (controller.signal.aborted) {
+      return null;
+    }
+    throw error;
+  }
+}
+
+/**
+ * The figure's address with the theme, the controls of its section if there are any, what is selected, and the range
+ * that is looked at where the figure has more points for it. Its link to the same as CSV goes along.
  *
  * @param {HTMLElement} figure
  */
@@ -105,70 +133,12 @@ function addressOf(figure) {
   const query = new URLSearchParams(/** @type {any} */ (form ? new FormData(form) : undefined));
   new URLSearchParams(own).forEach((value, name) => query.set(name, value));
   pick(["select"]).forEach((value, name) => query.set(name, value));
-  query.set("theme", DARK.matches ? "dark" : "light");
+  const file = figure.querySelector("[data-tool=csv]");
+  if (file instanceof HTMLAnchorElement) {
+    file.href = `${path.replace(/\.json$/, ".csv")}?${query}`;
+  }
+  const zoom = drawingOf(figure)?.refines ?? true ? horizontal(read(`${figure.dataset.keep}.zoom`) ?? "") : {};
+  new URLSearchParams(zoom).forEach((value, name) => query.set(name, value));
+  query.set("theme", theme());
   return `${path}?${query}`;
-}
-
-/**
- * @param {HTMLElement} figure
- * @param {Drawing} drawing
- */
-async function show(figure, drawing) {
-  const plot = /** @type {any} */ (figure.querySelector(".plot"));
-  const details = /** @type {HTMLElement} */ (figure.querySelector("details"));
-  /** @type {HTMLElement} */ (figure.querySelector("[data-sentence]")).textContent = drawing.sentence;
-  details.hidden = drawing.table.rows.length === 0;
-  /** @type {HTMLElement} */ (details.querySelector("[data-table]")).replaceChildren(tableOf(drawing.table));
-  markSelected(details);
-  plot.setAttribute("aria-label", drawing.sentence);
-  plot.hidden = !drawing.figure;
-  if (!drawing.figure) {
-    return;
-  }
-  const Plotly = await loadPlotly();
-  const first = !plot.on;
-  drawings.set(plot, drawing);
-  await Plotly.react(plot, drawing.figure.data, drawing.figure.layout, CONFIG);
-  if (first) {
-    listen(plot);
-  }
-}
-
-/**
- * A click on a curve, point or cell selects its trial, a double click opens it. Where trials of many studies stand
- * beside each other there is nothing to select: one click opens.
- *
- * @param {any} plot
- */
-function listen(plot) {
-  /** The id of the trial clicked last. */
-  let clicked = "";
-  plot.on("plotly_click", (/** @type {any} */ event) => {
-    clicked = trialOf(event.points[0]);
-    const number = drawings.get(plot)?.trials[clicked];
-    if (number !== undefined) {
-      toggle(number);
-    } else if (clicked) {
-      openTrial(clicked);
-    }
-  });
-  plot.on("plotly_doubleclick", () => {
-    if (clicked) {
-      openTrial(clicked);
-    }
-  });
-}
-
-/** @param {string} id */
-function openTrial(id) {
-  go(`${document.body.dataset.base}/trials/${encodeURIComponent(id)}`);
-}
-
-/**
- * The id of the trial that a mark stands for, "" for none.
- *
- * @param {{customdata?: string | string[], data: {meta?: {trial?: string}}} | undefined} point
- */
-function trialOf(point) {
-  return String([point?.customdata ?? []].flat()[0] ?? point?.data.meta?.trial ?? "");
 }

@@ -4,6 +4,7 @@
 /**
  * @typedef {object} Plotly
  * @property {(node: HTMLElement, data: object[], layout: object, config: object) => Promise<unknown>} react
+ * @property {(figure: {data: object[], layout: object}, how: object) => Promise<string>} toImage
  */
 
 /** @type {Promise<Plotly> | undefined} */

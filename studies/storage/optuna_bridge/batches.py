@@ -10,7 +10,7 @@ mirror goes back to `add_trial`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,10 +20,10 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from studies.storage.optuna_bridge.record import TRIAL_ID
-from studies.storage.sql import packed
+from studies.storage.sql import arrays
 
 KNOWN_SCHEMA = 12
 
@@ -32,17 +32,23 @@ _PARAMS, _ATTRIBUTES = models.TrialParamModel.__table__, models.TrialUserAttribu
 _VALUES, _POINTS = models.TrialValueModel.__table__, models.TrialIntermediateValueModel.__table__
 
 
+class Vanished(Exception):
+    """The Optuna study is gone: `stagetune prune` has removed it, in another process."""
+
+
 @dataclass
 class Recorded:
     """What is known of an Optuna study that is written to.
 
     Attributes:
+        name: Optuna's name of it.
         study_id: Optuna's id of it.
         last_row: the largest ``trial_id`` that has been looked at.
         numbers: the number of each of our trials, by our id.
         distributions: the latest of each parameter.
     """
 
+    name: str
     study_id: int
     last_row: int = -1
     numbers: dict[str, int] = field(default_factory=dict)
@@ -63,13 +69,17 @@ def writing(storage: BaseStorage, recorded: Recorded) -> Iterator[Connection]:
     """Open a transaction that nobody else writes to this Optuna study in, Optuna itself included.
 
     The storage is one for which batches are `possible`.
+
+    Raises:
+        Vanished: there is no such study. Its number alone says little: SQLite gives it to another one.
     """
     assert isinstance(storage, RDBStorage)
     with storage.engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        lock = sa.select(_STUDIES.c.study_id).where(_STUDIES.c.study_id == recorded.study_id).with_for_update()
-        connection.execute(lock).one()
+        same = _STUDIES.c.study_id == recorded.study_id, _STUDIES.c.study_name == recorded.name
+        if connection.execute(sa.select(_STUDIES.c.study_id).where(*same).with_for_update()).first() is None:
+            raise Vanished
         yield connection
 
 
@@ -98,14 +108,8 @@ def add(connection: Connection, recorded: Recorded, trials: Sequence[FrozenTrial
     rows = {row.number: row.trial_id for row in inserted}
     numbered = [(rows[first + index], trial) for index, trial in enumerate(trials)]
     for table, make in ((_PARAMS, _params), (_ATTRIBUTES, _attributes), (_VALUES, _values), (_POINTS, _points)):
-        _insert(connection, table, [row for row_id, trial in numbered for row in make(row_id, trial)])
-
-
-def _insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if rows and connection.dialect.name == "postgresql":
-        packed.insert(connection, table, rows)
-    elif rows:
-        connection.execute(sa.insert(table), rows)
+        made = [row for row_id, trial in numbered for row in make(row_id, trial)]
+        arrays.insert(connection, table, arrays.by_column(made))
 
 
 # --- rows --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from sqlalchemy import URL, make_url
 from sqlalchemy.pool import NullPool
 
-from studies.storage.optuna_bridge.batches import Recorded, add, look, possible, writing
+from studies.storage.optuna_bridge.batches import Recorded, Vanished, add, look, possible, writing
 from studies.storage.optuna_bridge.record import TRIAL_ID, Distributions, distributions_for, optuna_trial
 from studies.storage.port import SettledTrial
 
@@ -83,14 +83,26 @@ class OptunaMirror:
     def _record(self, name: str, direction: Direction, trials: Sequence[SettledTrial]) -> dict[str, int]:
         """Add the trials that the Optuna study of that name lacks; return the numbers of all."""
         recorded = self._recorded.pop(name, None)
-        if recorded is None:
-            with self._alone():
-                study = self._study(name, direction)
-                if not self._batched:
-                    return _one_by_one(study, trials)
-                recorded = Recorded(study._study_id)
+        if recorded is not None:
+            with suppress(Vanished):
+                return self._add(recorded, trials)
+            self._last = None
+        try:
+            return self._looked_at_anew(name, direction, trials)
+        except Exception:
+            self._last = None  # it may be what is wrong
+            raise
+
+    def _looked_at_anew(self, name: str, direction: Direction, trials: Sequence[SettledTrial]) -> dict[str, int]:
+        with self._alone():
+            study = self._study(name, direction)
+            if not self._batched:
+                return _one_by_one(study, trials)
+        return self._add(Recorded(name, study._study_id), trials)
+
+    def _add(self, recorded: Recorded, trials: Sequence[SettledTrial]) -> dict[str, int]:
         numbers = _at_once(self._opened(), recorded, trials)
-        self._recorded[name] = recorded  # what raised is not kept: it is looked at anew
+        self._recorded[recorded.name] = recorded  # what raised is not kept: it is looked at anew
         if len(self._recorded) > KEPT:
             self._recorded.popitem(last=False)
         return numbers

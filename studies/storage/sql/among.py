@@ -1,4 +1,4 @@
-"""``column IN (...)`` whose text does not depend on how many values there are.
+"""``column IN (...)`` of a text column, whose words do not depend on how many values there are.
 
 A statement can then be built once, and the database plans it once. PostgreSQL is given an array, SQLite a JSON list.
 """
@@ -40,9 +40,10 @@ class _Among(FunctionElement[bool]):
         return self
 
 
-def among(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
-    """Return the condition that a text column has one of the values given as that parameter, a collection."""
-    return _Among(column, bindparam(parameter, type_=_Texts()))
+def among(column: ColumnElement[Any], values: str | Collection[str]) -> ColumnElement[bool]:
+    """Return the condition that a text column has one of `values`: a collection, or the name of a parameter for one."""
+    name, given = (values, None) if isinstance(values, str) else (None, [*values])
+    return _Among(column, bindparam(name, given, type_=_Texts(), required=given is None))
 
 
 @compiles(_Among, "postgresql")

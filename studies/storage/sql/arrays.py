@@ -7,11 +7,24 @@ network to save, takes them row by row through one prepared statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, TableValuedAlias, any_, bindparam, case, func, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Table,
+    TableValuedAlias,
+    TypeDecorator,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -27,12 +40,24 @@ Merge = Callable[[Row, Row], Mapping[str, ColumnElement[Any]]]
 """From the stored row and the given one to what is written over the stored one, by column."""
 
 
+def by_column(rows: Sequence[Mapping[str, Any]]) -> Columns:
+    """Return rows that all have the columns of the first as columns."""
+    return {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+
+
+def insert(connection: Connection, table: Table, columns: Columns) -> None:
+    """Insert rows, none of which is stored yet."""
+    if not _empty(columns):
+        statement = _insert(table, tuple(columns), postgres=is_postgres(connection))
+        connection.execute(statement, _parameters(connection, table, columns))
+
+
 def insert_new(connection: Connection, table: Table, columns: Columns, key: tuple[str, ...]) -> set[tuple[Any, ...]]:
     """Insert the rows that are not stored yet; return their keys."""
     if _empty(columns):
         return set()
     statement = _insert_new(table, tuple(columns), key, postgres=is_postgres(connection))
-    return {tuple(row) for row in connection.execute(statement, _parameters(connection, columns))}
+    return {tuple(row) for row in connection.execute(statement, _parameters(connection, table, columns))}
 
 
 def upsert(connection: Connection, table: Table, columns: Columns, merge: Merge | None = None) -> None:
@@ -42,7 +67,7 @@ def upsert(connection: Connection, table: Table, columns: Columns, merge: Merge 
     """
     if not _empty(columns):
         statement = _upsert(table, tuple(columns), merge, postgres=is_postgres(connection))
-        connection.execute(statement, _parameters(connection, columns))
+        connection.execute(statement, _parameters(connection, table, columns))
 
 
 def update_rows(connection: Connection, table: Table, columns: Columns, merge: Merge | None = None) -> None:
@@ -52,14 +77,7 @@ def update_rows(connection: Connection, table: Table, columns: Columns, merge: M
     """
     if not _empty(columns):
         statement = _update(table, tuple(columns), merge, postgres=is_postgres(connection))
-        connection.execute(statement, _parameters(connection, columns))
-
-
-def among(connection: Connection, column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
-    """Return whether a column has one of `values`: a statement that is the same however many they are."""
-    if not is_postgres(connection):
-        return column.in_(values)
-    return column == any_(bindparam(None, list(values), type_=ARRAY(column.type)))
+        connection.execute(statement, _parameters(connection, table, columns))
 
 
 def smaller(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -76,11 +94,20 @@ def _empty(columns: Columns) -> bool:
     return not any(len(values) for values in columns.values())
 
 
-def _parameters(connection: Connection, columns: Columns) -> Any:
+def _parameters(connection: Connection, table: Table, columns: Columns) -> Any:
     names = [_place_name(name) for name in columns]
     if is_postgres(connection):
-        return dict(zip(names, columns.values(), strict=True))
+        values = [_of_one_type(table.c[name], items) for name, items in columns.items()]
+        return dict(zip(names, values, strict=True))
     return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _of_one_type(column: Column[Any], values: Sequence[Any]) -> Sequence[Any]:
+    """Return a column's values as the driver makes an array of them: it takes no whole numbers among others."""
+    kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
+    if not isinstance(kind, Float):
+        return values
+    return [None if value is None else float(value) for value in values]
 
 
 # --- statements, each built once: building one costs as much as a small batch does -------------------------------
@@ -112,6 +139,7 @@ def _over(table: Table, names: tuple[str, ...]) -> Merge:
     return lambda _, given: {name: given[name] for name in names if name not in keys}
 
 
+@cache
 def _insert(table: Table, names: tuple[str, ...], *, postgres: bool) -> Any:
     if not postgres:
         return sqlite.insert(table).values({name: _place(table, name) for name in names})
@@ -121,7 +149,7 @@ def _insert(table: Table, names: tuple[str, ...], *, postgres: bool) -> Any:
 
 def _rows(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
     """Return the rows that arrays named as columns of `table` make."""
-    arrays = [bindparam(_place_name(name), type_=ARRAY(table.c[name].type)) for name in names]
+    arrays = [bindparam(_place_name(name), type_=ARRAY(table.c[name].type, dimensions=1)) for name in names]
     return func.unnest(*arrays).table_valued(*names, name="given").render_derived()
 
 

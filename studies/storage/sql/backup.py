@@ -85,6 +85,10 @@ def _publish(partial: Path, target: Path) -> None:
         os.link(partial, target)  # unlike a rename, it never replaces
     except FileExistsError:
         raise _taken(target) from None
+    except OSError:  # the disks that people carry backups away on (FAT, some of the network) know no links
+        if target.exists():
+            raise _taken(target) from None
+        partial.rename(target)
     _to_disk(target.parent)
 
 

@@ -17,6 +17,7 @@ from studies.storage.records import AttemptRecord, News, StudyRecord, TrialRecor
 from studies.storage.reporting import Standing
 from studies.storage.sql import arrays, events, logs, metrics, tables
 from studies.storage.sql import quarantine as verdicts
+from studies.storage.sql.among import among
 from studies.storage.sql.rows import records, update_all
 from studies.storage.summaries import scored
 from studies.storage.work_done import WorkDone
@@ -64,11 +65,11 @@ class Desk:
 
     def _load(self) -> dict[str, AttemptRecord]:
         """Lock the trials that will change, and load the attempts of these workers that run or are reported."""
-        attempt, among = tables.attempt.c, arrays.among
+        attempt = tables.attempt.c
         reports = [report for call in self._calls for report in call.request.attempts]
-        listed = among(self._connection, attempt.id, [report.attempt_id for report in reports])
-        telling = among(self._connection, attempt.id, [report.attempt_id for report in reports if _tells(report)])
-        own = among(self._connection, attempt.worker_id, [call.worker.id for call in self._calls])
+        listed = among(attempt.id, [report.attempt_id for report in reports])
+        telling = among(attempt.id, [report.attempt_id for report in reports if _tells(report)])
+        own = among(attempt.worker_id, [call.worker.id for call in self._calls])
         running = attempt.state == AttemptState.RUNNING
         self._lock(own & or_(telling, running & ~listed))
         query = select(tables.attempt).where(own & or_(running, listed)).order_by(attempt.started_at, attempt.id)
@@ -187,7 +188,7 @@ class Desk:
         trials = {attempt.trial_id for attempt in attempts} - self._trials.keys()
         studies = {attempt.study_id for attempt in attempts} - self._studies.keys()
         if trials:
-            query = select(tables.trial).where(arrays.among(self._connection, tables.trial.c.id, trials))
+            query = select(tables.trial).where(among(tables.trial.c.id, trials))
             found = {item.id: item for item in records(self._connection, TrialRecord, query)}
             self._trials |= found
             self._trials_stored |= found

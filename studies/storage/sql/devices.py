@@ -7,11 +7,10 @@ from operator import itemgetter
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from studies.contract.states import AttemptState
 from studies.errors import NotFound
 from studies.storage.port import DeviceRun, RunFailure, Span, TrialFace
 from studies.storage.sql import tables, workers
-from studies.storage.sql.arrays import among
+from studies.storage.sql.among import among
 
 _RUN = [tables.attempt.c[name if name != "attempt_id" else "id"] for name in DeviceRun._fields]
 _FAILURE = [tables.attempt.c[name] for name in RunFailure._fields]
@@ -21,12 +20,12 @@ _BY_START = itemgetter(DeviceRun._fields.index("started_at"), DeviceRun._fields.
 def runs(connection: Connection, worker_id: str, device: str, within: Span, most: int) -> list[DeviceRun]:
     """Return the attempts on a device within a time: those that run, and those that ended last, by start.
 
-    Two questions with an index each, since no index finds both what has ended and what has not.
+    Two questions, each of one stretch of the index of devices: what has not ended has no end to be compared.
     """
     c = tables.attempt.c
     ids = _lineage(connection, worker_id)
-    own = among(connection, c.worker_id, ids) & (c.device == device) & (c.started_at < within.until)
-    running = _found(connection, own & (c.state == AttemptState.RUNNING), c.started_at.desc(), most)
+    own = among(c.worker_id, ids) & (c.device == device) & (c.started_at < within.until)
+    running = _found(connection, own & c.ended_at.is_(None), c.started_at.desc(), most)
     ended = _found(connection, own & (c.ended_at > within.since), c.ended_at.desc(), most - len(running))
     return sorted([*running, *ended], key=_BY_START)
 
@@ -40,7 +39,7 @@ def _found(
 
 def failures(connection: Connection, worker_id: str, most: int) -> list[RunFailure]:
     c = tables.attempt.c
-    query = select(*_FAILURE).where(among(connection, c.worker_id, _lineage(connection, worker_id)), tables.FAILED)
+    query = select(*_FAILURE).where(among(c.worker_id, _lineage(connection, worker_id)), tables.FAILED)
     rows = connection.execute(query.order_by(c.ended_at.desc(), c.id).limit(most))
     return [RunFailure._make(row) for row in rows]
 
@@ -62,6 +61,6 @@ def faces(connection: Connection, trial_ids: Collection[str]) -> dict[str, Trial
     query = (
         select(trial.id, trial.study_id, study.name, trial.number, trial.params)
         .join(tables.study, study.id == trial.study_id)
-        .where(among(connection, trial.id, trial_ids))
+        .where(among(trial.id, trial_ids))
     )
     return {row[0]: TrialFace._make(row[1:]) for row in connection.execute(query)} if trial_ids else {}

@@ -15,9 +15,8 @@ from sqlalchemy import Connection, Engine, func, select
 from studies.contract.views import Event
 from studies.storage.records import News
 from studies.storage.reporting import METRICS, METRICS_EVENT_SECONDS
-from studies.storage.sql import tables
+from studies.storage.sql import arrays, tables
 from studies.storage.sql.engine import is_postgres, reading, writing
-from studies.storage.sql.rows import insert_rows
 
 _IN_FLIGHT = 7_302_514_001
 """Key of the advisory lock between writers (shared) and readers of events."""
@@ -33,7 +32,7 @@ def publish(connection: Connection, news: Sequence[News], at: float) -> None:
         {"study_id": item.study_id, "kind": item.kind, "trial_id": item.trial_id, "message": item.message, "at": at}
         for item in news
     ]
-    insert_rows(connection, tables.event, rows)
+    arrays.insert(connection, tables.event, arrays.by_column(rows))
 
 
 def metrics_due(connection: Connection, study_ids: Collection[str], time: float) -> list[str]:

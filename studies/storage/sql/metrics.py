@@ -17,6 +17,7 @@ from studies.core.snapshot import Curve
 from studies.storage.assembly import Part, in_order, joined, merged, points
 from studies.storage.codec import Encoded, decode, encode
 from studies.storage.sql import arrays, tables
+from studies.storage.sql.among import among
 from studies.storage.sql.rows import grouped
 from studies.storage.summaries import continued, together
 from studies.storage.summaries import summaries as summaries_of
@@ -76,7 +77,7 @@ def summaries(connection: Connection, trial_ids: Collection[str]) -> dict[str, d
     if not trial_ids:
         return {}
     c = tables.metric_summary.c
-    own = arrays.among(connection, c.trial_id, trial_ids)
+    own = among(c.trial_id, trial_ids)
     found = grouped(connection, select(*_AT_A_GLANCE).where(own).order_by(c.trial_id, c.name), "trial_id")
     return {trial_id: {row["name"]: _summary(row) for row in rows} for trial_id, rows in found.items()}
 
@@ -108,9 +109,7 @@ def add_to_summaries(connection: Connection, keys: Sequence[tuple[str, str]], cu
 
 def _thinned(connection: Connection, trial_ids: Collection[str]) -> dict[tuple[str, str], bytes | None]:
     c = tables.metric_summary.c
-    rows = connection.execute(
-        select(c.trial_id, c.name, c.thinned).where(arrays.among(connection, c.trial_id, trial_ids))
-    )
+    rows = connection.execute(select(c.trial_id, c.name, c.thinned).where(among(c.trial_id, trial_ids)))
     return {(row.trial_id, row.name): row.thinned for row in rows}
 
 
@@ -130,7 +129,7 @@ def renew_summaries(connection: Connection, trial_ids: Collection[str]) -> None:
     if not trial_ids:
         return
     c = tables.metric_summary.c
-    connection.execute(delete(tables.metric_summary).where(arrays.among(connection, c.trial_id, trial_ids)))
+    connection.execute(delete(tables.metric_summary).where(among(c.trial_id, trial_ids)))
     whole = curves(connection, list(trial_ids))
     anew = {(trial_id, name): curve for trial_id, by_name in whole.items() for name, curve in by_name.items()}
     if anew:

@@ -45,7 +45,10 @@ class Poison:
 
 
 def isolate(connection: Connection) -> int:
-    """Take every unreadable document of studies that have not ended out of the way; return how many there were."""
+    """Take every unreadable document out of the way; return how many there were.
+
+    Of a study that has ended only what lists of studies read is looked at, and its end stays what it was.
+    """
     time = now(connection)
     poisons = [*_of_trials(connection), *_of_chunks(connection), *_of_studies(connection)]
     _lock(connection, {poison.study_id for poison in poisons})
@@ -54,8 +57,10 @@ def isolate(connection: Connection) -> int:
         _keep(connection, poison, time)
     for poison in {poison.trial_id: poison for poison in poisons if poison.trial_id}.values():
         _fail_trial(connection, poison, time)
+    going_on = _going_on(connection, {poison.study_id for poison in poisons})
     for poison in {poison.study_id: poison for poison in poisons if not poison.trial_id}.values():
-        changes.fail(connection, poison.study_id, _reason(poison))
+        if poison.study_id in going_on:
+            changes.fail(connection, poison.study_id, _reason(poison))
     return len(poisons)
 
 
@@ -104,9 +109,14 @@ def _of_studies(connection: Connection) -> Iterator[Poison]:
         (decision.decision, (decision.id, decision.study_id)),
     ):
         query = select(*keys, type_coerce(column, Text).label("content"))
-        query = query.where(_under_way(keys[-1] if column is study.spec else column.table.c.study_id))
         for row, error in _unreadable(connection, column, query):
             yield Poison(column, row, row.content, error, row.study_id)
+
+
+def _going_on(connection: Connection, study_ids: Collection[str]) -> set[str]:
+    """Return those of the studies that have not ended."""
+    c = tables.study.c
+    return set(connection.execute(select(c.id).where(c.id.in_(study_ids), c.state.in_(UNDER_WAY))).scalars())
 
 
 def _under_way(study_id: Any) -> Any:
@@ -125,7 +135,8 @@ def _unreadable(connection: Connection, column: Column[Any], query: Any) -> Iter
 def _lock(connection: Connection, study_ids: Collection[str]) -> None:
     """Lock studies before their trials, as everywhere."""
     c = tables.study.c
-    connection.execute(select(c.id).where(c.id.in_(study_ids)).order_by(c.id).with_for_update()).all()
+    locked = select(c.id).where(c.id.in_(study_ids)).order_by(c.id)
+    connection.execute(locked.with_for_update(key_share=True)).all()
 
 
 # --- taking out ------------------------------------------------------------------------------------------------------

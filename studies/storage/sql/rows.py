@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from functools import cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, Table, Update, bindparam, insert, update
+from sqlalchemy import Connection, RowMapping, Select, Table
 
 from studies.storage.records import AttemptRecord, StageRecord, StudyRecord, TrialRecord
-from studies.storage.sql import packed
+from studies.storage.sql import arrays
 
 Record = TypeVar("Record", StudyRecord, StageRecord, TrialRecord, AttemptRecord)
 
@@ -57,41 +56,15 @@ def columns(value: Record) -> dict[str, Any]:
 
 def insert_all(connection: Connection, table: Table, values: Iterable[Record], **more: Any) -> None:
     """Insert a row for each of `values`; ``more`` are columns that are not fields of the record, the same in all."""
-    insert_rows(connection, table, [columns(value) | more for value in values])
-
-
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that all have the same columns, none of them binary."""
-    if not rows:
-        return
-    if connection.dialect.name == "postgresql":
-        packed.insert(connection, table, rows)
-    else:
-        connection.execute(insert(table), rows)
+    arrays.insert(connection, table, arrays.by_column([columns(value) | more for value in values]))
 
 
 def update_all(connection: Connection, table: Table, values: Sequence[Record]) -> None:
     """Write what may change of `values` over the rows with their primary keys."""
     if not values:
         return
-    keys: tuple[str, ...] = tuple(column.name for column in table.primary_key)
-    names: tuple[str, ...] = _CHANGING[type(values[0])]
-    rows = [{name: getattr(value, name) for name in (*keys, *names)} for value in values]
-    if connection.dialect.name == "postgresql":
-        packed.update(connection, table, keys, rows)
-    else:
-        connection.execute(_update(table, keys, names), [_prefixed(row) for row in rows])
-
-
-@cache
-def _update(table: Table, keys: Sequence[str], names: Sequence[str]) -> Update:
-    matches = [table.c[key] == bindparam(f"row_{key}") for key in keys]
-    return update(table).where(*matches).values({name: bindparam(f"row_{name}") for name in names})
-
-
-def _prefixed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Name values other than their columns, as SQLAlchemy wants it where a column is matched."""
-    return {f"row_{name}": value for name, value in row.items()}
+    names = (*(column.name for column in table.primary_key), *_CHANGING[type(values[0])])
+    arrays.update_rows(connection, table, {name: [getattr(value, name) for value in values] for name in names})
 
 
 def grouped(connection: Connection, query: Select[Any], column: str) -> dict[str, list[RowMapping]]:

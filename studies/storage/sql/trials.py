@@ -15,7 +15,8 @@ from studies.storage import presenting
 from studies.storage.granting import QUEUE, Enqueued, Queued
 from studies.storage.port import SettledTrial
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord
-from studies.storage.sql import arrays, metrics, studies, tables
+from studies.storage.sql import metrics, studies, tables
+from studies.storage.sql.among import among
 from studies.storage.sql.rows import record, records
 
 ENDED = [state for state in TrialState if state.ended]
@@ -75,7 +76,7 @@ def _workers(connection: Connection, trial_ids: Collection[str]) -> dict[str, st
         return {}
     attempt, worker = tables.attempt.c, tables.worker.c
     query = select(attempt.trial_id, worker.name).join(tables.worker, worker.id == attempt.worker_id)
-    own = query.where(arrays.among(connection, attempt.trial_id, trial_ids)).order_by(attempt.ordinal)
+    own = query.where(among(attempt.trial_id, trial_ids)).order_by(attempt.ordinal)
     return {row.trial_id: row.name for row in connection.execute(own)}
 
 

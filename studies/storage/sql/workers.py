@@ -16,7 +16,8 @@ from studies.storage.leasing import Idle, updated_devices
 from studies.storage.records import AttemptRecord, DeviceRecord, WorkerRecord
 from studies.storage.registration import worker_record
 from studies.storage.sql import tables
-from studies.storage.sql.arrays import among, update_rows
+from studies.storage.sql.among import among
+from studies.storage.sql.arrays import update_rows
 from studies.storage.sql.engine import clock, now
 from studies.storage.sql.rows import grouped, records
 
@@ -59,7 +60,7 @@ def of_same_node(connection: Connection, worker: WorkerRecord, ids: Collection[s
 def heard_of(connection: Connection, news: Mapping[str, Sequence[DeviceReport]]) -> dict[str, WorkerRecord]:
     """Note that workers have synced; return those that there are, with their devices as they reported them."""
     c = tables.worker.c
-    own = among(connection, c.id, news)
+    own = among(c.id, news)
     connection.execute(select(c.id).where(own).order_by(c.id).with_for_update())
     statement = update(tables.worker).where(own).values(last_sync_at=clock(connection))
     rows = connection.execute(statement.returning(tables.worker)).mappings().all()
@@ -103,7 +104,7 @@ def of_row(row: RowMapping, devices: tuple[DeviceRecord, ...] = ()) -> WorkerRec
 
 def _devices(connection: Connection, worker_ids: Sequence[str]) -> dict[str, tuple[DeviceRecord, ...]]:
     c = tables.device.c
-    query = select(tables.device).where(among(connection, c.worker_id, worker_ids)).order_by(c.position)
+    query = select(tables.device).where(among(c.worker_id, worker_ids)).order_by(c.position)
     names = [field.name for field in fields(DeviceRecord)]
     found = grouped(connection, query, "worker_id")
     return {

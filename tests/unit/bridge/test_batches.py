@@ -15,6 +15,7 @@ from sqlalchemy import event, make_url
 from studies.contract.states import TrialState
 from studies.core.snapshot import Curve
 from studies.storage.optuna_bridge import batches, mirror
+from studies.storage.optuna_bridge.forgetting import forget_studies
 from studies.storage.optuna_bridge.mirror import OptunaMirror
 from studies.storage.port import SettledTrial
 
@@ -149,3 +150,23 @@ def test_a_batch_costs_what_is_new(url: str) -> None:
         assert writer._recorded["digits/lr_sweep"].numbers.items() - before.items() == {("tr_5", 5)}
         assert len(seen) == 2
         assert storage.engine.dialect.name == "sqlite" or seen == [0, 1]
+
+
+def test_a_study_of_a_name_that_was_pruned_is_recorded_anew(url: str) -> None:
+    """The server that prunes is another process: this one still remembers Optuna's study of that name."""
+    with closing(OptunaMirror(url)) as kept:
+        kept.write("digits", "maximize", [settled(0)])
+        forget_studies(url, ["digits/lr_sweep"])
+        anew = settled(1, trial_id="tr_anew")
+        assert kept.write("digits", "maximize", [anew]) == {"tr_anew": 0}
+    assert [trial["user_attrs"]["stagetune_trial_id"] for trial in read_back(url)] == ["tr_anew"]
+
+
+def test_nothing_is_recorded_in_another_study_that_got_the_number_of_a_pruned_one(url: str) -> None:
+    """SQLite gives the number of the last row again once that row is gone."""
+    with closing(OptunaMirror(url)) as kept, closing(OptunaMirror(url)) as other:
+        kept.write("digits", "maximize", [settled(0)])
+        forget_studies(url, ["digits/lr_sweep"])
+        other.write("letters", "maximize", [settled(1)])
+        assert kept.write("digits", "maximize", [settled(2)]) == {"tr_2": 0}
+    assert [trial["user_attrs"]["stagetune_trial_id"] for trial in read_back(url)] == ["tr_2"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service import artifacts as artifacts_module
+from service import sweeping
 from service.app import create_app
 from service.artifacts import Artifacts, NoSpace, TooLarge
 from service.settings import Settings
-from service.sweeping import sweep
+from service.sweeping import sweep, sweep_for_ever
 from studies.contract.digest import content_digest, sha256_of
 from studies.contract.states import StudyCommand
 from studies.contract.worker_protocol import CheckpointInfo, Lease
+from studies.errors import StorageUnavailable
 from studies.storage import MemoryStore
 from tests import builders as build
 from tests.asgi import client_of
@@ -92,7 +94,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["type"].rpartition("/")[2]
+    return answer.status_code, answer.json().get("type", "").rpartition("/")[2]
 
 
 def test_what_one_attempt_hands_in_the_next_one_fetches(scene: Scene) -> None:
@@ -126,7 +128,9 @@ def test_a_stale_worker_gets_lease_lost_and_leaves_nothing(scene: Scene) -> None
     assert scene.files == []
 
 
-def test_a_lease_that_is_lost_while_it_is_sent_counts_as_lost(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def lost_meanwhile(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call this, and the lease runs out while the next body is on its way."""
     received = Artifacts.receive
 
     async def slow(self: Artifacts, chunks: AsyncIterator[bytes]) -> Any:
@@ -135,9 +139,24 @@ def test_a_lease_that_is_lost_while_it_is_sent_counts_as_lost(scene: Scene, monk
         scene.store.expire_leases()
         return result
 
-    monkeypatch.setattr(Artifacts, "receive", slow)
+    return lambda: monkeypatch.setattr(Artifacts, "receive", slow)
+
+
+def test_a_lease_that_is_lost_while_it_is_sent_counts_as_lost(scene: Scene, lost_meanwhile: Callable[[], None]) -> None:
+    lost_meanwhile()
     assert problem(scene.put(b"state")) == (409, "lease-lost")
+    Artifacts(scene.folder, LIMIT, LIMIT).sweep(scene.store.retire_checkpoints().values(), older_than=0)
     assert scene.files == []
+
+
+def test_a_copy_that_comes_after_the_lease_takes_nothing_back(scene: Scene, lost_meanwhile: Callable[[], None]) -> None:
+    """The first one was kept and its answer lost on the way: the next attempt resumes from it all the same."""
+    assert scene.put(b"state").status_code == 200
+    lost_meanwhile()
+    assert problem(scene.put(b"state")) == (409, "lease-lost")
+    following = take(scene.store, scene.store.register_worker(build.worker()))
+    assert following.checkpoint is not None
+    assert scene.get(following).content == b"state"
 
 
 def test_what_is_not_what_was_announced_is_refused(scene: Scene) -> None:
@@ -177,6 +196,14 @@ def test_a_full_folder_is_507(scene: Scene) -> None:
     assert problem(scene.put(b"more")) == (507, "artifacts-full")
 
 
+def test_a_folder_without_room_for_what_is_announced_is_507(scene: Scene) -> None:
+    scene.put(b"x" * LIMIT)
+    assert problem(scene.put(b"y" * LIMIT)) == (200, "")
+    (scene.folder / "checkpoints" / "of-another-trial.tar").write_bytes(b"x" * (LIMIT - 10))
+    assert problem(scene.put(b"x" * 11)) == (507, "artifacts-full")
+    assert problem(scene.put(b"x" * 10)) == (200, "")
+
+
 def test_a_checkpoint_that_never_was_is_not_found(scene: Scene) -> None:
     assert problem(scene.get()) == (404, "not-found")
 
@@ -214,3 +241,36 @@ def test_a_folder_that_cannot_be_written_is_no_space(tmp_path: Path) -> None:
         asyncio.run(artifacts.receive(body()))
     with pytest.raises(TooLarge):
         asyncio.run(Artifacts(tmp_path / "folder", 0, LIMIT).receive(body()))
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable(), PermissionError("no"), ValueError("a row nobody can read")])
+def test_the_sweep_goes_on_after_whatever_befalls_it(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    swept = asyncio.Event()
+    outcomes: list[Exception | int] = [error, 0, 0, 0]
+
+    def sweep_once(*_: object) -> int:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        loop.call_soon_threadsafe(swept.set)
+        return outcome
+
+    async def story() -> None:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(sweep_for_ever(Artifacts(tmp_path, LIMIT, LIMIT), MemoryStore()))
+        done, _ = await asyncio.wait(
+            [task, asyncio.create_task(swept.wait())], timeout=10, return_when=asyncio.FIRST_COMPLETED
+        )
+        assert task not in done
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    loop: asyncio.AbstractEventLoop
+    monkeypatch.setattr(sweeping, "SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(sweeping, "sweep", sweep_once)
+    asyncio.run(story())
+    assert swept.is_set()
+    assert "old checkpoints stay" in caplog.text

@@ -8,7 +8,7 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from service.middleware.body import BodyGuard
+from service.middleware.body import STRANGERS_BYTES, BodyGuard
 from service.middleware.headers import SECURITY_HEADERS
 from service.middleware.origin import from_another_site
 
@@ -120,11 +120,11 @@ def part(body: bytes, *, more: bool = False) -> Message:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-def guard(client: Client, **head: str) -> Echo:
+def guard(client: Client, path: str = "/", max_bytes: int = 10, **head: str) -> Echo:
     echo = Echo()
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in head.items()]
-    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/", "headers": raw}
-    asyncio.run(BodyGuard(echo, max_bytes=10, read_seconds=0.05)(scope, client.receive, client.send))
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": path, "headers": raw}
+    asyncio.run(BodyGuard(echo, max_bytes=max_bytes, read_seconds=0.05)(scope, client.receive, client.send))
     return echo
 
 
@@ -147,6 +147,14 @@ def test_a_body_within_the_limit_arrives_whole() -> None:
 def test_a_longer_body_is_refused_before_it_is_parsed(client: Client, head: dict[str, str]) -> None:
     assert guard(client, **head).body is None
     assert client.status == 413
+
+
+@pytest.mark.parametrize("path", ["/login", "/logout", "/healthz"])
+@pytest.mark.parametrize(("size", "status"), [(STRANGERS_BYTES, 200), (STRANGERS_BYTES + 1, 413)])
+def test_who_has_not_said_who_they_are_sends_a_form_and_no_more(path: str, size: int, status: int) -> None:
+    client = Client(part(b"x" * size))
+    guard(client, path, max_bytes=8 * 2**20)
+    assert client.status == status
 
 
 def test_a_body_that_trickles_in_is_given_up() -> None:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from service.app import create_app
 from service.auth.secrets import new_token
 from service.settings import (
+    DEFAULT_DATABASE,
     LOOPBACK_NAMES,
     Settings,
     UnsafeSettings,
@@ -52,6 +53,40 @@ def test_a_public_bind_without_a_token_is_refused_with_the_commands_that_mend_it
         raise AssertionError("it serves")
     assert "stagetune token create me --scope admin" in str(caught.value)
     assert "stagetune serve --host 0.0.0.0" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "environment", "option"),
+    [
+        ("sqlite:////srv/a b.db", None, " --database-url 'sqlite:////srv/a b.db'"),
+        ("sqlite:////srv/a.db", "sqlite:////srv/b.db", " --database-url sqlite:////srv/a.db"),
+        ("sqlite:////srv/a.db", "sqlite:////srv/a.db", ""),
+        (DEFAULT_DATABASE, None, ""),
+        (DEFAULT_DATABASE, "sqlite:////srv/b.db", f" --database-url {DEFAULT_DATABASE}"),
+        ("postgresql://me@db/x?sslmode=require", None, " --database-url 'postgresql://me@db/x?sslmode=require'"),
+        ("postgresql://me:geheim@db:5/x", None, " --database-url 'postgresql://me:***@db:5/x'"),
+        ("postgresql://me:ge%40heim@[::1]:5/x", None, " --database-url 'postgresql://me:***@[::1]:5/x'"),
+    ],
+)
+def test_the_commands_that_mend_it_name_the_servers_own_database(
+    monkeypatch: pytest.MonkeyPatch, address: str, environment: str | None, option: str
+) -> None:
+    monkeypatch.delenv("STAGETUNE_DATABASE_URL", raising=False)
+    if environment is not None:
+        monkeypatch.setenv("STAGETUNE_DATABASE_URL", environment)
+    with pytest.raises(UnsafeSettings) as caught:
+        require_safe_bind(Settings(host="0.0.0.0", database_url=address), MemoryStore().credentials)
+    lines = str(caught.value).splitlines()
+    assert f"  stagetune token create me --scope admin{option}" in lines
+    assert any(line.endswith(f" stagetune serve --host 0.0.0.0{option}") for line in lines)
+    assert "heim" not in str(caught.value)
+
+
+def test_a_server_that_keeps_nothing_is_told_of_the_token_in_its_environment_alone() -> None:
+    with pytest.raises(UnsafeSettings) as caught:
+        require_safe_bind(Settings(host="::", database_url="memory://"), MemoryStore().credentials)
+    assert "token create" not in str(caught.value)
+    assert "STAGETUNE_TOKEN=" in str(caught.value)
 
 
 @pytest.mark.parametrize("settings", [{"host": "0.0.0.0", "token": TOKEN}, {"host": "127.0.0.1"}])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -81,3 +82,17 @@ def test_what_is_younger_stays(prune: Call, sqlite_store_url: str) -> None:
 @pytest.mark.parametrize("age", ["never", "30", "-1d"])
 def test_an_age_that_is_none_is_refused(prune: Call, age: str) -> None:
     assert "12h" in prune(f"--older-than={age}", code=2)
+
+
+@pytest.mark.parametrize("span", ["xx", "never", "0d"])
+def test_a_span_that_is_none_names_the_option_that_it_was_given_to(prune: Call, span: str) -> None:
+    said = prune("--older-than", span, code=2)
+    assert "--older-than" in said
+    assert "--expires" not in said
+
+
+@pytest.mark.parametrize(("address", "says"), [("memory://", "keeps nothing"), ("sqlite:///{}/none.db", "no database")])
+def test_what_is_not_there_is_not_made_to_be_pruned(prune: Call, tmp_path: Path, address: str, says: str) -> None:
+    said = prune("--older-than", "30d", "--database-url", address.format(tmp_path), code=1)
+    assert says in said
+    assert not (tmp_path / "none.db").exists()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import typer
@@ -84,3 +87,21 @@ def test_a_lifetime_is_read(text: str, seconds: float | None) -> None:
 def test_another_lifetime_is_refused_with_the_choices(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="12h, 90d, 8w"):
         lifetime_of(text)
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("revoke", "tk_none")], ids=" ".join)
+def test_looking_makes_no_database_and_upgrades_none(token: Call, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code, _, err = token(*arguments, "--database-url", f"sqlite:///{tmp_path}/none.db")
+    assert (code, "There is no database" in err) == (1, True)
+    assert not (tmp_path / "none.db").exists()
+    with closing(sqlite3.connect(tmp_path / "empty.db")) as connection:
+        connection.execute("CREATE TABLE x (y)")
+    code, _, err = token(*arguments, "--database-url", f"sqlite:///{tmp_path}/empty.db")
+    assert (code, "stagetune db upgrade" in err) == (1, True)
+
+
+@pytest.mark.parametrize("arguments", [("create", "me", "--scope", "admin"), ("list",), ("revoke", "x")], ids=" ".join)
+def test_a_token_that_nobody_could_use_is_not_made(token: Call, arguments: tuple[str, ...]) -> None:
+    code, out, err = token(*arguments, "--database-url", "memory://")
+    assert (code, out) == (1, "")
+    assert "--database-url" in err

@@ -9,8 +9,9 @@ import pytest
 
 from service.figures.axes import Ruler, Span
 from service.figures.compare import COLORS, DASHES, Compared, CompareData, compare_data, style
-from service.figures.compare_drawing import compare_drawing, index_at
-from service.figures.live import CurveLook
+from service.figures.compare_drawing import compare_drawing
+from service.figures.drawn import CurveLook
+from service.figures.names import index_at
 from service.figures.palette import DARK, LIGHT
 from service.figures.series import Series
 from studies.contract.states import TrialState
@@ -30,12 +31,18 @@ def drawn(*members: Compared, **more: Any) -> CompareData:
 
 
 def test_every_curve_stands_where_its_own_ruler_says() -> None:
-    data = drawn(compared(1), compared(2, batch_size=128), axis="samples")
+    data = drawn(compared(1), compared(2, batch_size=128), look=CurveLook("dev_accuracy", axis="samples"))
     assert [line.curve.steps for line in data.lines] == [(64.0, 128.0), (128.0, 256.0)]
 
 
 def test_who_cannot_be_placed_is_named_and_the_others_are_drawn() -> None:
-    data = drawn(compared(1), compared(2, batch_size=None), compared(3, batch_size=None), axis="samples", maximize=True)
+    data = drawn(
+        compared(1),
+        compared(2, batch_size=None),
+        compared(3, batch_size=None),
+        look=CurveLook("dev_accuracy", axis="samples"),
+        maximize=True,
+    )
     assert [line.of.name for line in data.lines] == ["#1"]
     drawing = compare_drawing(data, LIGHT)
     assert drawing.figure is not None
@@ -56,7 +63,9 @@ def test_the_sentence_says_who_is_best(maximize: bool, words: str) -> None:
 
 
 def test_times_are_in_a_unit_of_their_size() -> None:
-    data = drawn(compared(1, seconds=36_000.0), compared(2, seconds=720_000.0), axis="time")
+    data = drawn(
+        compared(1, seconds=36_000.0), compared(2, seconds=720_000.0), look=CurveLook("dev_accuracy", axis="time")
+    )
     assert data.unit == (3600.0, "hours")
     drawing = compare_drawing(data, LIGHT)
     assert drawing.figure is not None
@@ -89,17 +98,14 @@ def test_names_stand_on_the_lines_each_at_another_place() -> None:
     assert places == sorted(set(places))
 
 
-@pytest.mark.parametrize(
-    ("share", "log", "expected"), [(0.0, False, 0), (0.5, False, 3), (1.0, False, 5), (0.5, True, 2)]
-)
-def test_a_place_on_a_line(share: float, log: bool, expected: int) -> None:
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.5, 3), (1.0, 5)])
+def test_a_place_on_a_line(share: float, expected: int) -> None:
     points = Series((0.0, 1.0, 10.0, 50.0, 90.0, 100.0), (0.5, 0.4, 0.3, 0.2, None, 0.1))
-    assert index_at(points, share, log=log) == expected
+    assert index_at(points, share) == expected
 
 
 def test_a_line_of_gaps_has_no_place() -> None:
     assert index_at(Series((1.0,), (None,)), 0.5) is None
-    assert index_at(Series((0.0,), (1.0,)), 0.5, log=True) is None
 
 
 def test_smoothed_lines_keep_the_raw_one_faint_behind_them() -> None:
@@ -114,11 +120,8 @@ def test_a_diverged_curve_does_not_flatten_the_others() -> None:
     members = [compared(1), compared(2, state=TrialState.DIVERGED)]
     curves = {"tr_1": curve(2.0, 1.0), "tr_2": curve(2.0, 1e12)}
     linear = compare_drawing(compare_data(members, curves, LOOK), LIGHT).figure
-    log = compare_drawing(compare_data(members, curves, CurveLook("loss", log_y=True)), LIGHT).figure
     assert linear is not None
-    assert log is not None
     assert linear["layout"]["yaxis"]["range"] == pytest.approx([0.96, 2.04])
-    assert log["layout"]["yaxis"]["range"][1] < 1
 
 
 def test_nothing_to_draw_is_said() -> None:

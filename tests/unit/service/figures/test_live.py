@@ -7,8 +7,10 @@ import math
 import plotly.graph_objects as go
 import pytest
 
+from service.figures.axes import Ruler, Span
 from service.figures.drawing import to_json
-from service.figures.live import MOST_HIGHLIGHTED, CurveLook, live_data, live_drawing
+from service.figures.drawn import CurveLook
+from service.figures.live import MOST_HIGHLIGHTED, LiveData, live_data, live_drawing
 from service.figures.palette import LIGHT
 from service.figures.trial import trial_curve_data, trial_curve_drawing
 from studies.contract.states import TrialState
@@ -47,7 +49,7 @@ def test_the_best_is_the_lowest_when_minimising() -> None:
 def test_five_hundred_curves_cost_one_grey_trace() -> None:
     trials, curves = many(530, running=30)
     drawing = live_drawing(live_data(trials[:30], curves, thinned(trials), Metric(), LOOK, asked=10_000), LIGHT)
-    assert len(drawing.figure["data"]) == 1 + MOST_HIGHLIGHTED
+    assert len(drawing.figure["data"]) == 1 + MOST_HIGHLIGHTED + 1  # the best one's name
     assert sum(len(trace["x"]) for trace in drawing.figure["data"]) < 70_000
     assert drawing.figure["data"][0]["line"]["color"] == LIGHT.context
     assert drawing.sentence == (
@@ -56,23 +58,85 @@ def test_five_hundred_curves_cost_one_grey_trace() -> None:
 
 
 def test_smoothing_keeps_the_raw_line_faint_behind() -> None:
-    figure = live_drawing(live_data(*many(2), [], Metric(), CurveLook("loss", smooth=50)), LIGHT).figure
-    assert [trace["opacity"] < 0.5 for trace in figure["data"]] == [True, False, True, False]
-
-
-def test_log_axes_are_as_chosen_and_forget_the_zoom() -> None:
-    plain = live_drawing(live_data(*many(2), [], Metric(), LOOK), LIGHT).figure["layout"]
-    log = live_drawing(live_data(*many(2), [], Metric(), CurveLook("loss", 0, True, True)), LIGHT).figure["layout"]
-    assert (plain["xaxis"]["type"], log["xaxis"]["type"], log["yaxis"]["type"]) == ("linear", "log", "log")
-    assert plain["uirevision"] != log["uirevision"]
+    traces = lines_of(live_data(*many(2), [], Metric(), CurveLook("loss", smooth=50)))
+    assert [trace["opacity"] < 0.5 for trace in traces] == [True, True, False, False]
+    assert traces[0]["meta"] == {"label": traces[2]["name"] + " (raw)", "behind": "tr_0"}
 
 
 def test_a_diverging_curve_does_not_stretch_the_axis() -> None:
     trials = [scored(0, 0.9), trial(1, TrialState.DIVERGED)]
     losses = {"tr_0": curve(2.0, 1.0), "tr_1": curve(2.0, 1e30)}
-    for log_y, most in ((False, 2.1), (True, 0.4)):
-        data = live_data(trials, losses, [], Metric(), CurveLook("loss", log_y=log_y))
-        assert live_drawing(data, LIGHT).figure["layout"]["yaxis"]["range"][1] < most
+    low, high = drawn_range(live_data(trials, losses, [], Metric(), LOOK))
+    assert 0 < low < 1.0
+    assert 2.0 < high < 2.1
+
+
+def drawn_range(data: LiveData) -> list[float]:
+    return live_drawing(data, LIGHT).figure["layout"]["yaxis"]["range"]
+
+
+def lines_of(data: LiveData):
+    """The lines of trials; names on them are texts."""
+    return [trace for trace in live_drawing(data, LIGHT).figure["data"] if trace["mode"] != "text"]
+
+
+def test_a_colour_and_a_dash_stay_with_their_trial() -> None:
+    trials, curves = many(30)
+    few = lines_of(live_data(trials[5:8], curves, [], Metric(), LOOK))
+    all_of_them = lines_of(live_data(trials, curves, [], Metric(), LOOK))
+    lines = {trace["meta"]["trial"]: trace["line"] | {"width": 0} for trace in all_of_them}
+    assert [lines[trace["meta"]["trial"]] for trace in few] == [trace["line"] | {"width": 0} for trace in few]
+    assert len({(line["color"], line["dash"]) for line in lines.values()}) == 30
+
+
+def test_the_selected_are_on_top() -> None:
+    look = CurveLook("loss", select=(2, 4))
+    traces = lines_of(live_data(*many(6), [], Metric(), look))
+    assert [trace["meta"]["trial"] for trace in traces[-2:]] == ["tr_2", "tr_4"]
+
+
+def test_the_best_and_the_selected_have_their_numbers_on_their_lines() -> None:
+    drawing = live_drawing(live_data(*many(6), [], Metric(), CurveLook("loss", select=(2, 4))), LIGHT)
+    names = [trace for trace in drawing.figure["data"] if trace["mode"] == "text"]
+    assert [trace["text"] for trace in names] == [["#5"], ["#4"], ["#2"]]
+    assert len({trace["x"][0] for trace in names}) == 3
+
+
+def test_over_samples_a_larger_batch_goes_further() -> None:
+    trials = [scored(0, 0.5, params={"batch_size": 64}), scored(1, 0.6, params={"batch_size": 128})]
+    rulers = {t.id: Ruler(batch_size=t.params["batch_size"]) for t in trials}
+    curves = {t.id: falling(0.1) for t in trials}
+    look = CurveLook("loss", axis="samples")
+    data = live_data(trials, curves, thinned(many(9)[0]), Metric(), look, rulers=rulers)
+    drawing = live_drawing(data, LIGHT)
+    assert {trace["meta"]["trial"]: max(trace["x"]) for trace in lines_of(data)} == {
+        "tr_0": 6400,
+        "tr_1": 12800,
+    }
+    assert drawing.sentence.startswith("Loss over samples seen of 2 trials")
+    assert "samples seen" in drawing.figure["data"][0]["hovertemplate"]
+
+
+def test_a_trial_whose_place_is_not_known_is_left_out_and_counted() -> None:
+    trials = [scored(0, 0.5), scored(1, 0.6)]
+    rulers = {"tr_0": Ruler(batch_size=8)}
+    curves = {t.id: falling(0.1) for t in trials}
+    look = CurveLook("loss", axis="samples")
+    drawing = live_drawing(live_data(trials, curves, [], Metric(), look, rulers=rulers), LIGHT)
+    assert drawing.sentence.endswith("; 1 left out, whose samples seen is not known.")
+    none = live_drawing(live_data(trials, curves, [], Metric(), look), LIGHT)
+    assert none.figure is None
+    assert "draw them over steps" in none.sentence
+
+
+def test_times_are_told_in_a_unit_that_is_easy_to_read() -> None:
+    rulers = {"tr_0": Ruler(spans=(Span(0, 100, 7_200.0),))}
+    data = live_data(
+        [scored(0, 0.5)], {"tr_0": falling(0.1)}, [], Metric(), CurveLook("loss", axis="time"), rulers=rulers
+    )
+    (trace,) = lines_of(data)
+    assert max(trace["x"]) == pytest.approx(2.0)
+    assert "time trained (hours)" in trace["hovertemplate"]
 
 
 def test_a_diverging_curve_behind_does_not_stretch_the_axis_either() -> None:
@@ -87,10 +151,10 @@ def test_the_range_is_free_where_nothing_or_everything_diverged() -> None:
         assert "range" not in live_drawing(data, LIGHT).figure["layout"]["yaxis"]
 
 
-def test_a_values_below_zero_on_a_log_axis_leave_the_range_to_plotly() -> None:
+def test_a_range_that_reaches_below_zero_keeps_its_margin() -> None:
     trials = [trial(0), trial(1, TrialState.DIVERGED)]
-    data = live_data(trials, {"tr_0": curve(-1.0), "tr_1": curve(9.0)}, [], Metric(), CurveLook("loss", log_y=True))
-    assert "range" not in live_drawing(data, LIGHT).figure["layout"]["yaxis"]
+    low, _ = drawn_range(live_data(trials, {"tr_0": curve(-1.0, 1.0), "tr_1": curve(9.0)}, [], Metric(), LOOK))
+    assert low == pytest.approx(-1.08)
 
 
 def test_nobody_can_put_a_link_into_a_figure() -> None:
@@ -101,7 +165,7 @@ def test_nobody_can_put_a_link_into_a_figure() -> None:
 
 
 def test_a_curve_leads_to_its_trial() -> None:
-    (trace,) = live_drawing(live_data(*many(1), [], Metric(), LOOK), LIGHT).figure["data"]
+    (trace,) = lines_of(live_data(*many(1), [], Metric(), LOOK))
     assert trace["meta"]["trial"] == "tr_0"
 
 
@@ -143,11 +207,9 @@ def test_the_rate_is_drawn_as_it_is_however_smooth_the_others_are() -> None:
     steps = curve(*[0.1] * 50, *[0.01] * 50)
     drawn = trial_curve_data(trial(0), steps, CurveLook("lr", smooth=100))
     assert set(drawn.curve.values) == {0.1, 0.01}
-    assert drawn.raw is None
+    assert drawn.shown.raw == drawn.curve
 
 
 def test_a_constant_rate_stands_above_zero() -> None:
     drawn = trial_curve_data(trial(0), curve(0.01, 0.01), CurveLook("lr"))
     assert trial_curve_drawing(drawn, LIGHT).figure["layout"]["yaxis"]["range"] == pytest.approx([0, 0.011])
-    logarithmic = trial_curve_data(trial(0), curve(0.01, 0.01), CurveLook("lr", log_y=True))
-    assert "range" not in trial_curve_drawing(logarithmic, LIGHT).figure["layout"]["yaxis"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.figures.drawing import Drawing, to_json
 from service.figures.labels import escape
-from service.figures.series import final_value, gaps, points_each, series, smoothed
+from service.figures.series import POINTS_OF_A_FIGURE, final_value, gaps, points_each, series, smoothed
 from studies.core.snapshot import Curve
 from tests.unit.service.figures.samples import HOSTILE, curve, falling
 
@@ -33,7 +33,7 @@ def test_a_gap_is_none() -> None:
 @pytest.mark.parametrize("curves", [0, 1, 30, 300, 10_000])
 def test_a_figure_has_a_bounded_number_of_points(curves: int) -> None:
     assert 60 <= points_each(curves) <= 800
-    assert points_each(curves) * curves <= max(60_000, 60 * curves)
+    assert points_each(curves) * curves <= max(POINTS_OF_A_FIGURE, 60 * curves)
 
 
 def test_smoothing_0_is_the_curve_itself_and_100_is_flatter() -> None:

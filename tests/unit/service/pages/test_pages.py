@@ -212,7 +212,7 @@ def test_when_the_database_is_away_the_page_says_so() -> None:
     class Away:
         credentials = MemoryCredentials(time.time)
 
-        def find_studies(self, *_: object) -> None:
+        def last_event_id(self) -> int:
             raise StorageUnavailable
 
     with browser(Away()) as client:

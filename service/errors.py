@@ -16,7 +16,7 @@ from service import problems
 from service.auth.principal import Forbidden
 from service.middleware.headers import SECURITY_HEADERS
 from service.middleware.observing import REQUEST_ID, ids_of
-from service.pages.missing import forbidden_page, missing_page, wants_page
+from service.pages.missing import forbidden_page, missing_page, unreadable_page, wants_page
 from service.problems import ProblemKind, respond
 from studies import errors
 from studies.log_lines import fields
@@ -110,6 +110,8 @@ def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # registered for this type alone
     detail = "Mend every fault named and send the request again."
     faults = fault_lines(error.errors())
+    if wants_page(request):
+        return unreadable_page(request, faults)
     return respond(problems.INVALID_REQUEST, detail, instance=request.url.path, faults=faults)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -25,6 +26,11 @@ def wants_page(request: Request) -> bool:
 
 def missing_page(request: Request, detail: str) -> HTMLResponse:
     return page(request, "missing.html", MissingContext("There is nothing here", detail), status=404)
+
+
+def unreadable_page(request: Request, faults: Sequence[str]) -> HTMLResponse:
+    detail = f"It may have been cut off or mistyped. {'; '.join(faults)}."
+    return page(request, "missing.html", MissingContext("This address cannot be read", detail), status=422)
 
 
 def forbidden_page(request: Request, detail: str) -> HTMLResponse:

@@ -101,7 +101,7 @@ def test_a_trial_is_looked_up_searched_and_taken_along(
     assert "step    1" in Path(taken.value.path()).read_text()
     expect(page.locator("#again")).to_have_text(f"stagetune reproduce digits-cnn/{late.number} --server {url}")
     with page.expect_download() as run:
-        page.get_by_role("link", name="what is run").click()
+        page.get_by_role("link", name="the run as a file").click()
     assert json.loads(Path(run.value.path()).read_text())["num_steps"] == 600
     page.get_by_role("link", name="←").click()
     expect(page.locator("h1")).to_have_text(f"Trial #{late.number - 1}")

@@ -87,7 +87,7 @@ def test_columns_are_chosen_and_unchosen(store: MemoryStore, url: str, page: Pag
     file = Path(started.value.path()).read_text()
     assert file.splitlines()[0].split(",")[:3] == ["number", "state", "stage"]
     assert len(file.splitlines()) == 1 + 8
-    page.get_by_role("link", name="Usual columns").click()
+    page.get_by_role("link", name="Default columns").click()
     expect(head.get_by_role("link", name="weight decay")).to_have_count(0)
     expect(page.get_by_label("weight decay")).not_to_be_checked()
 

@@ -50,10 +50,6 @@ class Scale:
         unit = self.unit(value)
         return None if unit is None else self.pixel(unit)
 
-    def of_shape(self, value: float) -> float:
-        """Return the pixel of a shape's number: a value, but on a scale of categories an index."""
-        return self.pixel(float(value)) if self.kind == "category" else self.at(value) or self.start
-
     def ticks(self, most: int) -> tuple[Tick, ...]:
         low, high = sorted((self.low, self.high))
         match self.kind:

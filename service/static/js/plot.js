@@ -102,7 +102,7 @@ export async function adjust(figure) {
  * @param {HTMLElement} figure
  * @returns {any} the element that Plotly draws into
  */
-export function plotOf(figure) {
+function plotOf(figure) {
   return figure.querySelector(".plot");
 }
 

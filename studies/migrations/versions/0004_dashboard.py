@@ -1,4 +1,4 @@
-"""The dashboard: whose a study is and what it is tagged with, what runs took, what the trial table asks for."""
+"""The dashboard: whose a study is, what it is tagged with and judged by; what runs took, and where they ran."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ _COUNT = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _studies()
     _attempts()
-    _trials()
 
 
 def _studies() -> None:
@@ -66,7 +65,3 @@ def _attempts() -> None:
         sqlite_where=failed,
         postgresql_where=failed,
     )
-
-
-def _trials() -> None:
-    """The table of trials."""

@@ -196,6 +196,15 @@ def test_a_stale_link_gets_a_page_that_helps(client: Client, path: str) -> None:
     assert "<script>" not in answer.text
 
 
+@pytest.mark.parametrize("path", ["/compare?axis=%3Cb%3E", "/workers?window=2h", "/workers?page=none"])
+def test_an_address_that_cannot_be_read_is_answered_with_a_page(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 422
+    assert "This address cannot be read" in answer.text
+    assert "query." + path.partition("?")[2].partition("=")[0] in answer.text
+    assert "<b>" not in answer.text
+
+
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/static/nothing/at/all.js"])
 def test_programs_get_problems_not_pages(client: Client, path: str) -> None:
     answer = client.get(path, headers={"Accept": "*/*"})

@@ -186,7 +186,7 @@ def test_a_study_without_trials_says_so(store: MemoryStore) -> None:
 def test_nothing_found_is_said(history: History) -> None:
     shown = table(history, asked=Asked("number > 1000"))
     assert (shown.found, shown.span, shown.state.page) == ("0 of 29 trials", "", 1)
-    assert shown.nothing.startswith("No trial is like this.")
+    assert shown.nothing.startswith("No trial matches.")
 
 
 @given(

@@ -9,7 +9,7 @@ from service.figures.drawing import Drawing
 from service.figures.labels import escape
 from service.figures.layout import axis, layout
 from service.figures.palette import Palette
-from service.figures.parallel import BEST_SHOWN, ParallelData, parallel_drawing
+from service.figures.parallel import BEST_SHOWN, ParallelData, parallel_drawing, raw_rows
 from service.figures.parameters import ParameterAxis
 from service.format import count, number, words
 from studies.core.search.dimensions import Categorical
@@ -37,7 +37,8 @@ def scatter_drawing(
     more = len(data.axes) + data.left_out - len(shown)
     rest = f"; {count(more, 'more hyperparameter')} not shown" if more else ""
     said = f"{words(data.metric.name).capitalize()} against {', '.join(each.title for each in shown)}{rest}"
-    return Drawing(f"{said}; the best {BEST_SHOWN} are marked.", figure, parallel_drawing(data, palette).table)
+    table = parallel_drawing(data, palette).table
+    return Drawing(f"{said}; the best {BEST_SHOWN} are marked.", figure, table, rows=raw_rows(data))
 
 
 def _frames(data: ParallelData, shown: Sequence[ParameterAxis], palette: Palette) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def _frames(data: ParallelData, shown: Sequence[ParameterAxis], palette: Palette
         name = _suffix(place)
         ticks = _ticks(each)
         frames[f"xaxis{name}"] = axis(
-            palette, escape(each.title), domain=across, anchor=f"y{name}", range=[-0.06, 1.06], **ticks
+            palette, escape(each.title), "-", domain=across, anchor=f"y{name}", range=[-0.06, 1.06], **ticks
         )
         title = escape(words(data.metric.name)) if not column else ""
         frames[f"yaxis{name}"] = axis(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.figures.drawing import Drawing
@@ -23,15 +23,13 @@ _MOST_TICKS = 3
 _GAP = 0.07
 
 
-def scatter_drawing(
-    data: ParallelData, palette: Palette, importance: Mapping[str, float], selected: Collection[int] = ()
-) -> Drawing:
-    """Return a small plot a hyperparameter on one scale of the metric; the best trials and the selected stand out."""
+def scatter_drawing(data: ParallelData, palette: Palette, importance: Mapping[str, float]) -> Drawing:
+    """Return a small plot a hyperparameter on one scale of the metric; the best trials stand out."""
     if not data.axes or not any(row.result.score is not None for row in data.rows):
         return Drawing("No two trials with different hyperparameters have come to a result yet.")
     shown = sorted(data.axes, key=lambda each: -importance.get(each.name, 0.0))[:MOST]
     figure = {
-        "data": [trace for place, each in enumerate(shown) for trace in _dots(data, each, place, palette, selected)],
+        "data": [trace for place, each in enumerate(shown) for trace in _dots(data, each, place, palette)],
         "layout": layout(palette, **_frames(data, shown, palette)),
     }
     more = len(data.axes) + data.left_out - len(shown)
@@ -80,16 +78,12 @@ def _suffix(place: int) -> str:
     return "" if place == 0 else str(place + 1)
 
 
-def _dots(
-    data: ParallelData, each: ParameterAxis, place: int, palette: Palette, selected: Collection[int]
-) -> list[dict[str, Any]]:
+def _dots(data: ParallelData, each: ParameterAxis, place: int, palette: Palette) -> list[dict[str, Any]]:
     scored = [row.result for row in data.rows if row.result.score is not None]
-    chosen = [result for result in scored if result.number in selected]
     name = _suffix(place)
     looks = (
         (scored[:-BEST_SHOWN], palette.muted, "circle", 6, 0.5),
         (scored[-BEST_SHOWN:], palette.winner, "star", 12, 1.0),
-        (chosen, palette.series[1], "circle-open", 12, 1.0),
     )
     return [
         {

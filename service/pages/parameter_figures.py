@@ -51,7 +51,7 @@ def _importance(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
 
 def _scatter(data: StudyData, palette: Palette, look: CurveLook) -> Drawing:
     importance = {row.name: row.share for row in _weighed(data).rows}
-    return scatter_drawing(_trials(data, look.select), palette, importance, look.select)
+    return scatter_drawing(_trials(data, look.select), palette, importance)
 
 
 PARAMETER_FIGURES: Final[Mapping[str, Draw]] = {

@@ -61,7 +61,12 @@ def _head(spec: StudySpec, chosen: Chosen) -> str:
     imports = (
         "from collections.abc import Iterable\n" + _math(chosen) + "\nimport torch\nfrom torch import Tensor, nn\n"
     )
-    return f'"""{body}\n"""\n\n{imports}from torch.optim.lr_scheduler import LambdaLR'
+    return f'"""{_within_quotes(body)}\n"""\n\n{imports}from torch.optim.lr_scheduler import LambdaLR'
+
+
+def _within_quotes(text: str) -> str:
+    """Return `text` for a docstring: users name their hyperparameters, and no name of theirs may end it."""
+    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').replace("\0", "\\x00")
 
 
 _OWN_CODE = (
@@ -94,7 +99,7 @@ def _own(values: Params) -> str:
 
 def _literal(value: Scalar) -> str:
     """Return a value as Python writes it, texts in the quotes of the rest of the program."""
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 # --- the optimiser -------------------------------------------------------------------------------------------------

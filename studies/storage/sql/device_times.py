@@ -38,8 +38,8 @@ Read = Callable[[Collection[str], Timestamp], Mapping[str, Sequence[Ran]]]
 class DeviceTimes:
     """Device seconds by study. A look reads what has happened since the one before it.
 
-    What is summed up ends before the first attempt that still runs, and a while before the look: an attempt that is
-    just being granted may name a moment that has passed when it is committed.
+    What is summed up ends a while before the look: an attempt that is just being granted, or ended, may name a moment
+    that has passed when it is committed. One that runs is summed up as far as that: it cannot have ended any earlier.
     """
 
     def __init__(self, most_studies: int = MOST_STUDIES) -> None:
@@ -83,7 +83,7 @@ def _looked(
     known: Mapping[str, _Summed], ran: Mapping[str, Sequence[Ran]], now: Timestamp
 ) -> tuple[dict[str, _Summed], dict[str, float]]:
     """Return what is summed up of each study from now on, and the device seconds since then."""
-    untils = {study_id: _until(summed, ran.get(study_id, ()), now) for study_id, summed in known.items()}
+    untils = {study_id: max(summed.until, now - SETTLING_SECONDS) for study_id, summed in known.items()}
     owned = [(study_id, item) for study_id in known for item in ran.get(study_id, ())]
     whole = spans([Ran((study_id, *item.device), item.started_at, item.ended_at) for study_id, item in owned], now)
     first = np.array([known[study_id].until for study_id, _ in owned], np.float64)
@@ -96,12 +96,6 @@ def _looked(
         for study_id, until in untils.items()
     }
     return summed, {study_id: recent.get(study_id, 0.0) for study_id in known}
-
-
-def _until(known: _Summed, ran: Sequence[Ran], now: Timestamp) -> float:
-    """Return the moment before which nothing can change any more."""
-    running = [item.started_at for item in ran if item.ended_at is None]
-    return max(known.until, min([now, *running]) - SETTLING_SECONDS)
 
 
 def _by_owner(seconds: NDArray[np.float64], owner_of: Mapping[int, str]) -> dict[str, float]:

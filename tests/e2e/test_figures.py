@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 LIVE = "document.querySelector('[data-keep=live] .plot')"
 
 
-PALE = "trace => trace.meta?.trial && trace.opacity < 0.9"
+LINES = f"{LIVE}.data.filter(trace => trace.meta?.trial)"
+PALE = "trace => trace.opacity < 0.9"
 
 
 def see_live(page: Page, url: str, history: History, query: str = "") -> Locator:
@@ -46,7 +47,7 @@ def test_what_the_reader_chooses_stands_in_the_address_and_comes_back(
 ) -> None:
     history = histories.running(store)
     live = see_live(page, url, history)
-    page.get_by_label("Metric").select_option("dev_accuracy")
+    page.locator("[name=metric]").select_option("dev_accuracy")
     expect(live.locator("[data-sentence]")).to_contain_text("Dev accuracy over steps")
     page.locator("[name=axis]").select_option("samples")
     expect(live.locator("[data-sentence]")).to_contain_text("over samples seen")
@@ -61,7 +62,7 @@ def test_what_the_reader_chooses_stands_in_the_address_and_comes_back(
     expect(live.locator("[data-sentence]")).to_contain_text("Dev accuracy over samples seen")
     expect(page.get_by_label("Smoothing")).to_have_value("60")
     until(page, f"{LIVE}._fullLayout?.xaxis.type === 'log'")
-    page.get_by_label("Metric").select_option("loss")
+    page.locator("[name=metric]").select_option("loss")
     page.locator("[name=axis]").select_option("step")
     live.get_by_role("button", name="log x").click()
     page.get_by_label("Smoothing").fill("20")
@@ -135,7 +136,7 @@ def test_the_selected_stand_out_in_every_figure(store: MemoryStore, url: str, pa
     history = histories.finished(store)
     chosen = history.trial("lr=0.03").number
     live = see_live(page, url, history, f"?select={chosen}")
-    until(page, f"{LIVE}.data.at(-1).line.width > 3 && {LIVE}.data.filter({PALE}).length === 3")
+    until(page, f"{LINES}.at(-1).line.width > 3 && {LINES}.filter({PALE}).length === 3")
     points = page.locator('[data-keep="lr-loss"]')
     points.scroll_into_view_if_needed()
     until(page, "document.querySelector('[data-keep=lr-loss] .plot').data?.[0].selectedpoints.length === 1")

@@ -98,7 +98,8 @@ def test_a_pair_is_set_against_the_next_best(lead: float, noise: float | None, w
         (0.0, "No decay is needed: linear decay from step 50 on only equals a constant rate's dev accuracy of 0.95."),
         (
             -0.1,
-            "Decay does harm: linear decay from step 50 on comes out 0.1 worse than a constant rate's dev accuracy of 0.95.",
+            "Decay does harm: linear decay from step 50 on comes out 0.1 worse than "
+            "a constant rate's dev accuracy of 0.95.",
         ),
         (
             -0.001,

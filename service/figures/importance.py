@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.figures.drawing import Drawing, Table
-from service.figures.labels import escape
+from service.figures.labels import LONGEST_NAME, clipped, escape
 from service.figures.layout import axis, layout
 from service.figures.palette import Palette
 from service.figures.parameters import ParameterAxis, axes, strongest, values_of
@@ -97,8 +97,13 @@ def importance_drawing(data: ImportanceData, palette: Palette) -> Drawing:
                 "",
                 "-",
                 showgrid=False,
+<<<<<<< HEAD
                 tickvals=list(range(len(bars))),
                 ticktext=[escape(row.title) for row in bars],
+=======
+                tickvals=list(range(len(rows))),
+                ticktext=[escape(clipped(row.title, LONGEST_NAME)) for row in rows],
+>>>>>>> qualities
             ),
         ),
     }

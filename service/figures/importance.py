@@ -97,13 +97,8 @@ def importance_drawing(data: ImportanceData, palette: Palette) -> Drawing:
                 "",
                 "-",
                 showgrid=False,
-<<<<<<< HEAD
                 tickvals=list(range(len(bars))),
-                ticktext=[escape(row.title) for row in bars],
-=======
-                tickvals=list(range(len(rows))),
-                ticktext=[escape(clipped(row.title, LONGEST_NAME)) for row in rows],
->>>>>>> qualities
+                ticktext=[escape(clipped(row.title, LONGEST_NAME)) for row in bars],
             ),
         ),
     }

@@ -50,16 +50,13 @@ def _frames(data: ParallelData, shown: Sequence[ParameterAxis], palette: Palette
         name = _suffix(place)
         ticks = _ticks(each)
         frames[f"xaxis{name}"] = axis(
-<<<<<<< HEAD
-            palette, escape(each.title), "-", domain=across, anchor=f"y{name}", range=[-0.06, 1.06], **ticks
-=======
             palette,
             escape(clipped(each.title, LONGEST_NAME)),
+            "-",
             domain=across,
             anchor=f"y{name}",
             range=[-0.06, 1.06],
             **ticks,
->>>>>>> qualities
         )
         title = escape(clipped(words(data.metric.name), LONGEST_NAME)) if not column else ""
         frames[f"yaxis{name}"] = axis(

@@ -127,12 +127,15 @@ def unbroken(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return `text` as it stands on a page: with a capital (names such as ``lr`` keep theirs) and a full stop."""
+    """Return `text` as it stands on a page: with a capital and a full stop.
+
+    Names such as ``lr``, ``dev_loss`` and ``budget.steps`` keep their small letter.
+    """
     stripped = text.strip()
     if not stripped:
         return ""
     first = stripped.split(maxsplit=1)[0]
-    begun = stripped if first in _NAMES or "_" in first else stripped[0].upper() + stripped[1:]
+    begun = stripped if first in _NAMES or "_" in first or "." in first[:-1] else stripped[0].upper() + stripped[1:]
     return begun + ("" if begun[-1] in ".!?…" else ".")
 
 

@@ -46,7 +46,8 @@ def agreement(name: str, before: Curve, after: Curve) -> Agreement:
     first, second = before.values[own], after.values[others]
     same = (first == second) | (np.isnan(first) & np.isnan(second))
     finite = np.isfinite(first) & np.isfinite(second)
-    apart = np.abs(first[finite] - second[finite])
+    with np.errstate(over="ignore"):  # further apart than a number can say is infinitely far
+        apart = np.abs(first[finite] - second[finite])
     return Agreement(
         name=name,
         points=len(steps),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from studies.contract.trial_query import MAX_FILTER_LENGTH, Order, Term, TrialQu
 from studies.contract.views import StudyView
 from studies.core.query import Vocabulary, parse_filter, parse_term
 from studies.core.snapshot import LOSS
-from studies.storage.port import StudyStore
+from studies.storage.port import KnownParam, StudyStore
 
 Direction = Literal["asc", "desc"]
 
@@ -81,6 +82,11 @@ def read_columns(vocabulary: Vocabulary, columns: str) -> tuple[Term, ...]:
 
 def vocabulary_of(store: StudyStore, study: StudyView) -> Vocabulary:
     """Return what names mean in this study."""
-    params = tuple(param.name for param in store.known_params(study.id))
+    return vocabulary_with(store, study, store.known_params(study.id))
+
+
+def vocabulary_with(store: StudyStore, study: StudyView, known: Sequence[KnownParam]) -> Vocabulary:
+    """Return what names mean in a study with these hyperparameters."""
+    params = tuple(param.name for param in known)
     metrics = dict.fromkeys([study.spec.metric.name, LOSS, *store.metric_names(study.id)])
     return Vocabulary(study.spec.metric, params, tuple(metrics))

@@ -11,12 +11,13 @@ import numpy as np
 from studies.contract.decision import Candidate, Decision
 from studies.contract.packing import EngineTiming, PackReport, RunProfile
 from studies.contract.schedule import Schedule
+from studies.contract.study_file import STAGE_ORDERS
 from studies.contract.views import TrialView
 from studies.contract.worker_protocol import Device, DeviceReport, Lease, MetricChunk, SyncRequest
 from studies.core.actions import Action, AddTrials, CloseStage, EndTrial, Fail, Finish, OpenStage, Proposal
 from studies.core.schedules import cosine, factors, linear_to_zero
 from studies.storage.port import StudyStore
-from tests.builders import chunk, report, spec, sync, worker
+from tests.builders import chunk, decision, report, spec, sync, worker
 
 STEPS = 600
 HOSTILE = '<a href="javascript:alert(1)">click</a> "quoted" & <b>bold</b> \u202eesrever'
@@ -283,3 +284,26 @@ def with_gaps(store: StudyStore, name: str = "with-gaps") -> History:
     history.tell(leases[1], only_nan, outcome=None)
     history.act(EndTrial(leases[1].run.trial_id, "diverged", HOSTILE))
     return history
+
+
+VARIED = (("momentum/up", 0.1), ("momentum/down", 0.3), ("batch_size/up", 0.05))
+"""Trials of each stage of a guided search that is told: by key, with their rates."""
+
+
+def guided(store: StudyStore, name: str = "guided") -> History:
+    """Tell a guided search: in every stage three trials, of which the first is chosen and the second is stopped."""
+    history = History(store, name, strategy="guided_search")
+    parent = None
+    for kind in STAGE_ORDERS["guided_search"]:
+        varied = tuple(_proposal(key, _varied(lr), parent_id=parent) for key, lr in VARIED)
+        history.act(OpenStage(kind), AddTrials(kind, varied))
+        history.run()
+        first, second = store.list_trials(history.study_id, limit=1000).trials[-len(VARIED) :][:2]
+        parent = first.id
+        history.act(EndTrial(second.id, "pruned", "Behind."))
+        history.act(CloseStage(kind, decision(first.id, evidence={"dev_before": 0.8, "dev_after": 0.9})))
+    return history
+
+
+def _varied(lr: float) -> dict[str, Any]:
+    return {"lr": lr, "batch_size": 64, "momentum": 0.9}

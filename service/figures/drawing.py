@@ -30,12 +30,15 @@ class Drawing:
         figure: None where there is nothing to draw.
         table: the numbers behind it.
         refines: asked again with ``from`` and ``to`` of its horizontal axis, it has more points between them.
+        rows: a header and what the figure is drawn from in full precision, for a spreadsheet; empty where its marks
+            say that themselves (`service.figures.rows`).
     """
 
     sentence: str
     figure: Figure | None = None
     table: Table = Table()
     refines: bool = False
+    rows: tuple[tuple[object, ...], ...] = ()
 
 
 def trials_of(drawing: Drawing) -> set[str]:

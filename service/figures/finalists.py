@@ -110,13 +110,14 @@ def finalists_drawing(data: FinalistData, palette: Palette) -> Drawing:
             yaxis=axis(
                 palette,
                 "",
+                "-",
                 tickvals=list(range(len(rows))),
                 ticktext=[_wrapped(row.what) for row in rows],
                 range=[-0.6, len(rows) - 0.4],
             ),
         ),
     }
-    return Drawing(_sentence(data), figure, _table(data))
+    return Drawing(_sentence(data), figure, _table(data), rows=_rows(data))
 
 
 def _wrapped(what: str) -> str:
@@ -168,3 +169,9 @@ def _table(data: FinalistData) -> Table:
         for row in data.rows
     )
     return Table(("finalist", "seeds", f"mean {words(data.metric.name)}", "two standard errors", "each seed"), rows)
+
+
+def _rows(data: FinalistData) -> tuple[tuple[object, ...], ...]:
+    seeds = ((row, run, score) for row in data.rows for run, score in zip(row.runs, row.scores, strict=True))
+    header = ("trial", "finalist", "seed", data.metric.name)
+    return (header, *((run.number, row.what, run.seed, score) for row, run, score in seeds))

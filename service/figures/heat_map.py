@@ -28,7 +28,8 @@ def batch_momentum_drawing(data: HeatData, palette: Palette) -> Drawing:
         return Drawing("No pair of batch size and momentum has been tried yet.")
     grid = _heat_map(data, palette, lambda cell: cell.score, number, minimize=data.metric.direction == "minimize")
     grid["colorbar"]["title"]["text"] = escape(words(data.metric.name))
-    return Drawing(_sentence(data), _figure(data, palette, [grid, *_brackets(data, palette)]), _table(data))
+    figure = _figure(data, palette, [grid, *_brackets(data, palette)])
+    return Drawing(_sentence(data), figure, _table(data), rows=_rows(data))
 
 
 def time_to_target_drawing(data: HeatData, palette: Palette) -> Drawing:
@@ -43,7 +44,8 @@ def time_to_target_drawing(data: HeatData, palette: Palette) -> Drawing:
         return Drawing(f"No pair has come to the {words(data.metric.name)} of {number(data.target)} from before yet.")
     grid = _heat_map(data, palette, lambda cell: cell.best.samples, _samples, minimize=True)
     grid["colorbar"]["title"]["text"] = f"examples until {name} {number(data.target)}"
-    return Drawing(_time_sentence(data, reached), _figure(data, palette, [grid]), _table(data))
+    figure = _figure(data, palette, [grid])
+    return Drawing(_time_sentence(data, reached), figure, _table(data), rows=_rows(data))
 
 
 def _figure(data: HeatData, palette: Palette, traces: list[dict[str, Any]]) -> dict[str, Any]:
@@ -52,8 +54,8 @@ def _figure(data: HeatData, palette: Palette, traces: list[dict[str, Any]]) -> d
     quiet: dict[str, Any] = {"showgrid": False, "showline": False}
     frame = layout(
         palette,
-        xaxis=axis(palette, "batch size", **quiet, **_ticks(columns)),
-        yaxis=axis(palette, "" if data.momenta == [None] else "momentum", **quiet, **_ticks(rows)),
+        xaxis=axis(palette, "batch size", "-", **quiet, **_ticks(columns)),
+        yaxis=axis(palette, "" if data.momenta == [None] else "momentum", "-", **quiet, **_ticks(rows)),
         shapes=_chosen_frame(data, palette),
     )
     return {"data": traces, "layout": frame}
@@ -233,3 +235,15 @@ def _table(data: HeatData) -> Table:
     )
     score, reached = words(data.metric.name), f"examples until {number(data.target)}"
     return Table(("batch size", "momentum", "learning rate", score, "seeds", reached, "trial"), rows)
+
+
+def _rows(data: HeatData) -> tuple[tuple[object, ...], ...]:
+    header = ("trial", "batch_size", "momentum", "lr", data.metric.name, "seeds", "examples_to_target")
+    rates = ((cell, rate) for cell in data.cells for rate in cell.rates)
+    return (
+        header,
+        *(
+            (rate.best.number, cell.batch_size, cell.momentum, rate.lr, rate.score, rate.seeds, rate.samples)
+            for cell, rate in rates
+        ),
+    )

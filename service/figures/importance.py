@@ -86,22 +86,24 @@ def importance_drawing(data: ImportanceData, palette: Palette) -> Drawing:
     """Return a bar a hyperparameter, the most important on top."""
     if not data.rows:
         return Drawing(_why_not(data))
-    rows = list(reversed(data.rows))
+    bars = list(reversed(data.rows))
     figure = {
-        "data": [_bars(rows, palette)],
+        "data": [_bars(bars, palette)],
         "layout": layout(
             palette,
             xaxis=axis(palette, "share", tickformat=".0%", rangemode="tozero"),
             yaxis=axis(
                 palette,
                 "",
+                "-",
                 showgrid=False,
-                tickvals=list(range(len(rows))),
-                ticktext=[escape(row.title) for row in rows],
+                tickvals=list(range(len(bars))),
+                ticktext=[escape(row.title) for row in bars],
             ),
         ),
     }
-    return Drawing(_sentence(data), figure, _table(data))
+    rows = (("hyperparameter", "share"), *((row.name, row.share) for row in data.rows))
+    return Drawing(_sentence(data), figure, _table(data), rows=rows)
 
 
 def _bars(rows: Sequence[ImportanceRow], palette: Palette) -> dict[str, Any]:

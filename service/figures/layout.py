@@ -7,7 +7,8 @@ from typing import Any, Literal
 from service.figures.palette import Palette
 
 FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "Liberation Sans", sans-serif'
-AxisType = Literal["linear", "log", "category"]
+AxisType = Literal["linear", "log", "category", "-"]
+"""``-`` is an axis whose numbers only count places, which have names: it can have no other scale."""
 
 
 def layout(palette: Palette, **more: Any) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def parallel_drawing(data: ParallelData, palette: Palette, selected: Collection[
             showlegend=True,
         ),
     }
-    return Drawing(_sentence(data), figure, _table(data))
+    return Drawing(_sentence(data), figure, _table(data), rows=raw_rows(data))
 
 
 def _hidden(extent: list[float]) -> dict[str, Any]:
@@ -231,3 +231,10 @@ def _table(data: ParallelData) -> Table:
         for row in shown
     )
     return Table(("trial", *(axis.title for axis in data.axes), words(data.metric.name)), rows)
+
+
+def raw_rows(data: ParallelData) -> tuple[tuple[object, ...], ...]:
+    """Return the trials with the values that they took, for a spreadsheet."""
+    header = ("trial", *(axis.name for axis in data.axes), data.metric.name, "state")
+    results = sorted((row.result for row in data.rows), key=lambda result: result.number)
+    return (header, *((r.number, *_told(r, data).values(), r.score, r.state.value) for r in results))

@@ -122,12 +122,12 @@ def parameter_probes_drawing(data: ProbeData, palette: Palette) -> Drawing:
         "layout": layout(
             palette,
             xaxis=axis(palette, f"change of {escape(words(data.metric.name))}, better {good}"),
-            yaxis=axis(palette, "", tickvals=list(range(len(rows))), ticktext=[_label(row) for row in rows]),
+            yaxis=axis(palette, "", "-", tickvals=list(range(len(rows))), ticktext=[_label(row) for row in rows]),
             shapes=[_zero(palette)],
             showlegend=True,
         ),
     }
-    return Drawing(_sentence(data), figure, _table(data))
+    return Drawing(_sentence(data), figure, _table(data), rows=_rows(data))
 
 
 def _looks(palette: Palette) -> dict[Side, tuple[str, str]]:
@@ -195,3 +195,17 @@ def _table(data: ProbeData) -> Table:
     )
     columns = ("trial", "hyperparameter", "before", "after", f"change of {words(data.metric.name)}", "noise")
     return Table((*columns, "compared at", "verdict"), rows)
+
+
+def _rows(data: ProbeData) -> tuple[tuple[object, ...], ...]:
+    header = (
+        "trial",
+        "hyperparameter",
+        "before",
+        "after",
+        f"change of {data.metric.name}",
+        "noise",
+        "compared at step",
+    )
+    probes = ((r.trial.number, r.name, r.before, r.after, r.effect, r.noise, r.step) for r in data.rows)
+    return (header, *probes)

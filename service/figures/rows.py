@@ -19,12 +19,16 @@ def figure_rows(drawing: Drawing, numbers: Mapping[str, int]) -> Iterator[Row]:
     """Yield a header, and then a row for each mark of the figure; None where there is a gap.
 
     Curves and points have columns ``trial, series`` and their coordinates, cells of a heat map their value as well,
-    lines of parallel coordinates a column a dimension. Where a figure has nothing of these it is its table.
+    lines of parallel coordinates a column a dimension. Where a figure has nothing of these it is its table; where it
+    brings rows of its own, those.
 
     Args:
         drawing: the figure.
         numbers: of the trials in it, by id.
     """
+    if drawing.rows:
+        yield from drawing.rows
+        return
     traces = drawing.figure["data"] if drawing.figure else []
     layout = drawing.figure["layout"] if drawing.figure else {}
     titles = [_title(layout, axis, axis[0]) for axis in ("xaxis", "yaxis")]

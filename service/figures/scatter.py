@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.figures.drawing import Drawing
 from service.figures.labels import escape
 from service.figures.layout import axis, layout
 from service.figures.palette import Palette
-from service.figures.parallel import BEST_SHOWN, ParallelData, parallel_drawing
+from service.figures.parallel import BEST_SHOWN, ParallelData, parallel_drawing, raw_rows
 from service.figures.parameters import ParameterAxis
 from service.format import count, number, words
 from studies.core.search.dimensions import Categorical
@@ -23,21 +23,20 @@ _MOST_TICKS = 3
 _GAP = 0.07
 
 
-def scatter_drawing(
-    data: ParallelData, palette: Palette, importance: Mapping[str, float], selected: Collection[int] = ()
-) -> Drawing:
-    """Return a small plot a hyperparameter on one scale of the metric; the best trials and the selected stand out."""
+def scatter_drawing(data: ParallelData, palette: Palette, importance: Mapping[str, float]) -> Drawing:
+    """Return a small plot a hyperparameter on one scale of the metric; the best trials stand out."""
     if not data.axes or not any(row.result.score is not None for row in data.rows):
         return Drawing("No two trials with different hyperparameters have come to a result yet.")
     shown = sorted(data.axes, key=lambda each: -importance.get(each.name, 0.0))[:MOST]
     figure = {
-        "data": [trace for place, each in enumerate(shown) for trace in _dots(data, each, place, palette, selected)],
+        "data": [trace for place, each in enumerate(shown) for trace in _dots(data, each, place, palette)],
         "layout": layout(palette, **_frames(data, shown, palette)),
     }
     more = len(data.axes) + data.left_out - len(shown)
     rest = f"; {count(more, 'more hyperparameter')} not shown" if more else ""
     said = f"{words(data.metric.name).capitalize()} against {', '.join(each.title for each in shown)}{rest}"
-    return Drawing(f"{said}; the best {BEST_SHOWN} are marked.", figure, parallel_drawing(data, palette).table)
+    table = parallel_drawing(data, palette).table
+    return Drawing(f"{said}; the best {BEST_SHOWN} are marked.", figure, table, rows=raw_rows(data))
 
 
 def _frames(data: ParallelData, shown: Sequence[ParameterAxis], palette: Palette) -> dict[str, Any]:
@@ -51,7 +50,7 @@ def _frames(data: ParallelData, shown: Sequence[ParameterAxis], palette: Palette
         name = _suffix(place)
         ticks = _ticks(each)
         frames[f"xaxis{name}"] = axis(
-            palette, escape(each.title), domain=across, anchor=f"y{name}", range=[-0.06, 1.06], **ticks
+            palette, escape(each.title), "-", domain=across, anchor=f"y{name}", range=[-0.06, 1.06], **ticks
         )
         title = escape(words(data.metric.name)) if not column else ""
         frames[f"yaxis{name}"] = axis(
@@ -66,7 +65,8 @@ def _ticks(each: ParameterAxis) -> dict[str, Any]:
     if len(ticks) > _MOST_TICKS and not isinstance(each.dimension, Categorical):
         ticks = (ticks[0], ticks[len(ticks) // 2], ticks[-1])
     texts = [escape(text) for _, text in ticks]
-    return {"tickvals": [at for at, _ in ticks], "ticktext": texts, "tickangle": 0}
+    flat = {} if isinstance(each.dimension, Categorical) else {"tickangle": 0}
+    return {"tickvals": [at for at, _ in ticks], "ticktext": texts, **flat}
 
 
 def _domain(place: int, of: int, gap: float = _GAP) -> list[float]:
@@ -78,16 +78,12 @@ def _suffix(place: int) -> str:
     return "" if place == 0 else str(place + 1)
 
 
-def _dots(
-    data: ParallelData, each: ParameterAxis, place: int, palette: Palette, selected: Collection[int]
-) -> list[dict[str, Any]]:
+def _dots(data: ParallelData, each: ParameterAxis, place: int, palette: Palette) -> list[dict[str, Any]]:
     scored = [row.result for row in data.rows if row.result.score is not None]
-    chosen = [result for result in scored if result.number in selected]
     name = _suffix(place)
     looks = (
         (scored[:-BEST_SHOWN], palette.muted, "circle", 6, 0.5),
         (scored[-BEST_SHOWN:], palette.winner, "star", 12, 1.0),
-        (chosen, palette.series[1], "circle-open", 12, 1.0),
     )
     return [
         {

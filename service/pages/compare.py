@@ -24,6 +24,7 @@ from service.pages.drawings import as_csv, as_json
 from service.pages.figures import PaletteDep
 from service.pages.page_route import PageRoute
 from service.pages.rendering import href, page
+from studies.contract.views import StudyView
 from studies.contract.worker_protocol import MetricName
 from studies.core.snapshot import Curve
 from studies.storage.port import StudyStore
@@ -52,9 +53,10 @@ class Column:
 
 @dataclass(frozen=True)
 class TableContext:
-    """What the table of trials says; ``trials`` is the list that it was asked for."""
+    """What the table of trials says; ``trials`` is the list that it shows, ``study`` that of all, if it is one."""
 
     trials: str
+    study: StudyView | None
     columns: tuple[Column, ...]
     settings: Settings
     metrics: tuple[Row, ...]
@@ -103,6 +105,7 @@ def table_context(chosen: Chosen, now: float) -> TableContext:
     members, found = chosen.members, settings(chosen.members)
     return TableContext(
         trials=_joined(members),
+        study=members[0].study if len({member.study.id for member in members}) == 1 else None,
         columns=_columns(members),
         settings=found,
         metrics=metric_rows(members),

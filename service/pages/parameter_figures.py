@@ -13,6 +13,7 @@ from service.figures.parallel import ParallelData, parallel_data, parallel_drawi
 from service.figures.scatter import scatter_drawing
 from service.pages.stage_figures import Draw
 from service.pages.study_data import StudyData
+from service.selection import Numbers
 from studies.storage.optuna_bridge.importance import importances
 
 MOST_LINES = 500
@@ -22,12 +23,13 @@ MOST_WEIGHED = 300
 """Most trials that importances are taken from: the best tenth of so many is enough to tell where it stands."""
 
 
-def _trials(data: StudyData) -> ParallelData:
+def _trials(data: StudyData, selected: Numbers) -> ParallelData:
+    """Return an even choice of the trials, with the best and those that the reader has selected."""
     asked = data.study.progress.trials
     found = data.store.results(data.study.id, MOST_LINES)
-    best = [] if asked <= MOST_LINES else data.best_results()
+    others = [] if asked <= MOST_LINES else data.leading_results(selected)
     return parallel_data(
-        list({result.id: result for result in [*found, *best]}.values()),
+        list({result.id: result for result in [*found, *others]}.values()),
         data.study.spec,
         asked if asked > MOST_LINES else None,
     )
@@ -39,16 +41,17 @@ def _weighed(data: StudyData) -> ImportanceData:
     return importance_data(results, data.study.spec, importances)
 
 
-def _parallel(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
-    return parallel_drawing(_trials(data), palette)
+def _parallel(data: StudyData, palette: Palette, look: CurveLook) -> Drawing:
+    return parallel_drawing(_trials(data, look.select), palette, look.select)
 
 
 def _importance(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
     return importance_drawing(_weighed(data), palette)
 
 
-def _scatter(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
-    return scatter_drawing(_trials(data), palette, {row.name: row.share for row in _weighed(data).rows})
+def _scatter(data: StudyData, palette: Palette, look: CurveLook) -> Drawing:
+    importance = {row.name: row.share for row in _weighed(data).rows}
+    return scatter_drawing(_trials(data, look.select), palette, importance)
 
 
 PARAMETER_FIGURES: Final[Mapping[str, Draw]] = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.format import count
 from studies.contract.states import StudyState
 from studies.contract.views import DeviceView, WorkerView
-from studies.storage.port import StudyQueue
+from studies.storage.port import Queues, StudyQueue
 
 STUDIES_SHOWN = 20
 """Studies of the queue that are listed, the oldest first."""
@@ -35,11 +35,10 @@ class Queue:
     more: int
 
 
-def queue_of(found: Sequence[StudyQueue], workers: Iterable[WorkerView]) -> Queue:
+def queue_of(found: Queues, workers: Iterable[WorkerView]) -> Queue:
     """Return the queue in words."""
     places = _places(workers)
-    rows = tuple(_row(study, places) for study in found[:STUDIES_SHOWN])
-    return Queue(rows, max(0, len(found) - STUDIES_SHOWN))
+    return Queue(tuple(_row(study, places) for study in found.oldest), found.total - len(found.oldest))
 
 
 def _row(study: StudyQueue, places: Sequence[tuple[WorkerView, DeviceView]]) -> QueueRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from service.conclusions import evidence_number
@@ -11,6 +11,7 @@ from service.figures.parallel import BEST_SHOWN
 from service.figures.points import records
 from service.figures.readings import trial_score
 from studies.contract.decision import Decision
+from studies.contract.states import TrialState
 from studies.contract.study_file import Metric, StageKind
 from studies.contract.views import StudyView, TrialView
 from studies.core.snapshot import Curve
@@ -84,22 +85,11 @@ class StudyData:
         """Return those of these trials that there are."""
         return self._with((), trial_ids)
 
-    def best_results(self) -> list[TrialResult]:
-        """Return the best few of all finished trials, as `StudyStore.results` has them."""
+    def leading_results(self, selected: Collection[int]) -> list[TrialResult]:
+        """Return the best few and the `selected` of all trials that have ended, as `StudyStore.results` has them."""
         best = self.store.best_trials(self.study.id, BEST_SHOWN)
-        return [
-            TrialResult(
-                trial.id,
-                trial.number,
-                trial.stage,
-                trial.state,
-                trial.params,
-                trial.schedule,
-                trial.num_steps,
-                trial_score(trial, self.metric),
-            )
-            for trial in best
-        ]
+        chosen = self.store.trials_numbered(self.study.id, selected)
+        return [_result(trial, self.metric) for trial in [*best, *chosen] if trial.state.ended]
 
     def curves(self, name: str, trials: Iterable[TrialView]) -> Mapping[str, Curve]:
         return self.store.curves(self.study.id, name, [trial.id for trial in trials])
@@ -114,3 +104,17 @@ class StudyData:
 
 def read_study(store: StudyStore, study_id: str) -> StudyData:
     return StudyData(store, store.get_study(study_id))
+
+
+def _result(trial: TrialView, metric: Metric) -> TrialResult:
+    score = trial_score(trial, metric) if trial.state is TrialState.COMPLETED else None
+    return TrialResult(
+        trial.id,
+        trial.number,
+        trial.stage,
+        trial.state,
+        trial.params,
+        trial.schedule,
+        trial.num_steps,
+        score,
+    )

@@ -20,6 +20,8 @@ SORTINGS: dict[StudyOrder, str] = {
 _LONGEST_TEXT = 200
 _MOST_TAGS = 20
 _LAST_PAGE = 100_000
+_LONGEST_NUMBER = 18
+"""Digits of a page's number that are read: Python makes no number of thousands of them."""
 
 
 def query_of(given: QueryParams) -> StudyQuery:
@@ -37,7 +39,8 @@ def query_of(given: QueryParams) -> StudyQuery:
 
 
 def _page(text: str) -> int:
-    return min(max(int(text), 1), _LAST_PAGE) if text.isascii() and text.isdigit() else 1
+    digits = text[:_LONGEST_NUMBER] if text.isascii() and text.isdigit() else "1"
+    return min(max(int(digits), 1), _LAST_PAGE)
 
 
 def address(query: StudyQuery, **changes: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
@@ -31,8 +32,11 @@ router = APIRouter(route_class=PageRoute)
 
 TRAIN_ACCURACY = "train_accuracy"
 DEV_ACCURACY = "dev_accuracy"
-MOST_SEEDS = 29
-"""Trials of one configuration that are listed: with the trial itself, as many as can be compared."""
+MOST_SEEDS = 30
+"""Trials of one configuration that are listed: as many as can be compared."""
+
+FEW_PARAMS = 12
+"""Hyperparameters that are shown at once; of the others those that differ from the parent's, the rest folded."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class SummaryContext:
     """What changes while the trial runs.
 
     Attributes:
+        params: its settings; more_params: those that can wait, where there are many.
         usage: what it took, as names and words: steps, time, speed, memory, device.
         seeds: it and its repeats with other seeds, None where there are none.
         groups: its metrics, to be drawn when they come into view.
@@ -70,6 +75,7 @@ class SummaryContext:
     reason: str
     ended_because: str
     params: tuple[ParamRow, ...]
+    more_params: tuple[ParamRow, ...]
     parent: TrialView | None
     usage: tuple[tuple[str, str], ...]
     seeds: Seeds | None
@@ -109,13 +115,18 @@ class TrialContext:
 # --- in rows and words -------------------------------------------------------------------------------------------
 
 
-def setting_rows(trial: TrialView, parent: TrialView | None) -> tuple[ParamRow, ...]:
-    """Return the trial's whole configuration, each setting beside its parent's where that differs."""
-    own, before = _run_settings(trial), _run_settings(parent) if parent else {}
-    around = (
-        ParamRow(name, text, before[name] if before.get(name, text) != text else None) for name, text in own.items()
-    )
-    return (*param_rows(trial, parent), *around)
+def by_weight(rows: Sequence[ParamRow]) -> tuple[tuple[ParamRow, ...], tuple[ParamRow, ...]]:
+    """Return the rows that are shown at once, and those that can wait: beyond the first few, what has not changed."""
+    later = rows[FEW_PARAMS:]
+    shown = (*rows[:FEW_PARAMS], *(row for row in later if row.was is not None))
+    return shown, tuple(row for row in later if row.was is None)
+
+
+def run_rows(trial: TrialView, parent: TrialView | None) -> tuple[ParamRow, ...]:
+    """Return schedule, steps and seed, each beside the parent's where that differs."""
+    before = _run_settings(parent) if parent else {}
+    own = _run_settings(trial).items()
+    return tuple(ParamRow(name, text, before[name] if before.get(name, text) != text else None) for name, text in own)
 
 
 def _run_settings(trial: TrialView) -> dict[str, str]:
@@ -181,12 +192,14 @@ def summary_context(store: StudyStore, trial: TrialDetail, now: float) -> Summar
     study = store.get_study(trial.study_id)
     parent = store.get_trial(trial.parent_id) if trial.parent_id else None
     names = [name for name in in_order(trial.metrics, study) if name in trial.metrics]
+    shown, folded = by_weight(param_rows(trial, parent))
     return SummaryContext(
         study=study,
         trial=trial,
         reason=sentence(trial.reason),
         ended_because=sentence(trial.ended_because),
-        params=setting_rows(trial, parent),
+        params=(*shown, *run_rows(trial, parent)),
+        more_params=folded,
         parent=parent,
         usage=usage_words(trial, now),
         seeds=seeds_of(trial, store.same_configuration(trial.id, MOST_SEEDS), study.spec.metric),

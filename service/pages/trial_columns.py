@@ -90,7 +90,8 @@ def groups(vocabulary: Vocabulary, shown: Sequence[Term]) -> tuple[ChoiceGroup, 
         if name not in vocabulary.params
         for part in _parts_of(name, vocabulary)
     ]
-    others = [term for term in shown if term not in {*params, *metrics, *map(Fact, _FACTS), Fact("number")}]
+    known: set[Term] = {*params, *metrics, *map(Fact, _FACTS)}
+    others = [term for term in shown if term not in known]
     return (
         _group("About the trial", [Fact(name) for name in _FACTS], vocabulary, shown),
         _group("Hyperparameters", params, vocabulary, shown),

@@ -27,7 +27,7 @@ from service.pages.trial_columns import (
     title,
 )
 from service.pages.trial_help import Help, Mistake, filter_help, mistake
-from service.trial_queries import Asked, vocabulary_of
+from service.trial_queries import Asked, vocabulary_with
 from studies.contract.trial_query import Fact, Measure, Order, Term, TrialQuery
 from studies.contract.views import StudyView, TrialPage, TrialView
 from studies.core.query import Vocabulary, parse_filter, reader, term_text
@@ -99,7 +99,8 @@ class TrialsContext:
 
 def trials_context(store: StudyStore, study: StudyView, state: TableState) -> TrialsContext:
     """Return the table as `state` asks for it; a filter that cannot be read is not used, and its mistake is told."""
-    params, vocabulary = store.known_params(study.id), vocabulary_of(store, study)
+    params = store.known_params(study.id)
+    vocabulary = vocabulary_with(store, study, params)
     chosen = chosen_terms(state.columns, vocabulary)
     state = _possible(state if chosen else replace(state, columns=""), vocabulary)
     query, wrong = _read(state.asked, vocabulary)

@@ -17,7 +17,7 @@ from service.pages.devices import DeviceRow, device_row, listed
 from service.pages.fleet import SEARCH_FROM, Fleet, fleet, summary
 from service.pages.packs import ProfileRow, profile_rows
 from service.pages.page_route import PageRoute
-from service.pages.queue import Queue, queue_of
+from service.pages.queue import STUDIES_SHOWN, Queue, queue_of
 from service.pages.rendering import page
 from service.pages.timelines import WINDOWS, TimelineLook, TimelineLookDep
 from service.standing import held_because, standing
@@ -131,7 +131,7 @@ def workers_context(store: StudyStore, asked: Asked, base_url: str) -> WorkersCo
     return WorkersContext(
         asked=asked,
         summary=summary(known),
-        queue=queue_of(store.queues(), known),
+        queue=queue_of(store.queues(STUDIES_SHOWN), known),
         fleet=found,
         workers=_rows(store, found.shown, {view.profile.run_class: view.label for view in profiles}),
         gone=tuple(_row(worker, {}, {}) for worker in found.gone),

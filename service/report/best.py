@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.figures.readings import trial_score
-from service.format import number, scalar, stage_title, words
-from studies.contract.study_file import Metric
+from service.format import number, scalar, words
+from studies.contract.study_file import Metric, StageKind
 from studies.contract.views import TrialView
 from studies.core.schedules import describe
 
@@ -34,13 +34,14 @@ class BestTable:
     left_out: tuple[str, ...] = ()
 
 
-def best_table(trials: Sequence[TrialView], metric: Metric) -> BestTable:
+def best_table(trials: Sequence[TrialView], metric: Metric, stages: Sequence[StageKind]) -> BestTable:
+    """Return `trials`, best first; a trial's stage is a number, counted from 1 in the order of `stages`."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     varied = [name for name in names if len(trials) == 1 or len({str(trial.params.get(name)) for trial in trials}) > 1]
     shown = varied[:MOST_PARAMS]
     return BestTable(
         columns=("trial", words(metric.name), *(words(name) for name in shown), "schedule", "steps", "seed", "stage"),
-        rows=tuple(_row(trial, metric, shown) for trial in trials),
+        rows=tuple((*_row(trial, metric, shown), str(stages.index(trial.stage) + 1)) for trial in trials),
         shared=tuple(f"{words(name)} {scalar(trials[0].params[name])}" for name in names if name not in varied),
         left_out=tuple(words(name) for name in varied[MOST_PARAMS:]),
     )
@@ -54,5 +55,4 @@ def _row(trial: TrialView, metric: Metric, names: Sequence[str]) -> tuple[str, .
         describe(trial.schedule),
         number(trial.num_steps),
         number(trial.seed),
-        stage_title(trial.stage),
     )

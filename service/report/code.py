@@ -18,6 +18,13 @@ from studies.contract.base import Params, Scalar
 from studies.contract.study_file import BuiltinObjective, Objective, OptimizerName, Precision, StudySpec
 from studies.core.schedules import describe
 
+_TITLES: dict[OptimizerName, str] = {
+    "sgd": "SGD",
+    "nesterov": "SGD with Nesterov momentum",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "rmsprop": "RMSprop",
+}
 _CLASSES: dict[OptimizerName, str] = {
     "sgd": "SGD",
     "nesterov": "SGD",
@@ -31,7 +38,7 @@ _OF_BUILTIN = ("label_smoothing", "clip_norm")
 """Hyperparameters that the builtin objectives' training loop knows beside the standard ones."""
 
 _HALVES: dict[Precision, str] = {"bfloat16": "torch.bfloat16", "float16": "torch.float16"}
-_WIDTH = 110
+_WIDTH = 84
 
 
 def pytorch(spec: StudySpec, chosen: Chosen) -> str:
@@ -44,16 +51,22 @@ def pytorch(spec: StudySpec, chosen: Chosen) -> str:
 
 
 def _head(spec: StudySpec, chosen: Chosen) -> str:
-    metric = f"{words(spec.metric.name)} {number(chosen.score)}{seeds_words(chosen.seeds)}"
-    said = f"The configuration that the study {spec.name} chose" + (f": {metric}." if chosen.score is not None else ".")
+    score = f"{words(spec.metric.name)} {number(chosen.score)}{seeds_words(chosen.seeds)}"
     values = params(chosen.params).replace(" · ", ", ")
-    settings = f"{spec.optimizer} with {values}; {describe(chosen.schedule)}; {chosen.num_steps:,} steps."
-    notes = [settings.capitalize(), *([] if isinstance(spec.objective, BuiltinObjective) else [_OWN_CODE])]
+    notes = [f"The configuration that the study {spec.name} chose."]
+    notes += [f"It came to {score}."] if chosen.score is not None else []
+    notes += [f"{_TITLES[spec.optimizer]}: {values}; {describe(chosen.schedule)}; {chosen.num_steps:,} steps."]
+    notes += [] if isinstance(spec.objective, BuiltinObjective) else [_OWN_CODE]
     body = "\n\n".join(textwrap.fill(note, _WIDTH) for note in notes)
     imports = (
         "from collections.abc import Iterable\n" + _math(chosen) + "\nimport torch\nfrom torch import Tensor, nn\n"
     )
-    return f'"""{said}\n\n{body}\n"""\n\n{imports}from torch.optim.lr_scheduler import LambdaLR'
+    return f'"""{_within_quotes(body)}\n"""\n\n{imports}from torch.optim.lr_scheduler import LambdaLR'
+
+
+def _within_quotes(text: str) -> str:
+    """Return `text` for a docstring: users name their hyperparameters, and no name of theirs may end it."""
+    return text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').replace("\0", "\\x00")
 
 
 _OWN_CODE = (
@@ -86,7 +99,7 @@ def _own(values: Params) -> str:
 
 def _literal(value: Scalar) -> str:
     """Return a value as Python writes it, texts in the quotes of the rest of the program."""
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 # --- the optimiser -------------------------------------------------------------------------------------------------
@@ -141,7 +154,7 @@ def _signature(objective: Objective, smoothing: Scalar) -> str:
     parameter = "" if built else ", loss_of: nn.Module"
     return (
         f"def train(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]{parameter}) -> None:\n"
-        '    """Take NUM_STEPS updates; `batches` yields inputs and targets, BATCH_SIZE at a time, without end."""'
+        '    """Take NUM_STEPS updates; `batches` yields inputs and targets, BATCH_SIZE each."""'
         + (f"\n    {loss}" if built else "")
     )
 

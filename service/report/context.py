@@ -46,9 +46,24 @@ class Recipe:
     next_study: str
 
 
+WEIGHED = (
+    FigureSlot("importance", "Which of them matter"),
+    FigureSlot("parallel", "Every trial over what it tried"),
+    FigureSlot("scatter", "Each against the metric"),
+)
+"""The figures of a study's hyperparameters."""
+
+
 @dataclass(frozen=True)
 class ReportContext:
-    """A whole report. ``recipe`` is None before the first decision; ``made_at`` is UTC, in words."""
+    """A whole report.
+
+    Attributes:
+        made_at: when, UTC, in words.
+        recipe: None before the first decision.
+        weighed: figures of the hyperparameters over all stages.
+        curves: every run.
+    """
 
     study: StudyView
     stages: tuple[StageMark, ...]
@@ -57,6 +72,7 @@ class ReportContext:
     summary: str
     recipe: Recipe | None
     chapters: tuple[Chapter, ...]
+    weighed: tuple[Plate, ...]
     curves: Plate
     costs: Costs
     environment: tuple[Fact, ...]
@@ -83,11 +99,12 @@ def report_context(store: StudyStore, study_id: str, now: float, version: str) -
         summary=summary(study),
         recipe=_recipe(study, found) if found else None,
         chapters=_chapters(data),
+        weighed=tuple(_plate(data, slot) for slot in WEIGHED),
         curves=plate("Curves of all trials", study_drawing(data, "live", LIGHT)),
         costs=costs(study, use, now),
         environment=environment(study.spec, found, use, store.list_profiles(), version),
         not_recorded=not_recorded(study.spec),
-        best=best_table(store.best_trials(study_id, MOST), study.spec.metric),
+        best=_best(store, study),
         limits=limits(study, store.trial_states(study_id)),
         study_file=to_yaml(study.spec),
     )
@@ -103,6 +120,11 @@ def _recipe(study: StudyView, found: Chosen) -> Recipe:
         code=pytorch(study.spec, found),
         next_study=next_study(study.spec, found),
     )
+
+
+def _best(store: StudyStore, study: StudyView) -> BestTable:
+    kinds = [stage.kind for stage in study.stages]
+    return best_table(store.best_trials(study.id, MOST), study.spec.metric, kinds)
 
 
 def _chapters(data: StudyData) -> tuple[Chapter, ...]:

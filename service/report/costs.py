@@ -24,8 +24,11 @@ class CostRow:
 
 @dataclass(frozen=True)
 class Costs:
+    """``device_time`` is how long devices were busy; a card that ran eight trials for an hour was busy for an hour."""
+
     rows: tuple[CostRow, ...]
     total: CostRow
+    device_time: str
 
 
 def costs(study: StudyView, use: Sequence[DeviceUse], now: float) -> Costs:
@@ -41,7 +44,7 @@ def costs(study: StudyView, use: Sequence[DeviceUse], now: float) -> Costs:
         wall_time=duration(whole),
         run_time=duration(sum(part.seconds for part in use)),
     )
-    return Costs(rows, total)
+    return Costs(rows, total, duration(study.device_seconds))
 
 
 def _row(stage: StageView, use: Sequence[DeviceUse], now: float) -> CostRow:

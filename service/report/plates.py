@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from service.figures.drawing import Drawing, Table
+from service.figures.drawing import Drawing, Figure, Table
 from service.report.svg import NARROW, WIDE, Size, Undrawable, key, picture
 
 
@@ -20,7 +20,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure. ``wide`` and ``narrow`` are SVG, empty where there is nothing to draw; ``sentence`` then says why."""
+    """A figure.
+
+    Attributes:
+        sentence: stands for it; where there is nothing to draw, it says why.
+        wide: SVG, empty where there is nothing to draw.
+        narrow: the same for a telephone; empty where it would be too crowded there.
+    """
 
     title: str
     sentence: str
@@ -31,7 +37,7 @@ class Plate:
 
 
 _TALL = 90.0
-"""Pixels that a figure of two parts is higher than others."""
+"""Pixels that a figure is higher for every further part of it."""
 
 
 def plate(title: str, drawing: Drawing) -> Plate:
@@ -41,7 +47,7 @@ def plate(title: str, drawing: Drawing) -> Plate:
         title=title,
         sentence=drawing.sentence,
         wide=_drawn(drawing, WIDE),
-        narrow=_drawn(drawing, NARROW),
+        narrow=Markup() if drawing.figure and _crowded(drawing.figure["layout"]) else _drawn(drawing, NARROW),
         key=tuple(Sample(Markup(entry.sample), entry.label) for entry in entries),  # noqa: S704 - markup of ours
         table=drawing.table,
     )
@@ -51,8 +57,17 @@ def _drawn(drawing: Drawing, size: Size) -> Markup:
     """Return the picture as markup: `service.report.svg` escapes every word and every attribute in it."""
     if drawing.figure is None:
         return Markup()
-    tall = _TALL if "yaxis2" in drawing.figure["layout"] else 0.0
+    parts = {tuple(said.get("domain", (0, 1))) for said in _axes(drawing.figure["layout"], "yaxis")}
     try:
-        return Markup(picture(drawing.figure, Size(size.width, size.height + tall)))  # noqa: S704 - as said above
+        return Markup(picture(drawing.figure, Size(size.width, size.height + _TALL * (len(parts) - 1))))  # noqa: S704 - as said above
     except Undrawable:
         return Markup()
+
+
+def _crowded(layout: Figure) -> bool:
+    """Return whether a figure has more axes beside one another than a telephone is wide."""
+    return len(_axes(layout, "xaxis")) > 1 or any(not said.get("visible", True) for said in _axes(layout, "xaxis"))
+
+
+def _axes(layout: Figure, kind: str) -> list[Figure]:
+    return [said for name, said in layout.items() if name.startswith(kind)]

@@ -152,7 +152,7 @@ class Order:
 
 @dataclass(frozen=True)
 class TrialQuery:
-    """Which of a study's trials, in which order, and which of these: ``limit`` of them from place ``offset`` on."""
+    """Which trials of a study, in which order, and which of these: ``limit`` (1 at least) from place ``offset`` on."""
 
     filter: Filter | None = None
     order: Order = Order()

@@ -15,7 +15,7 @@ from studies.contract.base import Timestamp
 class Spans:
     """Times in which something ran: ``devices`` int64 [n] name devices; ``starts`` and ``ends`` float64 [n], seconds.
 
-    A span that ends before it starts (a clock that was set back) is empty.
+    Devices are numbered from 0. A span that ends before it starts (a clock that was set back) is empty.
     """
 
     devices: NDArray[np.int64]
@@ -25,23 +25,23 @@ class Spans:
     def __len__(self) -> int:
         return self.devices.size
 
-    def within(self, first: float, last: float) -> Spans:
-        """Return the spans cut to the time from `first` to `last`."""
+    def within(self, first: float | NDArray[np.float64], last: float | NDArray[np.float64]) -> Spans:
+        """Return the spans cut to the time from `first` to `last`, which may be others for each, float64 [n]."""
         return Spans(self.devices, np.maximum(self.starts, first), np.minimum(self.ends, last))
 
 
 @dataclass(frozen=True)
 class Ran:
-    """An attempt's time on a device, named by its worker and its name there; ``ended_at`` None while it runs."""
+    """An attempt's time on a device, whatever names that one; ``ended_at`` None while it runs."""
 
-    device: tuple[str, str]
+    device: tuple[str, ...]
     started_at: Timestamp
     ended_at: Timestamp | None
 
 
 def spans(ran: Sequence[Ran], now: Timestamp) -> Spans:
     """Return attempts as spans; one that runs has lasted until `now`."""
-    numbers: dict[tuple[str, str], int] = {}
+    numbers: dict[tuple[str, ...], int] = {}
     devices = [numbers.setdefault(item.device, len(numbers)) for item in ran]
     ends = [now if item.ended_at is None else item.ended_at for item in ran]
     starts = [item.started_at for item in ran]
@@ -49,20 +49,25 @@ def spans(ran: Sequence[Ran], now: Timestamp) -> Spans:
 
 
 def busy_seconds(spans: Spans) -> float:
-    """Return how long each device had something to do, summed over the devices.
+    """Return how long each device had something to do, summed over the devices."""
+    return float(busy_by_device(spans).sum())
+
+
+def busy_by_device(spans: Spans) -> NDArray[np.float64]:
+    """Return how long each device had something to do, float64 [highest number of a device + 1].
 
     That is the measure of the union of a device's spans: a card that runs eight trials for an hour is one device-hour.
     In the order of their starts each span adds what lies beyond the furthest end before it. The devices are laid end to
     end on one axis, so that one running maximum serves them all.
     """
     real = spans.ends > spans.starts
-    if not real.any():
-        return 0.0
-    starts, ends = spans.starts[real], spans.ends[real]
-    _, device = np.unique(spans.devices[real], return_inverse=True)
+    devices, starts, ends = spans.devices[real], spans.starts[real], spans.ends[real]
+    if not devices.size:
+        return np.zeros(0)
     first, length = starts.min(), ends.max() - starts.min()
-    axis = device * length - first
+    axis = devices * length - first
     order = np.argsort(starts + axis, kind="stable")
     starts, ends = (starts + axis)[order], (ends + axis)[order]
     reached = np.concatenate(([0.0], np.maximum.accumulate(ends)[:-1]))
-    return float(np.maximum(0.0, ends - np.maximum(starts, reached)).sum())
+    gains = np.maximum(0.0, ends - np.maximum(starts, reached))
+    return np.bincount(devices[order], weights=gains).astype(np.float64)

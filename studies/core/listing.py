@@ -42,7 +42,7 @@ def found(cards: Iterable[Card], query: StudyQuery) -> list[Card]:
         if (card.archived_at is not None) == query.archived
         and (not query.states or card.state in query.states)
         and query.owner in (None, card.owner)
-        and tags <= {tag.casefold() for tag in card.tags}
+        and (not tags or tags <= {tag.casefold() for tag in card.tags})
         and _says(card, words)
     ]
 
@@ -97,7 +97,7 @@ def _counted(names: Iterable[str]) -> dict[str, int]:
     """Count names that differ by more than their case, by the spelling that came first."""
     counts: dict[str, int] = {}
     spelling: dict[str, str] = {}
-    for name in names:
+    for name, amount in Counter(names).items():
         known = spelling.setdefault(name.casefold(), name)
-        counts[known] = counts.get(known, 0) + 1
+        counts[known] = counts.get(known, 0) + amount
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0].casefold())))

@@ -61,6 +61,7 @@ from studies.storage.port import (
     Known,
     KnownParam,
     Pruned,
+    Queues,
     RunFailure,
     Scores,
     SettledTrial,
@@ -353,15 +354,20 @@ class MemoryStore:
         with self._lock:
             return devices.faces(self._tables, trial_ids)
 
-    def queues(self) -> Sequence[StudyQueue]:
+    def queues(self, most: int) -> Queues:
         with self._lock:
             moment = self._moment()
-            queued = [(study, moment.waiting(study)) for study in sorted(self._tables.studies.values(), key=_age)]
-            return [
-                StudyQueue(study.id, study.name, study.state, len(waiting), moment.why(study, waiting))
-                for study, waiting in queued
+            known = [(study, moment.waiting(study)) for study in sorted(self._tables.studies.values(), key=_age)]
+            found = [
+                (study, waiting)
+                for study, waiting in known
                 if (waiting or study.state is StudyState.AWAITING_APPROVAL) and not study.state.ended
             ]
+            oldest = (
+                StudyQueue(study.id, study.name, study.state, len(waiting), moment.why(study, waiting))
+                for study, waiting in found[:most]
+            )
+            return Queues(tuple(oldest), len(found))
 
     def device_use(self, study_id: str) -> Sequence[DeviceUse]:
         with self._lock:

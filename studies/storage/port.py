@@ -204,6 +204,14 @@ class StudyQueue:
 
 
 @dataclass(frozen=True)
+class Queues:
+    """The oldest of the studies that could go on and do not, and how many there are in all."""
+
+    oldest: tuple[StudyQueue, ...] = ()
+    total: int = 0
+
+
+@dataclass(frozen=True)
 class DeviceUse:
     """The runs of one stage on one device of a node.
 
@@ -412,8 +420,8 @@ class StudyStore(Protocol):
     def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
         """Return those of these trials that there are, by id."""
 
-    def queues(self) -> Sequence[StudyQueue]:
-        """Return the studies with trials that wait, and those that wait for a person; the oldest first."""
+    def queues(self, most: int) -> Queues:
+        """Return the `most` (1 at least) oldest studies with trials that wait, or that wait for a person."""
 
     def device_use(self, study_id: str) -> Sequence[DeviceUse]:
         """Return where a study's runs took place and for how long, by stage in order, then by worker and device."""

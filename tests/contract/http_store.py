@@ -47,11 +47,11 @@ from studies.storage.port import (
     Known,
     KnownParam,
     Pruned,
+    Queues,
     RunFailure,
     Scores,
     SettledTrial,
     Span,
-    StudyQueue,
     Thinned,
     TrialFace,
     TrialResult,
@@ -258,8 +258,8 @@ class HttpStore:
     def trial_faces(self, trial_ids: Collection[str]) -> Mapping[str, TrialFace]:
         return self._behind.trial_faces(trial_ids)
 
-    def queues(self) -> Sequence[StudyQueue]:
-        return self._behind.queues()
+    def queues(self, most: int) -> Queues:
+        return self._behind.queues(most)
 
     def device_use(self, study_id: str) -> Sequence[DeviceUse]:
         return self._behind.device_use(study_id)

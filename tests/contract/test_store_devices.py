@@ -14,7 +14,7 @@ from studies.contract.worker_protocol import DeviceReport, Lease, SyncRequest
 from studies.core.actions import AwaitApproval
 from studies.errors import NotFound
 from studies.storage import StudyStore
-from studies.storage.port import Span
+from studies.storage.port import Queues, Span
 from tests import builders as build
 from tests.contract.conftest import LEASE_SECONDS, Advance
 from tests.contract.scenes import decide, finish, running_study, take
@@ -193,7 +193,7 @@ def test_every_study_with_waiting_trials_says_why(store: StudyStore) -> None:
     gone = running_study(store, spec=build.spec("three"))
     store.command(paused, StudyCommand.PAUSE)
     store.command(gone, StudyCommand.CANCEL)
-    first, second = store.queues()
+    first, second = store.queues(9).oldest
     assert (first.study_id, first.name, first.state, first.waiting) == (running, "one", StudyState.RUNNING, 2)
     assert first.because == store.get_study(running).waiting_because
     assert "No worker is connected" in first.because
@@ -204,17 +204,24 @@ def test_every_study_with_waiting_trials_says_why(store: StudyStore) -> None:
 def test_a_study_whose_trials_all_run_is_not_in_the_queue(store: StudyStore) -> None:
     study_id = running_study(store)
     worker_id = store.register_worker(build.worker())
-    (queue,) = store.queues()
+    (queue,) = store.queues(9).oldest
     assert (queue.study_id, queue.because) == (study_id, ""), "the next sync starts it"
     take(store, worker_id)
-    assert store.queues() == []
+    assert store.queues(9) == Queues()
     decide(store, study_id, build.add_trials("another"))
-    assert "All 1 places" in store.queues()[0].because
+    assert "All 1 places" in store.queues(9).oldest[0].because
 
 
 def test_a_study_that_waits_for_a_person_is_in_the_queue(store: StudyStore) -> None:
     study_id = store.create_study(build.spec()).study_id
     decide(store, study_id, AwaitApproval("lr_sweep", "look first"))
-    (queue,) = store.queues()
+    (queue,) = store.queues(9).oldest
     assert (queue.state, queue.waiting) == (StudyState.AWAITING_APPROVAL, 0)
     assert "approve" in queue.because
+
+
+def test_of_a_long_queue_the_oldest_are_told_and_all_are_counted(store: StudyStore) -> None:
+    first, second, _ = (running_study(store, spec=build.spec(name)) for name in ("one", "two", "three"))
+    found = store.queues(2)
+    assert [queue.study_id for queue in found.oldest] == [first, second]
+    assert found.total == 3

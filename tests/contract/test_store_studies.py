@@ -9,6 +9,7 @@ from studies.core.actions import AwaitApproval, CloseStage, Fail, Finish, OpenSt
 from studies.errors import IdempotencyConflict, NameTaken, NotAllowedNow, NotFound
 from studies.storage import StudyStore
 from tests import builders as build
+from tests.contract.conftest import Advance
 from tests.contract.scenes import decide, finish, running_study, take, trials
 
 
@@ -46,8 +47,11 @@ def test_an_idempotency_key_returns_the_study_of_then(store: StudyStore) -> None
         store.create_study(build.spec(), idempotency_key="another")
 
 
-def test_studies_are_listed_newest_first(store: StudyStore) -> None:
-    created = [store.create_study(build.spec(f"s{number}")).study_id for number in range(3)]
+def test_studies_are_listed_newest_first(store: StudyStore, advance: Advance) -> None:
+    created = []
+    for number in range(3):
+        created.append(store.create_study(build.spec(f"s{number}")).study_id)
+        advance(1.0)
     listed = [study.id for study in store.list_studies()]
     assert sorted(listed) == sorted(created)
     assert listed == list(reversed(store.active_studies()))

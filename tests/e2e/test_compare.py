@@ -119,6 +119,7 @@ def test_a_long_log_begins_near_its_end_and_follows(store: MemoryStore, url: str
     page.goto(f"{url}/trials/{lease.run.trial_id}")
     log = page.locator("[data-log]")
     expect(log).to_contain_text("line 5-999")
+    assert (log.text_content() or "").count("line 5-998") == 1
     expect(log).not_to_contain_text("line 0-0")
     expect(page.locator("[data-log-note]")).to_have_text("Only its end is here; the download has all of it.")
     until(

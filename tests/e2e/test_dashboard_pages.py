@@ -32,6 +32,7 @@ SHAPES: list[Callable[[MemoryStore], History]] = [
     paused,
     histories.running,
     histories.finished,
+    histories.guided,
     histories.all_diverged,
     histories.with_gaps,
 ]

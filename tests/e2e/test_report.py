@@ -60,9 +60,10 @@ def test_it_opens_from_disk_and_asks_for_nothing(opened: Page, complaints: Compl
 
 @pytest.mark.parametrize("opened", SCREENS, indirect=True)
 def test_each_figure_is_seen_once_with_its_curves_inside(opened: Page) -> None:
-    plates = opened.locator(".plate")
-    assert plates.count() >= 5
-    expect(opened.locator(".picture:visible")).to_have_count(plates.count())
+    drawn = opened.locator(".plate", has=opened.locator(".picture")).count()
+    assert drawn >= 6
+    expect(opened.locator(".picture:visible")).to_have_count(drawn)
+    expect(opened.locator(".plate .sentence")).to_have_count(opened.locator(".plate").count())
     for picture in opened.locator(".picture:visible").all():
         box = picture.bounding_box()
         assert box

@@ -67,6 +67,14 @@ def test_rows_are_selected_by_the_keyboard(store: MemoryStore, url: str, page: P
     assert "?" not in page.url
 
 
+def test_the_first_trial_is_selected_and_taken_back_by_a_click(store: MemoryStore, url: str, page: Page) -> None:
+    open_study(page, url, histories.running(store))
+    page.locator('table.trials tr[data-trial-number="0"] td').last.click()
+    expect(page.locator(".chip b")).to_have_text(["#0"])
+    page.get_by_label("No longer select trial 0").click()
+    expect(page.locator(".chip")).to_have_count(0)
+
+
 def test_a_mailed_link_selects_the_same_trials(store: MemoryStore, url: str, page: Page) -> None:
     history = histories.running(store)
     open_study(page, url, history, "?select=3,1,999,x")

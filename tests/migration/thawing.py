@@ -50,9 +50,10 @@ def _copy(source: str, target: str) -> None:
             rows = [dict(row) for row in old.execute(select(found.tables[table.name])).mappings()]
             if rows and table.name != VERSION_TABLE:
                 new.execute(insert(table), rows)
-        for name in ("event", "metric_chunk"):
-            sequence = f"pg_get_serial_sequence('{PREFIX}{name}', 'id')"
-            new.execute(text(f"SELECT setval({sequence}, (SELECT max(id) FROM {PREFIX}{name}))"))
+        for name in ("event", "metric_chunk", "poison"):
+            if f"{PREFIX}{name}" in wanted.tables:
+                sequence = f"pg_get_serial_sequence('{PREFIX}{name}', 'id')"
+                new.execute(text(f"SELECT setval({sequence}, (SELECT max(id) FROM {PREFIX}{name}))"))
     origin.dispose()
     copy.dispose()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from service.report.svg.frame import TEXT, Trace
+from service.report.svg.axis import TEXT, Trace
 from service.report.svg.labels import lines, plain
 from service.report.svg.markers import each, shade_of
 from service.report.svg.markup import element, words

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.format import number
-from service.report.svg.frame import TEXT, Frame, Trace, cell_ends
+from service.report.svg.axis import TEXT, Trace
+from service.report.svg.extent import cell_ends
+from service.report.svg.frame import Frame
 from service.report.svg.labels import lines, plain
 from service.report.svg.markup import element, words
 from service.report.svg.scale import Scale

@@ -25,6 +25,10 @@ _CORNERS: dict[str, tuple[tuple[float, float], ...]] = {
     "square": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
     "triangle-up": ((0, -1.1), (1, 0.8), (-1, 0.8)),
     "triangle-down": ((0, 1.1), (1, -0.8), (-1, -0.8)),
+    "star": tuple(
+        (radius * math.sin(turn * math.pi / 5), -radius * math.cos(turn * math.pi / 5))
+        for turn, radius in enumerate((1.15, 0.5) * 5)
+    ),
     "x": (*_CROSS, *((-a, -b) for a, b in _CROSS)),
     "x-thin": ((-0.8, -0.8), (0.8, 0.8), (0, 0), (-0.8, 0.8), (0.8, -0.8), (0, 0)),
     "cross-thin": ((-1, 0), (1, 0), (0, 0), (0, -1), (0, 1), (0, 0)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.report.svg.frame import TEXT, Frame
+from service.report.svg.axis import TEXT
+from service.report.svg.frame import Frame
 from service.report.svg.labels import lines, width
 from service.report.svg.markers import USUAL
 from service.report.svg.markup import coordinate, element, words
@@ -120,7 +121,7 @@ def _note(said: Said, found: Frame) -> str:
         element("text", words(line), x=x, y=foot + index * size * _LINE, text_anchor=_ANCHORS[anchor])
         for index, line in enumerate(text)
     )
-    return element("g", drawn, fill=color.light, style=color.css("fill"), font_size=size)
+    return element("g", drawn, fill=color.light, style=color.css("fill"), font_size=size, class_="note")
 
 
 def _upright(reference: str) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from service.report.svg.axis import Trace
 from service.report.svg.bars import bars
-from service.report.svg.frame import Frame, Trace, frame, grid, names
+from service.report.svg.frame import Frame, frame
+from service.report.svg.grid import grid, names
 from service.report.svg.heat import ROOM, heat_map, scale_beside
 from service.report.svg.markup import coordinate, element
 from service.report.svg.notes import notes, shapes
@@ -75,10 +77,12 @@ def _plain(trace: Trace) -> Trace:
 
 
 def _trace(trace: Trace, found: Frame) -> str:
-    """Return a trace, cut off at the edges of its axes; marks may stand out as far as they are wide."""
+    """Return a trace, curves cut off at the edges of their axes; marks may stand out as far as they are wide."""
     x, y = found.of(trace)
     drawn = _KINDS[trace["type"]](trace, x, y)
-    beyond = 9.0 if trace["type"] == "scatter" and "markers" in trace.get("mode", "lines") else 2.0
+    if trace["type"] != "scatter":
+        return drawn
+    beyond = 9.0 if "markers" in trace.get("mode", "lines") else 2.0
     left, top = min(x.start, x.end) - beyond, min(y.start, y.end) - beyond
     wide, high = abs(x.end - x.start) + 2 * beyond, abs(y.end - y.start) + 2 * beyond
     box = " ".join(coordinate(part) for part in (left, top, wide, high))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from service.report.svg.axis import TEXT, Trace
 from service.report.svg.curves import Point, area, outline, path
-from service.report.svg.frame import TEXT, Trace
 from service.report.svg.labels import lines, plain
 from service.report.svg.markers import USUAL, each, markers
 from service.report.svg.markup import coordinate, element, words

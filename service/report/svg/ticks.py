@@ -9,6 +9,8 @@ from service.format import number
 
 _STEPS = (1.0, 2.0, 5.0, 10.0)
 _DIGITS = 6
+_FEWEST = 2
+"""Ticks that an axis needs to be read."""
 _EDGE = 1e-9
 """By how much of a step a tick may lie outside of its range: what rounding costs."""
 
@@ -26,8 +28,13 @@ def linear_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
     if not high > low:
         return (Tick(low, number(low, _DIGITS)),)
     step = round_step((high - low) / max(1, most))
-    first, last = math.ceil(low / step - _EDGE), math.floor(high / step + _EDGE)
-    return tuple(Tick(index * step, number(_exact(index, step), _DIGITS)) for index in range(first, last + 1))
+    if len(_multiples(low, high, step)) < _FEWEST:
+        step = round_step(step / 2)
+    return tuple(Tick(index * step, number(_exact(index, step), _DIGITS)) for index in _multiples(low, high, step))
+
+
+def _multiples(low: float, high: float, step: float) -> range:
+    return range(math.ceil(low / step - _EDGE), math.floor(high / step + _EDGE) + 1)
 
 
 def round_step(least: float) -> float:
@@ -60,10 +67,10 @@ def log_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
 
 
 def _spaced(decades: range, most: int) -> range:
-    """Return every second, third, ... of `decades`, the multiples of that, such that they are few but two at least."""
+    """Return every second, third, ... of two `decades` or more: the multiples of that, where these are two at least."""
     stride = -(-len(decades) // most)
     spaced = range(-(-decades[0] // stride) * stride, decades[-1] + 1, stride)
-    return spaced if len(spaced) > 1 else decades
+    return spaced if len(spaced) > 1 else decades[::stride]
 
 
 def _logs_of(ticks: tuple[Tick, ...]) -> tuple[Tick, ...]:

@@ -25,8 +25,16 @@ export function startLog(page) {
   let offset = -TAIL;
   let kept = "";
   let cut = false;
+  /** @type {Promise<void> | null} */
+  let reading = null;
 
-  async function refresh() {
+  /** Read on, once at a time: two readers would take the same piece twice. */
+  function refresh() {
+    reading ??= read().finally(() => { reading = null; });
+    return reading;
+  }
+
+  async function read() {
     for (;;) {
       const answer = await ask(`${log?.dataset.log}?offset=${offset}`);
       const { text, next_offset: next } = answer.ok ? await answer.json() : { text: "", next_offset: offset };

@@ -53,7 +53,7 @@ export function startSelection(page) {
   }
   page.addEventListener("click", (event) => {
     const mark = markOf(event);
-    if (mark && !isSelectingText(page)) {
+    if (mark !== null && !isSelectingText(page)) {
       toggle(mark);
     } else if (event.target instanceof Element && event.target.closest("[data-clear-selection]")) {
       clear();

@@ -44,13 +44,17 @@ export function startTables(page) {
 }
 
 /**
- * Let what the reader sees follow the server's answer: ticks, the filter, and the columns that were looked for.
+ * Let what the reader sees follow the server's answer: ticks, rows, the filter, and the columns that were looked for.
  *
  * @param {Element} part that has just been refreshed
  */
 export function settleTable(part) {
   for (const input of part.querySelectorAll("[data-table-columns] input[type=checkbox]")) {
     /** @type {HTMLInputElement} */ (input).checked = input.hasAttribute("checked");
+  }
+  const rows = part.querySelector("[data-table-rows]");
+  if (rows instanceof HTMLSelectElement) {
+    rows.value = rows.querySelector("option[selected]")?.textContent ?? rows.value;
   }
   const box = part.querySelector("[data-table-filter] input");
   if (box instanceof HTMLInputElement && box !== box.ownerDocument.activeElement) {

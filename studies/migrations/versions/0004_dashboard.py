@@ -41,9 +41,9 @@ def _fill_metrics(connection: sa.Connection) -> None:
     for row in connection.execute(sa.select(study.c.id, study.c.spec)).all():
         try:
             metric = json.loads(row.spec)["metric"]
-        except (ValueError, KeyError):
+            values = {"metric": metric["name"], "direction": metric["direction"]}
+        except (ValueError, LookupError, TypeError):
             continue
-        values = {"metric": metric["name"], "direction": metric["direction"]}
         connection.execute(sa.update(study).where(study.c.id == row.id).values(values))
 
 

@@ -56,6 +56,15 @@ def numbers(connection: Connection, study_id: str, query: TrialQuery) -> list[in
     return list(connection.execute(_Asking(connection).statement(study_id, query)).scalars().all())
 
 
+def window(connection: Connection, study_id: str, query: TrialQuery) -> tuple[list[int], int]:
+    """Return the numbers of the trials in the window of `query`, and how many it asks for in all."""
+    asked = _Asking(connection).statement(study_id, query).add_columns(func.count().over())
+    found = connection.execute(asked.limit(query.limit).offset(query.offset)).all()
+    if found:
+        return [number for number, _ in found], found[0][1]
+    return [], len(numbers(connection, study_id, query)) if query.offset else 0
+
+
 class _Asking:
     """One statement in the making: each metric that it asks for is joined once."""
 

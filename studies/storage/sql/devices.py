@@ -7,7 +7,6 @@ from operator import itemgetter
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from studies.contract.states import AttemptState
 from studies.errors import NotFound
 from studies.storage.port import DeviceRun, RunFailure, Span, TrialFace
 from studies.storage.sql import tables, workers
@@ -21,12 +20,12 @@ _BY_START = itemgetter(DeviceRun._fields.index("started_at"), DeviceRun._fields.
 def runs(connection: Connection, worker_id: str, device: str, within: Span, most: int) -> list[DeviceRun]:
     """Return the attempts on a device within a time: those that run, and those that ended last, by start.
 
-    Two questions with an index each, since no index finds both what has ended and what has not.
+    Two questions, each of one stretch of the index of devices: what has not ended has no end to be compared.
     """
     c = tables.attempt.c
     ids = _lineage(connection, worker_id)
     own = among(c.worker_id, ids) & (c.device == device) & (c.started_at < within.until)
-    running = _found(connection, own & (c.state == AttemptState.RUNNING), c.started_at.desc(), most)
+    running = _found(connection, own & c.ended_at.is_(None), c.started_at.desc(), most)
     ended = _found(connection, own & (c.ended_at > within.since), c.ended_at.desc(), most - len(running))
     return sorted([*running, *ended], key=_BY_START)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select, union
 
 from studies.contract.base import Params
 from studies.contract.trial_query import TrialQuery
@@ -12,10 +12,9 @@ from studies.storage.sql import asking, overview, studies, tables
 
 
 def page(connection: Connection, study_id: str, query: TrialQuery) -> TrialPage:
-    numbers = asking.numbers(connection, study_id, query)
-    wanted = numbers[query.offset : query.offset + query.limit]
+    wanted, total = asking.window(connection, study_id, query)
     by_number = {trial.number: trial for trial in overview.numbered(connection, study_id, wanted)}
-    return TrialPage(trials=tuple(by_number[number] for number in wanted), total=len(numbers))
+    return TrialPage(trials=tuple(by_number[number] for number in wanted), total=total)
 
 
 def configurations(connection: Connection, study_id: str) -> list[Params]:
@@ -24,6 +23,6 @@ def configurations(connection: Connection, study_id: str) -> list[Params]:
     ends = []
     for stage in studies.stages(connection, study_id):
         own = select(c.number).where(c.study_id == study_id, c.stage == stage.kind).limit(SAMPLED_PARAMS)
-        ends += [c.number.in_(own.order_by(c.number)), c.number.in_(own.order_by(c.number.desc()))]
-    found = select(c.params).where(c.study_id == study_id, or_(*ends)).order_by(c.number)
-    return list(connection.execute(found).scalars()) if ends else []
+        ends += [select(end.subquery().c.number) for end in (own.order_by(c.number), own.order_by(c.number.desc()))]
+    found = select(c.params).where(c.study_id == study_id, c.number.in_(union(*ends))).order_by(c.number)
+    return list(connection.execute(found).scalars())

@@ -19,9 +19,9 @@ LONGEST_NUMBER: Final = 300
 """Characters up to which PostgreSQL can make a float of any number; a longer one is infinite."""
 
 _NOT_FINITE: Final = ("NaN", "-Infinity", "Infinity")
-_NO_CHARACTER: Final = r"\\u0000|\\ud[89ab]..(?!\\ud[c-f])|(?<!\\ud[89ab]..)\\ud[c-f]"
-"""Escapes that PostgreSQL's JSON refuses to read: of the NUL, and of halves of a character."""
-_NO_JSON: Final = f"NaN|Infinity|{_NO_CHARACTER}"
+_NUL: Final = r"(?<!\\)((?:\\\\)*)\\u0000"
+"""The escape of the one character that PostgreSQL's texts cannot hold; the next one stands in for it."""
+_NO_JSON: Final = r"NaN|Infinity|\\u0000"
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,7 @@ def _repaired(document: ColumnElement[str]) -> ColumnElement[str]:
 def _in_postgresql(document: ColumnElement[str], name: str) -> Kinds:
     read = cast(cast(document, JSON)[name], Text)
     raw = case((document.regexp_match(_NO_JSON), _raw(document, name)), else_=read)
-    inner = func.substr(raw, 2, func.length(raw) - 2)
-    text = case((raw.regexp_match(_NO_CHARACTER), inner), else_=cast(raw, JSON)[()].astext)
+    text = cast(func.regexp_replace(raw, _NUL, r"\1\\u0001", "g"), JSON)[()].astext
     number = case((func.length(raw) <= LONGEST_NUMBER, raw), (func.left(raw, 1) == "-", "-inf"), else_="inf")
     return Kinds(
         number=case((raw.regexp_match("^-?[0-9]"), cast(number, Double))),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import fields
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, bindparam, or_, select, type_coerce
+from sqlalchemy.types import NullType, TypeEngine
 
 from studies.contract.base import Timestamp
+from studies.contract.states import StudyState
 from studies.contract.study_query import StudyQuery
 from studies.core.device_time import Ran
 from studies.core.listing import Card
@@ -18,7 +23,10 @@ from studies.storage.sql.device_times import DeviceTimes, Read
 from studies.storage.sql.engine import now
 from studies.storage.sql.rows import records
 
-_CARDS = select(*(tables.study.c[field.name] for field in fields(Card)))
+_RAW: TypeEngine[Any] = NullType()
+_AS_STORED = [field.name for field in fields(Card) if field.name not in ("state", "tags")]
+_CARDS = select(*(type_coerce(tables.study.c[name], _RAW) for name in ("state", "tags", *_AS_STORED)))
+_STATES: dict[Any, StudyState] = {state.value: state for state in StudyState}
 _NAMED = select(tables.study).where(among(tables.study.c.id, "ids"))
 
 _attempt = tables.attempt.c
@@ -29,8 +37,16 @@ _RAN = select(_attempt.study_id, _attempt.worker_id, _attempt.device, _attempt.s
 
 
 def cards(connection: Connection) -> list[Card]:
-    """Return a card of every study there is."""
-    return [Card(*row) for row in connection.execute(_CARDS)]
+    """Return a card of every study there is. What a row holds is read here: there may be thousands, many alike."""
+    return [
+        Card(state=_STATES[state], tags=_tags(tags), **dict(zip(_AS_STORED, stored, strict=True)))
+        for state, tags, *stored in connection.execute(_CARDS)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def named(connection: Connection, study_ids: Sequence[str]) -> list[StudyRecord]:

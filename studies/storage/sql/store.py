@@ -39,11 +39,11 @@ from studies.storage.port import (
     Known,
     KnownParam,
     Pruned,
+    Queues,
     RunFailure,
     Scores,
     SettledTrial,
     Span,
-    StudyQueue,
     Thinned,
     TrialFace,
     TrialResult,
@@ -327,9 +327,9 @@ class SqlStore:
         with reading(self._engine) as connection:
             return devices.faces(connection, trial_ids)
 
-    def queues(self) -> Sequence[StudyQueue]:
+    def queues(self, most: int) -> Queues:
         with reading(self._engine) as connection:
-            return waiting.queues(connection, self._lease_seconds)
+            return waiting.queues(connection, self._lease_seconds, most)
 
     def device_use(self, study_id: str) -> Sequence[DeviceUse]:
         with reading(self._engine) as connection:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, or_, select
 from studies.contract.states import StudyState, TrialState
 from studies.storage import clearing
 from studies.storage.granting import Enqueued, Queued
-from studies.storage.port import StudyQueue
+from studies.storage.port import Queues, StudyQueue
 from studies.storage.records import AttemptRecord, StudyRecord, TrialRecord, WorkerRecord
 from studies.storage.sql import queue, studies, tables, trials, workers
 from studies.storage.sql.engine import now
@@ -33,17 +33,19 @@ def of_trial(connection: Connection, trial: TrialRecord, lease_seconds: float) -
     return _because(connection, study, [Enqueued(study.spec)(trial)], lease_seconds)
 
 
-def queues(connection: Connection, lease_seconds: float) -> list[StudyQueue]:
-    """Say of every study with trials that wait, and of every one that waits for a person, why; the oldest first."""
-    found = _with_waiting(connection)
+def queues(connection: Connection, lease_seconds: float, most: int) -> Queues:
+    """Say of the oldest studies with trials that wait, or that wait for a person, why: a question each to say it."""
+    found, total = _with_waiting(connection, most)
     scene = _scene(connection, lease_seconds) if found else None
-    return [
+    oldest = (
         StudyQueue(study.id, study.name, study.state, count, _sentence(connection, study, count, scene))
         for study, count in found
-    ]
+    )
+    return Queues(tuple(oldest), total)
 
 
-def _with_waiting(connection: Connection) -> list[tuple[StudyRecord, int]]:
+def _with_waiting(connection: Connection, most: int) -> tuple[list[tuple[StudyRecord, int]], int]:
+    """Return the oldest with how many of their trials wait, and how many such studies there are."""
     trial, study = tables.trial.c, tables.study.c
     counts = (
         select(trial.study_id, func.count().label("waiting"))
@@ -53,12 +55,14 @@ def _with_waiting(connection: Connection) -> list[tuple[StudyRecord, int]]:
     )
     waiting = func.coalesce(counts.c.waiting, 0).label("waiting")
     query = (
-        select(tables.study, waiting)
+        select(tables.study, waiting, func.count().over().label("total"))
         .outerjoin(counts, counts.c.study_id == study.id)
         .where(study.state.not_in(ENDED), or_(waiting > 0, study.state == StudyState.AWAITING_APPROVAL))
         .order_by(study.created_at, study.id)
+        .limit(most)
     )
-    return [(record(StudyRecord, row), row["waiting"]) for row in connection.execute(query).mappings()]
+    rows = connection.execute(query).mappings().all()
+    return [(record(StudyRecord, row), row["waiting"]) for row in rows], rows[0]["total"] if rows else 0
 
 
 def _sentence(connection: Connection, study: StudyRecord, count: int, scene: _Scene | None) -> str:

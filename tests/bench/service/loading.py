@@ -30,6 +30,9 @@ POINTS_PER_CHUNK = 256
 EVALUATIONS = 20
 """Points of the dev metric in each trial; all others are of the training loss."""
 
+RUN_SECONDS = 60.0
+"""How long each trial ran; so many at a time did as run at the end."""
+
 _TRIALS_PER_INSERT = 250
 _OBJECTIVE = {"kind": "builtin", "name": "image_classification", "args": {"dataset": "digits", "model": "small_cnn"}}
 
@@ -95,6 +98,7 @@ class _Writer:
         lr = float(10 ** self._random.uniform(-4, 0))
         params = {"lr": lr, "batch_size": int(2 ** self._random.integers(4, 9)), "momentum": 0.9, "weight_decay": 1e-4}
         runs = number >= self._shape.trials - self._shape.running
+        began = self._now - RUN_SECONDS * -(-(self._shape.trials - number) // max(1, self._shape.running))
         return TrialRecord(
             id=new_id("trial"),
             study_id=self.study.id,
@@ -105,11 +109,11 @@ class _Writer:
             schedule=Schedule(),
             num_steps=self._shape.points,
             seed=0,
-            created_at=self._now,
+            created_at=began,
             state=TrialState.RUNNING if runs else TrialState.COMPLETED,
             reason="the model expects the most here",
-            started_at=self._now,
-            ended_at=None if runs else self._now,
+            started_at=began,
+            ended_at=None if runs else began + RUN_SECONDS,
             attempts=1,
             last_step=self._shape.points,
             points=self._shape.points,
@@ -119,10 +123,11 @@ class _Writer:
     def _attempt(self, trial: TrialRecord) -> AttemptRecord:
         ended = trial.state is TrialState.COMPLETED
         attempt = AttemptRecord(
-            new_id("attempt"), trial.id, self.study.id, 0, self._worker.id, "cuda:0", new_token(), self._now,
+            new_id("attempt"), trial.id, self.study.id, 0, self._worker.id, "cuda:0", new_token(), trial.created_at,
             lease_expires_at=self._now + 3_600, state=AttemptState.COMPLETED if ended else AttemptState.RUNNING,
         )  # fmt: skip
-        return replace(attempt, chunks=1 + -(-(self._shape.points - EVALUATIONS) // POINTS_PER_CHUNK))
+        chunks = 1 + -(-(self._shape.points - EVALUATIONS) // POINTS_PER_CHUNK)
+        return replace(attempt, chunks=chunks, ended_at=trial.ended_at)
 
     def _curves(self, trial: TrialRecord) -> dict[str, Curve]:
         losses = self._shape.points - EVALUATIONS

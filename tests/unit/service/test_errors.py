@@ -188,7 +188,7 @@ class Failing(MemoryStore):
         super().__init__()
         self.error = error
 
-    def list_studies(self, *_: object) -> NoReturn:
+    def find_studies(self, *_: object) -> NoReturn:
         raise self.error
 
     def check(self) -> NoReturn:

@@ -72,6 +72,8 @@ def test_memory_is_in_binary_units(size: int, text: str) -> None:
         ("num_steps is cut", "num_steps is cut."),
         ("Why?", "Why?"),
         ("  ", ""),
+        ("budget.steps (200) caps the runs", "budget.steps (200) caps the runs."),
+        ("done. And so on", "Done. And so on."),
     ],
 )
 def test_a_sentence_begins_and_ends_as_one(given_text: str, text: str) -> None:

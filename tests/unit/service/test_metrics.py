@@ -164,7 +164,7 @@ def test_failures_of_the_database_are_counted_by_kind(error: StagetuneError, kin
 @pytest.fixture
 def failing() -> Iterator[httpx.Client]:
     class Failing(MemoryStore):
-        def list_studies(self, *_: object) -> list[object]:  # type: ignore[override]
+        def find_studies(self, *_: object) -> list[object]:  # type: ignore[override]
             raise StorageFull
 
     with client_of(create_app(Settings(database_url="memory://"), Failing(), tick=lambda: None)) as client:

@@ -26,7 +26,7 @@ class Failing(MemoryStore):
         super().__init__()
         self.error = error
 
-    def list_studies(self, *_: object) -> Any:
+    def find_studies(self, *_: object) -> Any:
         raise self.error
 
 

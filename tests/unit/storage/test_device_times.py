@@ -45,6 +45,14 @@ def test_what_is_over_is_read_once() -> None:
     assert attempts.looks == [4, 1]
 
 
+def test_a_run_of_days_does_not_have_all_that_ended_beside_it_read_again() -> None:
+    ended = [ran(60 * index, 60 * index + 50, "cuda:1") for index in range(100)]
+    attempts, times = Attempts({"a": [ran(0, None), *ended]}), DeviceTimes()
+    for hours in (2, 3, 4):
+        assert times.seconds(["a"], NOW + hours * HOUR, attempts.read)["a"] == pytest.approx(hours * HOUR + 5_000)
+    assert attempts.looks == [101, 1, 1]
+
+
 def test_of_more_than_it_may_keep_the_least_looked_at_go() -> None:
     attempts, times = Attempts({"a": [ran(0, HOUR)], "b": [ran(0, HOUR)]}), DeviceTimes(most_studies=1)
     for _ in range(2):

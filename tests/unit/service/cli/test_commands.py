@@ -176,7 +176,7 @@ def test_trials_are_listed_by_a_filter(stagetune: Stagetune, store: MemoryStore,
     study_id = finished(store)
     assert stagetune("trials", "digits-cnn", "--filter", "lr < 1", "--sort", "dev_accuracy", "--descending") == 0
     told = capsys.readouterr()
-    assert told.out.split()[-7:] == ["completed", "lr", "sweep", "0.1", "64", "0.9", "0.75", "1/100"][-7:]
+    assert told.out.splitlines()[1].split() == ["0", "completed", "lr", "sweep", "0.1", "64", "0.9", "0.75", "1/100"]
     assert told.err == "1 trial.\n"
     assert stagetune("trials", study_id, "--filter", "lr > 1") == 0
     assert capsys.readouterr() == ("", "0 trials.\n")

@@ -9,6 +9,8 @@ from service.figures.batch_momentum import HeatData, batch_momentum_data
 from service.figures.drawing import to_json
 from service.figures.heat_map import batch_momentum_drawing, time_to_target_drawing
 from service.figures.palette import DARK, LIGHT
+from service.figures.rows import figure_rows
+from service.figures.scales import scales_of
 from studies.contract.decision import Candidate
 from studies.contract.schedule import Schedule
 from studies.contract.states import TrialState
@@ -179,3 +181,10 @@ def test_plotly_accepts_every_property_of_the_times(target: float | None) -> Non
     drawing = time_to_target_drawing(timed(target), DARK)
     go.Figure(drawing.figure)
     to_json(drawing)
+
+
+def test_a_spreadsheet_gets_a_row_a_rate_with_its_pair() -> None:
+    header, first, *_ = figure_rows(batch_momentum_drawing(timed(0.9), LIGHT), {})
+    assert header == ("trial", "batch_size", "momentum", "lr", "dev_accuracy", "seeds", "examples_to_target")
+    assert (first[0], first[1:4], first[5:]) == (0, (32, 0.9, 0.1), (1, 128))
+    assert scales_of(batch_momentum_drawing(timed(0.9), LIGHT).figure) == {}

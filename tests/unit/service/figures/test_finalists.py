@@ -10,6 +10,7 @@ import pytest
 from service.figures.drawing import to_json
 from service.figures.finalists import FinalistData, finalist_data, finalists_drawing
 from service.figures.palette import DARK, LIGHT
+from service.figures.rows import figure_rows
 from studies.contract.states import TrialState
 from studies.contract.study_file import Metric
 from studies.contract.views import TrialView
@@ -73,3 +74,10 @@ def test_plotly_accepts_every_property_and_sees_no_markup(palette) -> None:
     go.Figure(drawing.figure)
     to_json(drawing)
     assert "<a" not in str(drawing.figure)
+
+
+def test_a_spreadsheet_gets_a_row_a_seed() -> None:
+    header, *rows = figure_rows(finalists_drawing(finalists(), LIGHT), {})
+    assert header == ("trial", "finalist", "seed", "dev_accuracy")
+    assert (1, "lr 0.2", 1, 0.96) in rows
+    assert len(rows) == 4

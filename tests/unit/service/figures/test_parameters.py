@@ -11,6 +11,8 @@ from service.figures.drawing import to_json
 from service.figures.palette import DARK, LIGHT
 from service.figures.parallel import ParallelData, parallel_data, parallel_drawing
 from service.figures.parameters import MOST_AXES, axes, strongest
+from service.figures.rows import figure_rows
+from service.figures.scales import scales_of
 from service.figures.scatter import MOST, scatter_drawing
 from studies.core.schedules import cosine
 from tests.builders import spec
@@ -144,17 +146,31 @@ def test_the_most_important_stand_first() -> None:
 
 def test_of_many_a_few_are_shown() -> None:
     many = [result(n, n / 10, **{f"p{k}": n + k for k in range(9)}) for n in range(5)]
-    drawing = scatter_drawing(parallel_data(many, SPEC), LIGHT, {}, selected={2})
+    drawing = scatter_drawing(parallel_data(many, SPEC), LIGHT, {})
     assert {trace["xaxis"] for trace in drawing.figure["data"]} == {"x", *(f"x{n}" for n in range(2, MOST + 1))}
     assert "3 more hyperparameters not shown" in drawing.sentence
-    assert sum(trace["customdata"] == ["tr_2"] for trace in drawing.figure["data"]) == MOST
+    assert sum(set(trace["customdata"]) == {"tr_2", "tr_3", "tr_4"} for trace in drawing.figure["data"]) == MOST
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_plotly_accepts_every_property_and_sees_no_markup(palette) -> None:
     hostile = [*RESULTS, result(7, 0.5, lr=0.2, batch_size=64, act=HOSTILE)]
     data = parallel_data(hostile, SPEC)
-    for drawing in (parallel_drawing(data, palette, {1}), scatter_drawing(data, palette, {}, {1})):
+    for drawing in (parallel_drawing(data, palette, {1}), scatter_drawing(data, palette, {})):
         go.Figure(drawing.figure)
         to_json(drawing)
         assert "<a" not in str(drawing.figure)
+
+
+def test_a_spreadsheet_gets_the_values_that_were_tried_and_not_their_places() -> None:
+    data = parallel_data(RESULTS, SPEC)
+    for drawing in (parallel_drawing(data, LIGHT), scatter_drawing(data, LIGHT, {})):
+        header, *rows = figure_rows(drawing, {})
+        assert header == ("trial", "lr", "act", "decay_form", "decay_start", "dev_accuracy", "state")
+        assert rows[1] == (1, 0.1, "gelu", "constant", 1.0, 0.95, "completed")
+        assert rows[2][-2:] == (None, "diverged")
+
+
+def test_axes_that_count_places_have_no_other_scale() -> None:
+    assert scales_of(parallel_drawing(parallel_data(RESULTS, SPEC), LIGHT).figure) == {}
+    assert set(scales_of(scatter_drawing(parallel_data(RESULTS, SPEC), LIGHT, {}).figure)) == {"y"}

@@ -8,6 +8,7 @@ import pytest
 from service.figures.drawing import to_json
 from service.figures.palette import DARK, LIGHT
 from service.figures.probes import MOST_ROWS, ProbeData, parameter_probes_drawing, probe_data
+from service.figures.rows import figure_rows
 from studies.contract.states import TrialState
 from studies.contract.study_file import Metric
 from studies.contract.views import TrialView
@@ -99,3 +100,10 @@ def test_plotly_accepts_every_property_and_sees_no_markup(palette) -> None:
     to_json(drawing)
     assert "<a" not in str(drawing.figure)
     assert len(drawing.table.rows[0]) == len(drawing.table.columns)
+
+
+def test_a_spreadsheet_gets_the_effects_in_full() -> None:
+    header, first, *_ = figure_rows(parameter_probes_drawing(probes(), LIGHT), {})
+    assert header[:5] == ("trial", "hyperparameter", "before", "after", "change of dev_accuracy")
+    assert first[:4] == (1, "batch_size", "64", "128")
+    assert first[4] == probes().rows[0].effect

@@ -9,36 +9,15 @@ from service.figures.palette import LIGHT
 from service.pages.figures import _FIGURES, read_study
 from service.pages.story import story
 from studies.contract.study_file import STAGE_ORDERS, StageKind
-from studies.core.actions import AddTrials, CloseStage, EndTrial, OpenStage
 from studies.storage.memory import MemoryStore
-from tests.builders import decision, proposal
-from tests.histories import STEPS, History
+from tests.histories import STEPS, History, guided
 
 KINDS = STAGE_ORDERS["guided_search"]
-VARIED = (("momentum/up", 0.1), ("momentum/down", 0.3), ("batch_size/up", 0.05))
-
-
-def params(lr: float) -> dict[str, float]:
-    return {"lr": lr, "batch_size": 64, "momentum": 0.9, "weight_decay": 0.0}
 
 
 @pytest.fixture
 def history() -> History:
-    told = History(MemoryStore(), strategy="guided_search")
-    parent = None
-    for kind in KINDS:
-        told.act(
-            OpenStage(kind),
-            AddTrials(
-                kind, tuple(proposal(key, params=params(lr), num_steps=STEPS, parent_id=parent) for key, lr in VARIED)
-            ),
-        )
-        told.run()
-        first, second = told.store.list_trials(told.study_id, limit=1000).trials[-len(VARIED) :][:2]
-        parent = first.id
-        told.act(EndTrial(second.id, "pruned", "Behind."))
-        told.act(CloseStage(kind, decision(first.id, evidence={"dev_before": 0.8, "dev_after": 0.9})))
-    return told
+    return guided(MemoryStore())
 
 
 def test_every_stage_has_a_card_that_says_what_was_asked_and_found(history: History) -> None:

@@ -43,7 +43,7 @@ def test_a_finished_study_tells_three_decisions(store: MemoryStore) -> None:
     assert batch.warnings == ("The lead is smaller than the noise: a tie, the cheaper one was taken.",)
     assert decay.flip == "A cosine run that gains 0.003."
     assert decay.runners_up[0].what == "cosine decay from step 0 on"
-    assert sweep.cost.startswith("8 trials, 4,260 steps, ")
+    assert sweep.cost.startswith("8 trials, 4,260 steps")
 
 
 def test_how_sure_is_the_lead_against_the_noise(store: MemoryStore) -> None:

@@ -9,7 +9,7 @@ import shlex
 import pytest
 from httpx import Client
 
-from service.pages.trial import param_rows, reproduce_command, setting_rows, usage_words
+from service.pages.trial import FEW_PARAMS, by_weight, param_rows, reproduce_command, run_rows, usage_words
 from studies.contract.schedule import Schedule
 from studies.contract.views import TrialDetail
 from studies.core.actions import AddTrials, OpenStage
@@ -25,9 +25,18 @@ from tests.unit.service.test_comparison import member, study
 def test_schedule_steps_and_seed_stand_beside_the_parents_too() -> None:
     parent = trial(0)
     child = trial(1, schedule=Schedule(kind="linear", start=50, end=100), seed=2)
-    changed = {row.name: (row.value, row.was) for row in setting_rows(child, parent) if row.was is not None}
+    changed = {row.name: (row.value, row.was) for row in run_rows(child, parent) if row.was is not None}
     assert changed == {"schedule": ("linear to zero from step 50 to 100", "constant"), "seed": ("2", "0")}
-    assert all(row.was is None for row in setting_rows(child, None))
+    assert all(row.was is None for row in run_rows(child, None))
+
+
+def test_of_many_hyperparameters_the_first_and_those_that_changed_are_shown() -> None:
+    params = {f"p{number}": number for number in range(300)}
+    rows = param_rows(trial(1, params={**params, "p200": -1}), trial(0, params=params))
+    shown, folded = by_weight(rows)
+    assert [row.name for row in shown] == [*(f"p{number}" for number in range(FEW_PARAMS)), "p200"]
+    assert len(folded) == 300 - len(shown)
+    assert by_weight(rows[:3]) == (rows[:3], ())
 
 
 def test_what_the_parent_alone_has_is_not_forgotten() -> None:

@@ -15,7 +15,7 @@ from service.pages.timelines import WINDOWS
 from studies.contract.states import StudyState, WorkerHold
 from studies.contract.views import DeviceView, PackView, WorkerView
 from studies.storage.memory import MemoryStore
-from studies.storage.port import StudyQueue
+from studies.storage.port import Queues, StudyQueue
 from tests import builders as build
 from tests import fleets
 from tests.contract.scenes import running_study
@@ -106,18 +106,18 @@ FULL = worker(devices=(device(running=tuple("abcdefgh")),))
     ],
 )
 def test_the_queue_says_what_would_help(queue: StudyQueue, workers: list[WorkerView], help_: str) -> None:
-    (row,) = queue_of([queue], workers).rows
+    (row,) = queue_of(Queues((queue,), 1), workers).rows
     assert row.help == help_
 
 
 def test_the_queue_in_words() -> None:
-    rows = queue_of([study(1, ""), study(1_200), study(0, "Approve it.")], []).rows
+    rows = queue_of(Queues((study(1, ""), study(1_200), study(0, "Approve it.")), 3), []).rows
     assert [(row.waiting, row.because) for row in rows] == [
         ("1 trial waits", STARTING),
         ("1,200 trials wait", "All 8 places are taken."),
         ("", "Approve it."),
     ]
-    assert queue_of([study()] * (STUDIES_SHOWN + 2), []).more == 2
+    assert queue_of(Queues((study(),) * STUDIES_SHOWN, STUDIES_SHOWN + 2), []).more == 2
 
 
 # --- which workers ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 from torch import nn
 
@@ -45,6 +45,20 @@ def program(study: StudySpec, found: Chosen) -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(compile(pytorch(study, found), "best.py", "exec"), names)
     return names
+
+
+ENDS_THE_DOCSTRING = 'x"""; FURTHER = 1; """'
+
+
+@given(some.text(max_size=20), some.text(max_size=20))
+@example("aug", ENDS_THE_DOCSTRING)
+@example(ENDS_THE_DOCSTRING, "\\N{nothing of this name}")
+@example("mix", "\U0001f600 \0 \\")
+def test_what_users_wrote_stays_text(name: str, value: str) -> None:
+    names = program(function_spec(), chosen({"lr": 0.1, f"own {name}": value}))
+    assert names["FURTHER"] == {f"own {name}": value}
+    body = ast.parse(pytorch(function_spec(), chosen({"lr": 0.1, f"own {name}": value}))).body
+    assert sum(isinstance(part, ast.Expr) for part in body) == 1, "the docstring alone"
 
 
 def problem() -> tuple[nn.Module, list[tuple[torch.Tensor, torch.Tensor]]]:

@@ -210,3 +210,31 @@ def test_an_axis_reaches_as_far_as_its_marks_unless_it_says_its_range() -> None:
     short = drawn(figure(line(1.0, 2.0, 3.0), x={"range": [0, 4]}, **marked))
     assert "later" not in texts(short)
     assert not [path for path in short.iter("path") if path.get("stroke") == LIGHT.ink]
+
+
+def test_small_figures_side_by_side_have_their_own_axes() -> None:
+    second = {**line(1.0, 2.0), "xaxis": "x2", "yaxis": "y2", "line": {"color": LIGHT.warning}}
+    layout = {
+        "xaxis2": {"domain": [0.6, 1], "anchor": "y2", "tickvals": [0, 1], "ticktext": ["none", "all"]},
+        "yaxis2": {"anchor": "x2", "title": {"text": "right one"}, "tickvals": [1], "ticktext": ["low"]},
+    }
+    root = drawn(figure(line(1.0, 2.0), second, x={"domain": [0, 0.4]}, y={"anchor": "x"}, **layout))
+    left = max(x for x, _ in points(curve(root)))
+    (right,) = [points(path) for path in root.iter("path") if path.get("stroke") == LIGHT.warning]
+    at = {text.text: float(text.get("x", 0)) for text in root.iter("text")}
+    assert left < at["low"] < min(x for x, _ in right) <= at["none"] < at["all"]
+    assert at["right one"] > left
+    assert at["loss"] == 0
+
+
+def test_bars_at_numbers_have_room_and_shares_are_percentages() -> None:
+    bars = {"type": "bar", "orientation": "h", "x": [0.2, 0.5], "y": [0, 1], "text": ["20%", "50%"]}
+    ticks = {"tickvals": [0, 1], "ticktext": ["lr", "momentum"]}
+    root = drawn(figure({**bars, "marker": {"color": LIGHT.winner}}, x={"tickformat": ".0%"}, y=ticks))
+    tops = [float(rect.get("y", 0)) for rect in root.iter("rect") if rect.get("fill") == LIGHT.winner]
+    assert min(tops) > 30
+    assert {"0%", "20%", "40%", "lr", "momentum"} <= set(texts(root))
+
+
+def test_an_axis_that_is_not_to_be_seen_is_not() -> None:
+    assert texts(drawn(figure(line(1.0, 2.0), x={"visible": False}, y={"visible": False}))) == []

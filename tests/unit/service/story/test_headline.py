@@ -96,11 +96,15 @@ def test_a_pair_is_set_against_the_next_best(lead: float, noise: float | None, w
     ("gain", "words"),
     [
         (0.0, "No decay is needed: linear decay from step 50 on only equals a constant rate's dev accuracy of 0.95."),
-        (-0.1, "Decay does harm: linear decay from step 50 on falls 0.1 short of a constant rate's 0.95."),
+        (
+            -0.1,
+            "Decay does harm: linear decay from step 50 on comes out 0.1 worse than "
+            "a constant rate's dev accuracy of 0.95.",
+        ),
         (
             -0.001,
-            "No decay is needed: linear decay from step 50 on ends 0.001 below a constant rate's dev accuracy of 0.95, "
-            "within the noise.",
+            "No decay is needed: linear decay from step 50 on comes out 0.001 worse than "
+            "a constant rate's dev accuracy of 0.95, within the noise.",
         ),
     ],
 )

@@ -73,7 +73,9 @@ def hostile(store: MemoryStore) -> History:
     metric = f"dev_{LONGEST[:60]}"
     history = History(store, name, metric={"name": metric}, tags=["שלום-tag", "a" * 40])
     long = HOSTILE * 3
-    store.register_worker(worker(f"{HOSTILE}{LONGEST}"[:200], devices=[Device(name="cuda:0", model=f"{HOSTILE}{LONGEST}")]))
+    store.register_worker(
+        worker(f"{HOSTILE}{LONGEST}"[:200], devices=[Device(name="cuda:0", model=f"{HOSTILE}{LONGEST}")])
+    )
     trials = tuple(
         proposal(f"{HOSTILE} {place}", params=_hostile_params(place), num_steps=60, reason=long) for place in range(4)
     )
@@ -82,7 +84,9 @@ def hostile(store: MemoryStore) -> History:
     for lease, end in zip(history.lease(), ends, strict=True):
         curves = {"loss": {1: 2.0, 60: 1.0}, metric: {60: 0.5}, "a.b-c_" + "x" * 58: {1: 1.0}}
         told = report(lease, outcome=end, reason=long if end == "failed" else "", log=long)
-        store.sync(history.worker_id, sync(told, capacity=64)) if end == "failed" else history.tell(lease, curves, end, long)
+        store.sync(history.worker_id, sync(told, capacity=64)) if end == "failed" else history.tell(
+            lease, curves, end, long
+        )
     history.act(EndTrial(store.list_trials(history.study_id).trials[3].id, "diverged", long))
     return history
 

@@ -26,9 +26,7 @@ def behind() -> Iterator[tuple[Gallery, Proxy]]:
         yield served, proxy
 
 
-def test_everything_works_below_the_prefix(
-    behind: tuple[Gallery, Proxy], page: Page, complaints: Complaints
-) -> None:
+def test_everything_works_below_the_prefix(behind: tuple[Gallery, Proxy], page: Page, complaints: Complaints) -> None:
     served, proxy = behind
     running = served.studies["running"]
     page.goto(f"{proxy.url}/studies/{running.study_id}?select=1")

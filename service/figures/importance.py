@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.figures.drawing import Drawing, Table
-from service.figures.labels import escape
+from service.figures.labels import LONGEST_NAME, clipped, escape
 from service.figures.layout import axis, layout
 from service.figures.palette import Palette
 from service.figures.parameters import ParameterAxis, axes, strongest, values_of
@@ -98,7 +98,7 @@ def importance_drawing(data: ImportanceData, palette: Palette) -> Drawing:
                 "-",
                 showgrid=False,
                 tickvals=list(range(len(bars))),
-                ticktext=[escape(row.title) for row in bars],
+                ticktext=[escape(clipped(row.title, LONGEST_NAME)) for row in bars],
             ),
         ),
     }

@@ -13,10 +13,18 @@ MOST_NAMED = 6
 
 _LONGEST_VALUE = 40
 
+LONGEST_NAME, LONGEST_TICK = 28, 18
+"""Characters for which there is room at the title of a small axis, and at a tick: more would leave none to the plot."""
+
 
 def escape(text: str) -> str:
     """Return `text` such that Plotly shows it as it is."""
     return html.escape(text, quote=False)
+
+
+def clipped(text: str, most: int) -> str:
+    """Return the first `most` characters of `text`, with a mark where something was cut; not yet escaped."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def trial_label(trial: TrialView) -> str:
@@ -50,5 +58,4 @@ def short_params(values: Mapping[str, object], names: Sequence[str], most: int =
 
 
 def _short(value: object) -> object:
-    text = str(value)
-    return f"{text[:_LONGEST_VALUE]}…" if isinstance(value, str) and len(text) > _LONGEST_VALUE else value
+    return clipped(value, _LONGEST_VALUE) if isinstance(value, str) else value

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from service.figures.drawing import Drawing, Table
-from service.figures.labels import escape
+from service.figures.labels import LONGEST_NAME, LONGEST_TICK, clipped, escape
 from service.figures.layout import layout
 from service.figures.palette import Palette
 from service.figures.parameters import ParameterAxis, axes, strongest, values_of
@@ -141,7 +141,14 @@ def _score(data: ParallelData, share: float) -> float:
 
 def _title(place: int, text: str, palette: Palette) -> dict[str, Any]:
     font = {"color": palette.ink, "size": 12.5}
-    return {"x": place, "y": 1, "yshift": 16, "text": escape(text), "showarrow": False, "font": font}
+    return {
+        "x": place,
+        "y": 1,
+        "yshift": 16,
+        "text": escape(clipped(text, LONGEST_NAME)),
+        "showarrow": False,
+        "font": font,
+    }
 
 
 def _tick(place: int, height: float, text: str, palette: Palette, side: str = "right") -> dict[str, Any]:
@@ -150,7 +157,7 @@ def _tick(place: int, height: float, text: str, palette: Palette, side: str = "r
         "y": height,
         "xanchor": side,
         "xshift": -5 if side == "right" else 5,
-        "text": escape(text),
+        "text": escape(clipped(text, LONGEST_TICK)),
         "showarrow": False,
         "font": {"color": palette.muted, "size": 11},
         "bgcolor": palette.paper,

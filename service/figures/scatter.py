@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.figures.drawing import Drawing
-from service.figures.labels import escape
+from service.figures.labels import LONGEST_NAME, LONGEST_TICK, clipped, escape
 from service.figures.layout import axis, layout
 from service.figures.palette import Palette
 from service.figures.parallel import BEST_SHOWN, ParallelData, parallel_drawing, raw_rows
@@ -50,9 +50,15 @@ def _frames(data: ParallelData, shown: Sequence[ParameterAxis], palette: Palette
         name = _suffix(place)
         ticks = _ticks(each)
         frames[f"xaxis{name}"] = axis(
-            palette, escape(each.title), "-", domain=across, anchor=f"y{name}", range=[-0.06, 1.06], **ticks
+            palette,
+            escape(clipped(each.title, LONGEST_NAME)),
+            "-",
+            domain=across,
+            anchor=f"y{name}",
+            range=[-0.06, 1.06],
+            **ticks,
         )
-        title = escape(words(data.metric.name)) if not column else ""
+        title = escape(clipped(words(data.metric.name), LONGEST_NAME)) if not column else ""
         frames[f"yaxis{name}"] = axis(
             palette, title, domain=down, anchor=f"x{name}", range=[data.low - margin, data.high + margin]
         )
@@ -64,7 +70,7 @@ def _ticks(each: ParameterAxis) -> dict[str, Any]:
     ticks = each.ticks
     if len(ticks) > _MOST_TICKS and not isinstance(each.dimension, Categorical):
         ticks = (ticks[0], ticks[len(ticks) // 2], ticks[-1])
-    texts = [escape(text) for _, text in ticks]
+    texts = [escape(clipped(text, LONGEST_TICK)) for _, text in ticks]
     flat = {} if isinstance(each.dimension, Categorical) else {"tickangle": 0}
     return {"tickvals": [at for at, _ in ticks], "ticktext": texts, **flat}
 

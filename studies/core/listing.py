@@ -71,8 +71,7 @@ def in_order(cards: Iterable[Card], sort: StudyOrder, worth: Mapping[str, float]
             return sorted(newest_first, key=lambda card: card.name.casefold())
         case "device_time":
             return sorted(newest_first, key=lambda card: -worth.get(card.id, 0.0))
-        case "best":
-            return sorted(newest_first, key=lambda card: _rank(card, worth.get(card.id)))
+    return sorted(newest_first, key=lambda card: _rank(card, worth.get(card.id)))
 
 
 def _rank(card: Card, score: float | None) -> tuple[bool, str, float]:

@@ -11,6 +11,8 @@ from studies.storage.memory import MemoryStore
 from tests import fleets
 from tests.e2e.conftest import Complaints, until
 
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
 MINUTES = 2_370
 """Seconds that `fleets.busy` tells of: begun so long ago, its card is busy now."""
 

@@ -14,12 +14,15 @@ from tests.e2e.shapes import SHAPES
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-VOID = """[...document.querySelectorAll('section, figure, .card, [data-part]:not([data-selection]), .scroll, tbody, ul, ol, dl')]
-    .filter(box => box.checkVisibility() && !box.innerText.trim() && !box.querySelector('svg')).map(box => box.outerHTML.slice(0, 200))"""
+VOID = """[...document.querySelectorAll(
+        'section, figure, .card, [data-part]:not([data-selection]), .scroll, tbody, ul, ol, dl')]
+    .filter(box => box.checkVisibility() && !box.innerText.trim() && !box.querySelector('svg'))
+    .map(box => box.outerHTML.slice(0, 200))"""
 """Boxes of the page that can be seen and have nothing in them."""
 
 OUTSIDE = """[...document.querySelectorAll('main *')].filter(each => each.checkVisibility()
-    && each.getBoundingClientRect().right > innerWidth + 1 && !each.closest('.scroll, pre, svg, .plot, [tabindex], .unseen'))
+    && each.getBoundingClientRect().right > innerWidth + 1
+    && !each.closest('.scroll, pre, svg, .plot, [tabindex], .unseen'))
     .map(each => each.outerHTML.slice(0, 200))"""
 """What sticks out of the window, but for what scrolls by itself."""
 

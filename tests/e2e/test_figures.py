@@ -139,7 +139,10 @@ def test_the_selected_stand_out_in_every_figure(store: MemoryStore, url: str, pa
     until(page, f"{LINES}.at(-1).line.width > 3 && {LINES}.filter({PALE}).length === 3")
     points = page.locator('[data-keep="lr-loss"]')
     points.scroll_into_view_if_needed()
-    until(page, "document.querySelector('[data-keep=lr-loss] .plot').data?.[0].selectedpoints.length === 1")
+    until(
+        page,
+        "document.querySelector('[data-keep=lr-loss] .plot').data?.some(trace => trace.selectedpoints?.length === 1)",
+    )
     live.scroll_into_view_if_needed()
     page.keyboard.press("Escape")
     until(page, f"{LIVE}.data.every(trace => !trace.meta?.trial || trace.opacity === 1)")

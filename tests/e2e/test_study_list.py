@@ -12,6 +12,8 @@ from studies.storage.memory import MemoryStore
 from tests import builders as build
 from tests.e2e.conftest import Complaints
 
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
 
 @pytest.fixture
 def studies(store: MemoryStore) -> dict[str, str]:

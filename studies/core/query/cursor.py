@@ -34,11 +34,6 @@ class Cursor:
         return self._tokens[self._place]
 
     @property
-    def after(self) -> Token:
-        """The token behind the next one; the end comes again and again."""
-        return self._tokens[min(self._place + 1, len(self._tokens) - 1)]
-
-    @property
     def ends(self) -> bool:
         return self.next.kind == "end"
 

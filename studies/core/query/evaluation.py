@@ -14,7 +14,6 @@ from studies.contract.trial_query import (
     AllOf,
     AnyOf,
     Compare,
-    Contains,
     Fact,
     Filter,
     Missing,
@@ -98,9 +97,11 @@ def matches(query: Filter, value: Reader) -> bool:
             return _compares(value(term), operator, given)
         case OneOf(term, values):
             return any(_compares(value(term), "=", given) for given in values)
-        case Contains(term, text):
-            found = value(term)
-            return isinstance(found, str) and text.translate(_LOWER) in found.translate(_LOWER)
+    return _contains(value(query.term), query.text)
+
+
+def _contains(found: Value | None, text: str) -> bool:
+    return isinstance(found, str) and text.translate(_LOWER) in found.translate(_LOWER)
 
 
 def _compares(found: Value | None, operator: Operator, given: Value) -> bool:

@@ -34,8 +34,7 @@ def filter_text(query: Filter, vocabulary: Vocabulary) -> str:
             return f"{term_text(term, vocabulary)} in ({', '.join(map(_value, values))})"
         case Contains(term, text):
             return f"{term_text(term, vocabulary)} contains {_value(text)}"
-        case Missing(term):
-            return f"{term_text(term, vocabulary)} is missing"
+    return f"{term_text(query.term, vocabulary)} is missing"
 
 
 def term_text(term: Term, vocabulary: Vocabulary) -> str:

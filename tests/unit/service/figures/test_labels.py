@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.figures.labels import differing, short_label, short_params
+from service.figures.labels import clipped, differing, short_label, short_params
 from tests.unit.service.figures.samples import trial
 
 
@@ -28,3 +28,8 @@ def test_a_label_names_few_of_many() -> None:
 
 def test_a_long_word_is_cut() -> None:
     assert short_params({"name": "x" * 200}, ["name"]) == f"name {'x' * 40}…"
+
+
+def test_what_is_too_long_for_its_place_is_clipped_with_a_mark() -> None:
+    assert clipped("a name", 6) == "a name"
+    assert clipped("a longer name", 6) == "a long…"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from service.figures.series import Series
+from service.usage import steps_done
 from studies.contract.study_file import BuiltinObjective, StudySpec
 from studies.contract.views import AttemptView, TrialView
 from studies.core.snapshot import Curve
@@ -85,7 +86,7 @@ def ruler(trial: TrialView, attempts: Sequence[AttemptView], spec: StudySpec, no
     return Ruler(
         batch_size=size if isinstance(size, int) and size > 0 else None,
         epoch_samples=epoch_samples(spec),
-        spans=spans(attempts, max((summary.last_step for summary in trial.metrics.values()), default=0), now),
+        spans=spans(attempts, steps_done(trial), now),
     )
 
 

@@ -15,6 +15,7 @@ from service.figures.points import SYMBOLS, Role, role_colors, role_of, why
 from service.figures.series import Series, points_each, series
 from service.figures.traces import line
 from service.format import count, number, words
+from service.usage import steps_done
 from studies.contract.decision import Decision
 from studies.contract.states import TrialState
 from studies.contract.study_file import Metric
@@ -68,7 +69,7 @@ def rung_data(
         rungs: as the stage's rule has them.
         asked: how many rates there are, where `trials` are only a choice of them.
     """
-    drawn = sorted((trial for trial in trials if _steps(trial)), key=lambda trial: float(trial.params["lr"]))
+    drawn = sorted((trial for trial in trials if steps_done(trial)), key=lambda trial: float(trial.params["lr"]))
     points = points_each(len(drawn))
     rows = tuple(_row(trial, dev.get(trial.id, Curve.empty()), metric, decision, points) for trial in drawn)
     return RungData(metric, rows, tuple(sorted(rungs)), asked)
@@ -79,14 +80,10 @@ def _row(trial: TrialView, dev: Curve, metric: Metric, decision: Decision | None
         trial=trial,
         lr=float(trial.params["lr"]),
         role=role_of(trial, chosen_trial(decision)),
-        steps=_steps(trial),
+        steps=steps_done(trial),
         dev=series(dev, points),
         score=trial.metrics[metric.name].last if metric.name in trial.metrics else None,
     )
-
-
-def _steps(trial: TrialView) -> int:
-    return max((summary.last_step for summary in trial.metrics.values()), default=0)
 
 
 # --- drawings ----------------------------------------------------------------------------------------------------

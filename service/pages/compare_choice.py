@@ -10,12 +10,13 @@ from typing import Final
 
 from service.comparison import Member
 from service.format import count
+from service.selection import MOST_SELECTED
 from studies.contract.views import TrialDetail, TrialView
 from studies.errors import NotFound
 from studies.storage.port import StudyStore
 
-MOST = 30
-"""Most trials on one page: beyond it neither lines nor columns can be told apart."""
+MOST = MOST_SELECTED
+"""Most trials on one page: what can be selected can be compared."""
 
 LONGEST_LIST = 4_000
 _SEPARATORS = re.compile(r"[\s,;]+")

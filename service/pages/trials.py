@@ -224,7 +224,7 @@ def _file(state: TableState, columns: str) -> str:
 
 def _nothing(study: StudyView, *, filtered: bool) -> str:
     if filtered and study.progress.trials:
-        return "No trial matches. What a trial lacks compares with nothing: one that waits has no metric yet."
+        return "No trial matches. Trials without the value asked for, such as a metric not reported yet, never do."
     if study.state.ended:
         return "This study ended before its first trial."
     return "No trial yet: the first ones appear as soon as the first stage opens."

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from service.figures.axes import Ruler, positions, spans
 from service.tensorboard.messages import Status, scalar_events, session_end, session_start, version_event
+from service.usage import steps_done
 from studies.contract.base import Scalar
 from studies.contract.states import TrialState
 from studies.contract.views import TrialDetail
@@ -36,8 +37,7 @@ def file_name(trial: TrialDetail) -> str:
 
 def _pieces(store: StudyStore, trial: TrialDetail) -> Iterator[bytes]:
     began = trial.started_at or trial.created_at
-    last_step = max((summary.last_step for summary in trial.metrics.values()), default=0)
-    measured = Ruler(spans=spans(trial.attempts, last_step, time.time()))
+    measured = Ruler(spans=spans(trial.attempts, steps_done(trial), time.time()))
     yield version_event(began) + session_start(_params(trial), _group(trial), began)
     for name in trial.metrics:
         yield from _curve(name, store.curve(trial.id, name), measured, began)

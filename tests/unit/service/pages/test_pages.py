@@ -289,3 +289,8 @@ def test_a_trial_that_waits_says_why(store: MemoryStore, client: Client) -> None
     study_id = running_study(store)
     (waiting,) = store.list_trials(study_id).trials
     assert "No worker is connected" in client.get(f"/trials/{waiting.id}").text
+
+
+@pytest.mark.parametrize(("path", "says"), [("/", True), ("/workers", True), ("/no/such/page", False)])
+def test_a_page_that_lives_says_what_it_cannot_do_without_javascript(client: Client, path: str, says: bool) -> None:
+    assert ("need JavaScript" in client.get(path).text) is says

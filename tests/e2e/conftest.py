@@ -37,6 +37,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip("needs Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        expect.set_options(timeout=DEADLINE_MS)
         yield browser
         browser.close()
 
@@ -74,7 +75,6 @@ def complaints() -> Complaints:
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(DEADLINE_MS)
-    expect.set_options(timeout=DEADLINE_MS)
     yield context
     context.close()
 

@@ -9,7 +9,6 @@ from studies.contract.trial_query import (
     Contains,
     Fact,
     Filter,
-    Missing,
     Not,
     OneOf,
     Param,

@@ -222,7 +222,7 @@ def test_no_server_is_one_clear_line(stagetune: Stagetune, capsys: Output) -> No
 
 def test_an_unsafe_bind_is_refused(stagetune: Stagetune, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STAGETUNE_TOKEN", raising=False)
-    assert stagetune("serve", "--host", "0.0.0.0") == 1
+    assert stagetune("serve", "--host", "0.0.0.0", "--port", "0") == 1
     assert "STAGETUNE_TOKEN=" in capsys.readouterr().err
 
 

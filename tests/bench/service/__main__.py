@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench.service import dispatch, nodes, optuna_baseline, pages, points, recording, suggesting
+from tests.bench.service import browser, dispatch, nodes, optuna_baseline, pages, points, recording, suggesting
 from tests.bench.service.databases import databases
 from tests.bench.service.report import document, in_words, markdown, table
 from tests.bench.service.section import Bench, Figure, Section
@@ -28,6 +28,7 @@ SECTIONS: Mapping[str, Section] = {
     "points": points.section,
     "nodes": nodes.section,
     "pages": pages.section,
+    "browser": browser.section,
 }
 """What can be measured, in the order in which it is."""
 

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from service.format import MISSING, duration, memory, number, scalar, words
 from service.pages.packs import speed
 from service.usage import pace, peak_memory, place, seconds_trained, steps_done
+from studies.contract.base import Scalar
 from studies.contract.permission import in_words
 from studies.contract.study_file import BuiltinObjective, Objective
 from studies.contract.views import MetricSummary, StudyView, TrialDetail
@@ -71,17 +72,23 @@ def settings(members: Sequence[Member]) -> Settings:
     """Return what the trials were run with: hyperparameters first, then schedule, steps, seed and the study's own."""
     columns = [_settings_of(member) for member in members]
     names = dict.fromkeys(name for column in columns for name in column)
-    rows = [(name, [column.get(name, MISSING) for column in columns]) for name in names]
+    rows = [(name, _told_apart([column.get(name, MISSING) for column in columns])) for name in names]
     return Settings(
         differing=tuple(Row(name, tuple(map(Cell, texts))) for name, texts in rows if len(set(texts)) > 1),
         same=tuple((name, texts[0]) for name, texts in rows if len(set(texts)) == 1),
     )
 
 
-def _settings_of(member: Member) -> dict[str, str]:
+def _told_apart(values: Sequence[Scalar]) -> list[str]:
+    """Return values in words, in full where the words of different ones would be the same."""
+    said = [scalar(value) for value in values]
+    return [str(value) for value in values] if len(set(values)) > len(set(said)) else said
+
+
+def _settings_of(member: Member) -> dict[str, Scalar]:
     trial, spec = member.trial, member.study.spec
     return {
-        **{words(name): scalar(value) for name, value in trial.params.items()},
+        **{words(name): value for name, value in trial.params.items()},
         "schedule": describe(trial.schedule),
         "steps": number(trial.num_steps),
         "seed": str(trial.seed),

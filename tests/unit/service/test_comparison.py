@@ -71,6 +71,13 @@ def test_what_differs_stands_apart_from_what_is_the_same() -> None:
     }
 
 
+def test_values_that_differ_beyond_the_usual_digits_differ() -> None:
+    found = settings([member(0, params={"lr": 0.1234561}), member(1, params={"lr": 0.1234562})])
+    assert [(row.name, [cell.text for cell in row.cells]) for row in found.differing] == [
+        ("lr", ["0.1234561", "0.1234562"])
+    ]
+
+
 def test_a_trial_alone_differs_in_nothing_and_none_has_no_rows() -> None:
     assert settings([member(0)]).differing == ()
     assert settings([]) == settings(())

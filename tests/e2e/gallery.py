@@ -49,6 +49,7 @@ class Gallery:
             "compare": compare,
             "compare nothing": "/compare",
             "workers": "/workers",
+            "log in": "/login",
             "nothing there": "/studies/st_none",
         }
 

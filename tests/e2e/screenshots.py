@@ -10,28 +10,82 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.e2e.conftest import FLAGS
+from tests.e2e.gallery import see_every_figure
 
 WIDTH, HEIGHT = 1180, 1500
+PATIENCE_MS = 60_000
+
+WORKERS_WINDOW = "15m"
+"""Of the workers' timeline: the study that was just run fills it."""
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, data: Path) -> None:
+    """Write the pictures of the study in `data` to `folder`; where there is none yet, the demo's study is run first."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data:
-        demo = [sys.executable, "-m", "service.cli", "demo", "--data-dir", data]
-        subprocess.run(demo, check=True)
-        with served(Path(data)) as server, browser_page() as page:
-            study = httpx.get(f"{server}/api/v1/studies").json()[0]["id"]
-            page.goto(f"{server}/studies/{study}")
-            for name, heading in (("study", "#stage-lr_sweep"), ("batch", "#stage-batch_momentum")):
-                card = page.locator(heading)
-                card.scroll_into_view_if_needed()
-                card.locator(".js-plotly-plot").first.wait_for()
-                card.screenshot(path=folder / f"{name}.png")
+    if not (data / "stagetune.db").exists():
+        subprocess.run([sys.executable, "-m", "service.cli", "demo", "--data-dir", str(data)], check=True)
+    expect.set_options(timeout=PATIENCE_MS)
+    with served(data) as server, chromium() as browser:
+        study = f"{server}/studies/{httpx.get(f'{server}/api/v1/studies').json()[0]['id']}"
+        for name, picture in PICTURES.items():
+            scheme: Any = "dark" if name == "dark" else "light"
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
+            picture(page, server, study).screenshot(path=folder / f"{name}.png")
+            page.close()
+
+
+def story(page: Page, _: str, study: str) -> Locator:
+    """The card of the sweep, with its decision and figures."""
+    page.goto(study)
+    return seen(page, "#stage-lr_sweep")
+
+
+def batch(page: Page, _: str, study: str) -> Locator:
+    page.goto(study)
+    return seen(page, "#stage-batch_momentum")
+
+
+def table(page: Page, _: str, study: str) -> Locator:
+    """The best trials, by a filter, with two of them selected."""
+    page.goto(f"{study}?filter=lr+%3C+0.1+and+state+%3D+completed&sort=dev_accuracy&order=desc&rows=25")
+    rows = page.locator("table.trials tbody tr")
+    rows.nth(0).locator("td").last.click()
+    rows.nth(1).locator("td").last.click()
+    expect(page.locator(".chip")).to_have_count(2)
+    return page.locator("section[aria-labelledby=trials-title]")
+
+
+def compare(page: Page, server: str, study: str) -> Locator:
+    """The three best trials beside each other."""
+    best = httpx.get(
+        f"{server}/api/v1/studies/{study.rsplit('/', 1)[1]}/trials",
+        params={"sort": "dev_accuracy", "order": "desc", "limit": 3},
+    ).json()["trials"]
+    page.goto(f"{server}/compare?trials={','.join(trial['id'] for trial in best)}")
+    see_every_figure(page)
+    return page.locator("main")
+
+
+def workers(page: Page, server: str, _: str) -> Locator:
+    page.goto(f"{server}/workers?window={WORKERS_WINDOW}")
+    return seen(page, ".worker")
+
+
+PICTURES = {"study": story, "batch": batch, "table": table, "compare": compare, "workers": workers, "dark": story}
+
+
+def seen(page: Page, card: str) -> Locator:
+    """Return the first of such cards, with all its figures drawn."""
+    see_every_figure(page)
+    shown = page.locator(card).first
+    shown.scroll_into_view_if_needed()
+    return shown
 
 
 @contextmanager
@@ -51,12 +105,16 @@ def served(data: Path) -> Iterator[str]:
 
 
 @contextmanager
-def browser_page() -> Iterator[Page]:
+def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=1)
+        yield browser
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if len(sys.argv) > 2:
+        main(Path(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        with tempfile.TemporaryDirectory() as fresh:
+            main(Path(sys.argv[1]), Path(fresh))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
@@ -49,5 +50,7 @@ def test_axe_finds_nothing_grave_on_any_page(all_shapes: Gallery, chromium: Brow
         page.goto(all_shapes.url + path)
         see_every_figure(page)
         found[name] = findings(page)
+    page.set_content(httpx.get(f"{all_shapes.url}{all_shapes.pages['study']}/report", timeout=60.0).text)
+    found["report"] = findings(page)
     context.close()
     assert {name: lines for name, lines in found.items() if lines} == {}

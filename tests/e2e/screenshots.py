@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tests.e2e.conftest import FLAGS
 from tests.e2e.gallery import see_every_figure
 
 WIDTH, HEIGHT = 1180, 1500
+TABLE_HEIGHT = 740
 PATIENCE_MS = 60_000
 
 WORKERS_WINDOW = "15m"
@@ -51,14 +52,18 @@ def batch(page: Page, _: str, study: str) -> Locator:
     return seen(page, "#stage-batch_momentum")
 
 
-def table(page: Page, _: str, study: str) -> Locator:
+def table(page: Page, _: str, study: str) -> Page:
     """The best trials, by a filter, with two of them selected."""
     page.goto(f"{study}?filter=lr+%3C+0.1+and+state+%3D+completed&sort=dev_accuracy&order=desc&rows=25")
     rows = page.locator("table.trials tbody tr")
     rows.nth(0).locator("td").last.click()
     rows.nth(1).locator("td").last.click()
     expect(page.locator(".chip")).to_have_count(2)
-    return page.locator("section[aria-labelledby=trials-title]")
+    page.mouse.move(0, 0)
+    page.set_viewport_size({"width": WIDTH, "height": TABLE_HEIGHT})
+    see_every_figure(page)  # what is drawn later would push the table away
+    page.locator("section[aria-labelledby=trials-title]").evaluate("section => section.scrollIntoView()")
+    return page
 
 
 def compare(page: Page, server: str, study: str) -> Locator:
@@ -74,10 +79,17 @@ def compare(page: Page, server: str, study: str) -> Locator:
 
 def workers(page: Page, server: str, _: str) -> Locator:
     page.goto(f"{server}/workers?window={WORKERS_WINDOW}")
-    return seen(page, ".worker")
+    return seen(page, ".worker figure")
 
 
-PICTURES = {"study": story, "batch": batch, "table": table, "compare": compare, "workers": workers, "dark": story}
+PICTURES: Mapping[str, Callable[[Page, str, str], Locator | Page]] = {
+    "study": story,
+    "batch": batch,
+    "table": table,
+    "compare": compare,
+    "workers": workers,
+    "dark": story,
+}
 
 
 def seen(page: Page, card: str) -> Locator:

@@ -3,6 +3,7 @@
 
 import { onChange, pick, read } from "./address.js";
 import { adjust, drawingOf, replot, show } from "./plot.js";
+import { loadPlotly } from "./plotly.js";
 import { horizontal } from "./scales.js";
 import { ask } from "./session.js";
 import { theme } from "./theme.js";
@@ -31,6 +32,7 @@ export function startFigures(page) {
     const figure = /** @type {HTMLElement} */ (target);
     if (isIntersecting) {
       visible.add(figure);
+      loadPlotly().catch(() => undefined); // while the server answers; whoever draws hears of a failure
       tryTo(draw, figure);
     } else {
       visible.delete(figure);

@@ -53,7 +53,7 @@ def test_lists_say_that_they_are_empty(url: str, store: MemoryStore, page: Page,
     assert complaints.lines == []
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (820, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), pytest.param(820, "light", marks=pytest.mark.long)])
 def test_nothing_sticks_out_at_any_width_in_light_and_dark(
     all_shapes: Gallery, chromium: Browser, complaints: Complaints, width: int, scheme: str
 ) -> None:

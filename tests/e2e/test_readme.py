@@ -62,6 +62,7 @@ ASK = [
     "stagetune show digits-cnn",
     "stagetune best digits-cnn --yaml > best.yaml",
     "stagetune best digits-cnn --format python > best.py",
+    "stagetune trials digits-cnn --filter 'lr < 0.1 and state = completed' --sort dev_accuracy --descending",
     "stagetune report digits-cnn --out report.html",
     "stagetune export digits-cnn --format csv > trials.csv",
 ]

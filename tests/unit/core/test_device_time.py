@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies.core.device_time import Spans, busy_seconds
+from studies.core import device_time
+from studies.core.device_time import Ran, Spans, busy_seconds
 
 HOUR = 3_600.0
 Span = tuple[int, float, float]
@@ -56,3 +57,15 @@ def test_the_order_does_not_matter(ran: list[tuple[int, int, int]], random: obje
     shuffled = [*ran]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert busy_seconds(spans(*shuffled)) == pytest.approx(busy_seconds(spans(*ran)))
+
+
+def test_attempts_are_spans_of_their_devices_and_one_that_runs_lasts_until_now() -> None:
+    ran = [Ran(("w1", "cuda:0"), 10.0, 20.0), Ran(("w2", "cuda:0"), 5.0, None), Ran(("w1", "cuda:0"), 15.0, 30.0)]
+    found = device_time.spans(ran, now=40.0)
+    assert len(found) == 3
+    assert (found.devices.tolist(), found.starts.tolist(), found.ends.tolist()) == (
+        [0, 1, 0],
+        [10.0, 5.0, 15.0],
+        [20.0, 40.0, 30.0],
+    )
+    assert busy_seconds(found) == 55.0

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.e2e.conftest import FLAGS
+from tests.e2e.conftest import FLAGS, until
 from tests.e2e.gallery import see_every_figure
 
 WIDTH, HEIGHT = 1180, 1500
@@ -63,6 +63,7 @@ def table(page: Page, _: str, study: str) -> Page:
     page.set_viewport_size({"width": WIDTH, "height": TABLE_HEIGHT})
     see_every_figure(page)  # what is drawn later would push the table away
     page.locator("section[aria-labelledby=trials-title]").evaluate("section => section.scrollIntoView()")
+    until(page, "document.querySelector('section[aria-labelledby=trials-title]').getBoundingClientRect().top < 40")
     return page
 
 

@@ -36,8 +36,13 @@ def test_models_that_differ_in_what_they_compute_do_not() -> None:
     assert Blueprint.of(Chosen(torch.tanh)) is not Blueprint.of(Chosen(functional.relu))
 
 
-def test_hooks_are_seen_whatever_was_traced_before() -> None:
-    model = Chosen(functional.relu)
+@pytest.mark.parametrize(
+    "activation", [functional.relu, functional.silu], ids=["of another model", "of the same model"]
+)
+def test_hooks_are_seen_whatever_was_traced_before(activation: Callable[[Tensor], Tensor]) -> None:
+    if activation is functional.relu:
+        Blueprint.of(Chosen(activation))
+    model = Chosen(activation)
     Blueprint.of(model)
     model.linear.register_forward_hook(lambda *_: None)
     with pytest.raises(NotStackable, match="hooks"):

@@ -69,7 +69,9 @@ class _Looks:
     def of(cls, model: nn.Module) -> Self:
         own = ((path, name, value) for path, module in model.named_modules() for name, value in vars(module).items())
         others = [
-            (path, name, value) for path, name, value in own if not isinstance(value, PLAIN) and name not in INNER
+            (path, name, _kept(value))
+            for path, name, value in own
+            if not isinstance(value, PLAIN) and name not in INNER
         ]
         return cls(anatomy(model), others)
 
@@ -85,9 +87,21 @@ class _Looks:
         )
 
 
+def _kept(value: object) -> object:
+    """Return what is remembered of a value: of a collection what it holds now, for hooks may be added to it later."""
+    return copy.copy(value) if isinstance(value, dict | list | set) else value
+
+
 def _interchangeable(mine: object, theirs: object) -> bool:
-    both_empty = isinstance(mine, dict | list | set) and not mine and type(mine) is type(theirs) and not theirs
-    return mine is theirs or both_empty
+    if isinstance(mine, dict | list | set):
+        return type(mine) is type(theirs) and _members(mine) == _members(theirs)
+    return mine is theirs
+
+
+def _members(collection: Any) -> list[int]:
+    """Return which objects a collection holds: to be equal is not enough, and tensors cannot even be asked."""
+    pairs = collection.items() if isinstance(collection, dict) else ((item,) for item in collection)
+    return [id(item) for pair in pairs for item in pair]
 
 
 _KNOWN: deque[tuple[_Looks, Blueprint]] = deque(maxlen=2)

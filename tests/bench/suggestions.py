@@ -29,7 +29,8 @@ def a_space() -> SearchSpace:
 def seconds(space: SearchSpace, observations: int, count: int) -> float:
     """Return the median processor time of `count` suggestions asked at once."""
     points = space.snapped(np.random.default_rng(0).random((observations, len(space))))
-    seen = Observations(points, -np.sum((points - 0.4) ** 2, axis=1), np.empty((0, len(space))))
+    shares = np.resize((1 / 9, 1 / 3, 1.0), observations)
+    seen = Observations(points, shares, -np.sum((points - 0.4) ** 2, axis=1), np.empty((0, len(space))))
     spent = []
     for _ in range(REPEATS):
         began = time.process_time()

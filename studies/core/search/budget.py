@@ -9,11 +9,12 @@ from studies.contract.study_file import StageKind, StudySpec
 from studies.core.actions import Proposal
 from studies.core.snapshot import Snapshot, Trial
 
-SHARES: dict[StageKind, float] = {"lr_halving": 0.25, "decay_probes": 0.35, "parameter_probes": 0.4}
-"""Share of the budget that is spent when a stage closes, at most.
+SHARES: dict[StageKind, float] = {"lr_halving": 0.25, "decay_probes": 0.1, "parameter_probes": 0.1}
+"""Share of the budget that a stage may spend; what it leaves, or a stage that is left out, falls to the later ones.
 
-The guide spends about half before the joint search (section 7). Here probes that fall behind are stopped, so that they
-need less, and what they leave is better spent by the joint search.
+The guide spends about half before the joint search (section 7), whose model is told of runs at their ends alone. Here
+it learns from every rung, so that it makes more of a step than a probe does: where the schedule is not to be chosen, it
+begins after a third.
 """
 
 LEAST = 2
@@ -63,13 +64,15 @@ def ceiling(spec: StudySpec, kind: StageKind) -> int:
     The last stage may take all, and the last before the repeats all but these.
     """
     kinds = [stage.kind for stage in spec.stages]
-    later = set(kinds[kinds.index(kind) + 1 :])
+    place = kinds.index(kind)
+    later = set(kinds[place + 1 :])
     if not later:
         return total(spec)
     rest = total(spec) - kept_for_repeats(spec)
     if later == {"confirm"}:
         return rest
-    return min(rest, max(int(SHARES[kind] * total(spec)), LEAST * spec.budget.steps))
+    share = sum(SHARES[earlier] for earlier in kinds[: place + 1])
+    return min(rest, max(round(share * total(spec)), LEAST * spec.budget.steps))
 
 
 def left(snapshot: Snapshot, kind: StageKind) -> int:

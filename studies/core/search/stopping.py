@@ -1,13 +1,13 @@
-"""Stopping a run that has fallen behind: only against finished runs of a like schedule (guide, section 7).
+"""Stopping runs that have fallen behind (guide, section 7).
 
 A late decay wins in the last third, so a run that will decay must not be held against one that has begun to, nor
-against one that never will.
+against one that never will: probes are held against the run that they vary, where its schedule is the same, and points
+of the joint search against what the model expects of their end, which knows what runs of like schedules gained late.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 
@@ -16,26 +16,50 @@ from studies.core.actions import Action, EndTrial
 from studies.core.context import Context, StageT
 from studies.core.judging import Measure
 from studies.core.records import number
+from studies.core.search.belief import Belief, believe
 from studies.core.search.budget import reached
 from studies.core.search.gains import alike
 from studies.core.search.lengths import rungs
-from studies.core.search.space import start_share
+from studies.core.search.observing import observe, points
+from studies.core.search.space import space_of
 from studies.core.search.standing import finished, read_at, reader
 from studies.core.snapshot import Trial
 
-FEWEST = 3
-"""Finished runs of a schedule that it takes to judge another one by them."""
+CHANCE = 0.05
+"""Chance of ending better than the best below which a run is stopped (Domhan et al., 2015)."""
 
-KEPT = 1 / 3
-"""Share of the runs that goes on at a rung, as in the sweep (guide, section 7)."""
+FAR = NormalDist().inv_cdf(CHANCE)
 
 
 def stop_hopeless(context: Context[StageT]) -> tuple[Action, ...]:
-    """End the stage's runs under way that are not among the best third at the last rung they have passed."""
-    field = _Field(finished(context), reader(context))
-    running = [trial for trial in context.trials if trial.state is TrialState.RUNNING]
-    reasons = ((trial, _hopeless(context, trial, field)) for trial in running)
-    return tuple(EndTrial(trial.id, "pruned", reason) for trial, reason in reasons if reason)
+    """End the stage's runs past a rung that have next to no chance to end better than the best.
+
+    Only where a run of a like schedule has finished: it says what is to be gained later.
+    """
+    past = [trial for trial in context.trials if trial.state is TrialState.RUNNING and _passed(context, trial)]
+    done = finished(context)
+    judged = [trial for trial in past if alike(done, trial.schedule, trial.num_steps)]
+    if not judged:
+        return ()
+    space = space_of(context.spec)
+    belief = believe(space, observe(context, space))
+    mean, deviation = belief.at_the_end(points(context, space, judged))
+    lost = np.flatnonzero(mean - belief.best < FAR * deviation)
+    return tuple(EndTrial(judged[at].id, "pruned", _why(context, judged[at], belief, mean[at])) for at in lost)
+
+
+def _passed(context: Context[StageT], trial: Trial) -> list[int]:
+    """Return the rungs that a run has behind it, its end apart."""
+    return [rung for rung in rungs(context.spec, trial.num_steps)[:-1] if rung <= reached(trial)]
+
+
+def _why(context: Context[StageT], trial: Trial, belief: Belief, mean: float) -> str:
+    sign = 1 if context.maximize else -1
+    expected, best = (number(sign * belief.in_units(value)) for value in (mean, belief.best))
+    return (
+        f"Stopped after step {_passed(context, trial)[-1]:,}: expected to end at {expected}, with a chance of less "
+        f"than {CHANCE:.0%} to be better than the best, {best} (guide, section 7)."
+    )
 
 
 def stop_behind_parent(context: Context[StageT]) -> tuple[Action, ...]:
@@ -49,7 +73,7 @@ def stop_behind_parent(context: Context[StageT]) -> tuple[Action, ...]:
 def _behind_parent(context: Context[StageT], trial: Trial, read: Measure) -> str:
     """Return where a probe is behind; empty while it is not, or where its schedule is another one."""
     parent = context.snapshot.by_id.get(trial.parent_id or "")
-    passed = [rung for rung in rungs(context.spec, trial.num_steps)[:-1] if rung <= reached(trial)]
+    passed = _passed(context, trial)
     if parent is None or not passed or (parent.schedule, parent.num_steps) != (trial.schedule, trial.num_steps):
         return ""
     mine, theirs = read_at(trial, passed[-1], read), read_at(parent, passed[-1], read)
@@ -59,47 +83,4 @@ def _behind_parent(context: Context[StageT], trial: Trial, read: Measure) -> str
     return (
         f"Stopped at step {passed[-1]:,} with {number(sign * mine.value)}: the run that it varies had "
         f"{number(sign * theirs.value)} there (guide, section 7)."
-    )
-
-
-class _Field:
-    """The finished runs as they were on the way; runs of like schedules at one rung are compared with the same.
-
-    Thousands of runs may have finished: each schedule and rung is looked at once, however many are under way there.
-    """
-
-    def __init__(self, done: Sequence[Trial], read: Measure) -> None:
-        self.read = read
-        self._done = done
-        self._values: dict[tuple[float, float], list[float] | None] = {}
-
-    def at(self, trial: Trial, step: int) -> list[float] | None:
-        """Return what the runs like `trial` had at the share of their length that `step` is of its; None of too few."""
-        share = step / trial.num_steps
-        key = start_share(trial.schedule, trial.num_steps), share
-        if key not in self._values:
-            self._values[key] = self._look(alike(self._done, trial.schedule, trial.num_steps), share)
-        return self._values[key]
-
-    def _look(self, peers: Sequence[Trial], share: float) -> list[float] | None:
-        if len(peers) < FEWEST:
-            return None
-        readings = (read_at(peer, round(share * peer.num_steps), self.read) for peer in peers)
-        return [reading.value for reading in readings if reading]
-
-
-def _hopeless(context: Context[StageT], trial: Trial, field: _Field) -> str:
-    """Return why a run is not worth its remaining steps: it would not be among the best third; empty while it may."""
-    passed = [rung for rung in rungs(context.spec, trial.num_steps)[:-1] if rung <= reached(trial)]
-    theirs = field.at(trial, passed[-1]) if passed else None
-    if theirs is None:
-        return ""
-    mine = read_at(trial, passed[-1], field.read)
-    bar = float(np.quantile(theirs, 1 - KEPT)) if theirs else -math.inf
-    if mine is None or mine.value >= bar:
-        return ""
-    sign = 1 if context.maximize else -1
-    return (
-        f"Stopped at step {passed[-1]:,} with {number(sign * mine.value)}: a third of the {len(theirs)} finished runs "
-        f"whose decay begins alike had {number(sign * bar)} or better there (guide, section 7)."
     )

@@ -48,7 +48,7 @@ def test_a_guided_search_has_what_its_budget_leaves() -> None:
     study = guided()
     assert price(study, "lr_halving", {}, 0, None).most == 8
     assert price(study, "decay_probes", {}, 500, incoming(100)) == Price(2, 2, 200)
-    assert price(study, "parameter_probes", {}, 600, incoming(100)) == Price(1, 6, 200)
+    assert price(study, "parameter_probes", {}, 600, incoming(100)) == Price(1, 6, 300)
     assert price(study, "joint_search", {}, 800, incoming(100)) == Price(10, 10, 1_000, open_ended=True)
     assert price(study, "confirm", {}, 1_800, incoming(100)) == Price(2, 2, 200)
     assert price(study, "confirm", {}, 2_000, incoming(100)) == Price(0, 0, 0)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from studies.core.search import gaussian_process as gp
+from studies.core.search.belief import MAX_OBSERVATIONS, believe
 from studies.core.search.candidates import fresh, quasi_random
 from studies.core.search.improvement import log_expected_improvement
 from studies.core.search.observing import Observations
 from studies.core.search.space import SearchSpace, space_of
-from studies.core.search.suggest import MAX_OBSERVATIONS, suggest
+from studies.core.search.suggest import suggest
 from tests.simulation.study import study
 
 SPACE = space_of(
@@ -45,7 +47,7 @@ def bowl(points: np.ndarray, centre: float = 0.35) -> np.ndarray:
 
 def seen(space: SearchSpace, count: int, pending: int = 0) -> Observations:
     points = space.snapped(np.random.default_rng(0).random((count + pending, len(space))))
-    return Observations(points[:count], bowl(points[:count]), points[count:])
+    return Observations(points[:count], np.ones(count), bowl(points[:count]), points[count:])
 
 
 def test_the_gradient_is_that_of_the_density() -> None:
@@ -129,7 +131,7 @@ def test_a_disaster_does_not_rule_the_model() -> None:
     observations = seen(SPACE, 30)
     values = observations.values.copy()
     values[0] = -1e6
-    (point,) = suggest(SPACE, Observations(observations.points, values, observations.pending), 1, seed=0)
+    (point,) = suggest(SPACE, replace(observations, values=values), 1, seed=0)
     assert bowl(point[None]) > np.median(observations.values)
 
 
@@ -137,6 +139,56 @@ def test_of_very_many_observations_the_best_and_the_latest_are_looked_at() -> No
     observations = seen(SPACE, MAX_OBSERVATIONS + 50)
     (point,) = suggest(SPACE, observations, 1, seed=0)
     assert bowl(point[None]) > np.quantile(observations.values, 0.99)
+
+
+def test_what_early_values_say_about_the_end_is_learnt() -> None:
+    """Early on all that counts is the first hyperparameter, at the end the second."""
+    points = SPACE.snapped(np.random.default_rng(0).random((40, len(SPACE))))
+    early, late = -np.abs(points[:, 0] - 0.5), -np.abs(points[:, 1] - 0.5)
+    told = Observations(
+        points=np.concatenate([points, points[:30]]),
+        shares=np.concatenate([np.full(40, 1 / 9), np.ones(30)]),
+        values=np.concatenate([early, late[:30]]),
+        pending=np.empty((0, len(SPACE))),
+    )
+    mean, deviation = believe(SPACE, told).at_the_end(points[30:])
+    assert np.corrcoef(mean, late[30:])[0, 1] > 0.8 > np.corrcoef(early[30:], late[30:])[0, 1]
+    assert np.all(deviation > 0)
+
+
+def test_an_early_value_makes_the_end_surer_and_a_later_one_more_so() -> None:
+    """Runs that go on as they began: what one has shown says much of its end, wherever it is."""
+    points = SPACE.snapped(np.random.default_rng(5).random((31, len(SPACE))))
+    values, rungs = bowl(points), (1 / 9, 1 / 3, 1.0)
+    asked = points[30:]
+
+    def deviation(passed: tuple[float, ...]) -> float:
+        told = Observations(
+            points=np.concatenate([*[points[:30]] * 3, *[asked] * len(passed)]),
+            shares=np.concatenate([np.repeat(rungs, 30), passed]),
+            values=np.concatenate([*[values[:30]] * 3, *[values[30:]] * len(passed)]),
+            pending=np.empty((0, len(SPACE))),
+        )
+        return float(believe(SPACE, told).at_the_end(asked)[1][0])
+
+    assert deviation(()) > 2 * deviation(rungs[:1]) > 2 * deviation(rungs[:2])
+
+
+def test_what_is_asked_for_is_taken_for_granted_and_changes_no_expectation() -> None:
+    belief = believe(SPACE, seen(SPACE, 20))
+    asked, elsewhere = seen(SPACE, 4).pending, SPACE.snapped(np.random.default_rng(8).random((6, len(SPACE))))
+    assert belief.after(asked) is belief
+    sure = belief.after(elsewhere[:3])
+    assert sure.at_the_end(elsewhere)[0] == pytest.approx(belief.at_the_end(elsewhere)[0], abs=1e-6)
+    assert np.all(sure.at_the_end(elsewhere[:3])[1] < 0.5 * belief.at_the_end(elsewhere[:3])[1])
+
+
+def test_a_belief_knows_the_best_end_in_units_of_the_metric() -> None:
+    observations = seen(SPACE, 30)
+    belief = believe(SPACE, observations)
+    assert belief.in_units(belief.best) == pytest.approx(observations.values.max(), abs=0.05)
+    nothing_finished = believe(SPACE, replace(observations, shares=np.full(30, 1 / 9)))
+    assert math.isfinite(nothing_finished.best)
 
 
 def test_leaving_one_out_in_closed_form_is_leaving_each_out() -> None:

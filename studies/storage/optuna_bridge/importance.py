@@ -15,7 +15,6 @@ from typing import Literal
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState, create_trial
 
 BEST_AT_LEAST = 5
@@ -54,6 +53,8 @@ def importances(question: Question) -> dict[str, float]:
     """
     if len(question.scores) < FEWEST or not question.names or len(set(question.scores)) == 1:
         return {}
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # loads scikit-learn: seconds
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from service.report.svg.axis import Trace
-from service.report.svg.scale import Scale, scale_of
+from service.svg.axis import Trace
+from service.svg.scale import Scale, scale_of
 
 _BAR_ROOM = 1.06
 """By how much an axis is longer than its longest bar, for the words behind that."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.report.svg.axis import TEXT, Axis, Trace
-from service.report.svg.extent import scale_for
-from service.report.svg.labels import width
-from service.report.svg.scale import Scale
+from service.svg.axis import TEXT, Axis, Trace
+from service.svg.extent import scale_for
+from service.svg.labels import width
+from service.svg.scale import Scale
 
 TITLE = 20.0
 """Height of the line that an axis's title takes."""

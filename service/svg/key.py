@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from service.report.svg.labels import plain
-from service.report.svg.markers import USUAL, mark
-from service.report.svg.markup import element
-from service.report.svg.scatter import DASHES
-from service.report.svg.shades import shade
+from service.svg.labels import plain
+from service.svg.markers import USUAL, mark
+from service.svg.markup import element
+from service.svg.scatter import DASHES
+from service.svg.shades import shade
 
 _WIDE, _HIGH = 26.0, 12.0
 

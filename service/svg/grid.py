@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from service.report.svg.axis import TEXT, Axis
-from service.report.svg.frame import TITLE, Frame
-from service.report.svg.labels import fitted, width
-from service.report.svg.markup import coordinate, element, words
-from service.report.svg.shades import shade
-from service.report.svg.ticks import Tick
+from service.svg.axis import TEXT, Axis
+from service.svg.frame import TITLE, Frame
+from service.svg.labels import fitted, width
+from service.svg.markup import coordinate, element, words
+from service.svg.shades import shade
+from service.svg.ticks import Tick
 
 
 def grid(found: Frame) -> str:

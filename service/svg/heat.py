@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.format import number
-from service.report.svg.axis import TEXT, Trace
-from service.report.svg.extent import cell_ends
-from service.report.svg.frame import Frame
-from service.report.svg.labels import lines, plain
-from service.report.svg.markup import element, words
-from service.report.svg.scale import Scale
-from service.report.svg.shades import Shade, between, shade, words_on
+from service.svg.axis import TEXT, Trace
+from service.svg.extent import cell_ends
+from service.svg.frame import Frame
+from service.svg.labels import lines, plain
+from service.svg.markup import element, words
+from service.svg.scale import Scale
+from service.svg.shades import Shade, between, shade, words_on
 
 ROOM = 62.0
 """Pixels beside a heat map that the scale of its colours takes."""

@@ -11,10 +11,10 @@ from hypothesis import strategies as some
 from service.figures.labels import escape
 from service.figures.layout import vertical_mark
 from service.figures.palette import LIGHT
-from service.report.svg import NARROW, WIDE, Size, Undrawable, key, picture
-from service.report.svg.curves import thinned
+from service.svg import NARROW, WIDE, Size, Undrawable, key, picture
+from service.svg.curves import thinned
 from tests.unit.service.figures.samples import HOSTILE
-from tests.unit.service.report.svg import coordinates, curve, drawn, figure, line, points, texts
+from tests.unit.service.svg.reading import coordinates, curve, drawn, figure, line, points, texts
 
 LOSSES = some.lists(some.one_of(some.none(), some.floats(1e-6, 1e6)), min_size=2, max_size=60)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from service.report.svg.labels import plain
-from service.report.svg.scale import Scale
-from service.report.svg.ticks import Tick
+from service.svg.labels import plain
+from service.svg.scale import Scale
+from service.svg.ticks import Tick
 
 Trace = dict[str, Any]
 TEXT = 12.0

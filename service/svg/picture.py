@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from service.report.svg.axis import Trace
-from service.report.svg.bars import bars
-from service.report.svg.frame import Frame, frame
-from service.report.svg.grid import grid, names
-from service.report.svg.heat import ROOM, heat_map, scale_beside
-from service.report.svg.markup import coordinate, element
-from service.report.svg.notes import notes, shapes
-from service.report.svg.scale import Scale
-from service.report.svg.scatter import scatter
+from service.svg.axis import Trace
+from service.svg.bars import bars
+from service.svg.frame import Frame, frame
+from service.svg.grid import grid, names
+from service.svg.heat import ROOM, heat_map, scale_beside
+from service.svg.markup import coordinate, element
+from service.svg.notes import notes, shapes
+from service.svg.scale import Scale
+from service.svg.scatter import scatter
 
 
 @dataclass(frozen=True)

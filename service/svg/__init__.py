@@ -4,7 +4,7 @@ Understood are the parts of Plotly that `service.figures` uses: scatter, bar, he
 linear, log and category axes, shapes and annotations. One picture serves light and dark pages (`shades`).
 """
 
-from service.report.svg.key import Entry, key
-from service.report.svg.picture import NARROW, WIDE, Size, Undrawable, picture
+from service.svg.key import Entry, key
+from service.svg.picture import NARROW, WIDE, Size, Undrawable, picture
 
 __all__ = ["NARROW", "WIDE", "Entry", "Size", "Undrawable", "key", "picture"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from service.report.svg.ticks import Tick, linear_ticks, log_ticks
+from service.svg.ticks import Tick, linear_ticks, log_ticks
 
 Kind = Literal["linear", "log", "category"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from service.report.svg.axis import TEXT, Trace
-from service.report.svg.curves import Point, area, outline, path
-from service.report.svg.labels import lines, plain
-from service.report.svg.markers import USUAL, each, markers
-from service.report.svg.markup import coordinate, element, words
-from service.report.svg.scale import Scale
-from service.report.svg.shades import shade
+from service.svg.axis import TEXT, Trace
+from service.svg.curves import Point, area, outline, path
+from service.svg.labels import lines, plain
+from service.svg.markers import USUAL, each, markers
+from service.svg.markup import coordinate, element, words
+from service.svg.scale import Scale
+from service.svg.shades import shade
 
 DASHES = {"dot": "2 4", "dash": "7 4", "dashdot": "7 4 2 4", "longdash": "11 5"}
 _INK = "#22252b"

@@ -10,9 +10,12 @@ from service.svg.axis import Trace
 from service.svg.bars import bars
 from service.svg.frame import Frame, frame
 from service.svg.grid import grid, names
-from service.svg.heat import ROOM, heat_map, scale_beside
+from service.svg.heat import ROOM, SPARE, heat_map, scale_beside
+from service.svg.key import key
+from service.svg.legend import height, legend, rows
 from service.svg.markup import coordinate, element
 from service.svg.notes import notes, shapes
+from service.svg.on_page import LEGEND_ABOVE, page_frame
 from service.svg.scale import Scale
 from service.svg.scatter import scatter
 
@@ -50,11 +53,27 @@ def picture(figure: dict[str, Any], size: Size = WIDE) -> str:
     Raises:
         Undrawable: a trace is of another kind than `_KINDS` has.
     """
-    traces = [_plain(trace) for trace in figure["data"] if trace.get("visible", True) is True]
-    layout = figure["layout"]
-    scaled = next((trace for trace in traces if trace["type"] == "heatmap" and trace.get("showscale", True)), None)
-    found = frame(traces, layout, size.width, size.height, ROOM if scaled else 0.0)
-    color = layout.get("font", {}).get("color", _MUTED)
+    traces = _traces(figure)
+    spare = ROOM if _scaled(traces) else 0.0
+    return _svg(traces, figure["layout"], size, frame(traces, figure["layout"], size.width, size.height, spare))
+
+
+def still(figure: dict[str, Any], size: Size) -> str:
+    """Return a figure as `picture` does, but with its legend, and all of it where Plotly puts it.
+
+    Raises:
+        Undrawable: as of `picture`.
+    """
+    traces, layout = _traces(figure), figure["layout"]
+    entries = rows(key(figure), size.width - layout["margin"]["l"] - layout["margin"]["r"])
+    spare = SPARE if _scaled(traces) else 0.0
+    found = page_frame(traces, layout, size.width, size.height, spare, height(entries))
+    foot = found.top - LEGEND_ABOVE * (found.bottom - found.top)
+    return _svg(traces, layout, size, found, legend(entries, found.left, foot, _color(layout)))
+
+
+def _svg(traces: list[Trace], layout: dict[str, Any], size: Size, found: Frame, more: str = "") -> str:
+    color, scaled = _color(layout), _scaled(traces)
     return element(
         "svg",
         grid(found),
@@ -64,9 +83,23 @@ def picture(figure: dict[str, Any], size: Size = WIDE) -> str:
         notes(layout, found),
         names(found, color),
         scale_beside(scaled, found, color) if scaled else "",
+        more,
         viewBox=f"0 0 {size.width:g} {size.height:g}",
         aria_hidden="true",
     )
+
+
+def _traces(figure: dict[str, Any]) -> list[Trace]:
+    return [_plain(trace) for trace in figure["data"] if trace.get("visible", True) is True]
+
+
+def _scaled(traces: list[Trace]) -> Trace | None:
+    """Return the trace whose colours have a scale beside the plot, None without one."""
+    return next((trace for trace in traces if trace["type"] == "heatmap" and trace.get("showscale", True)), None)
+
+
+def _color(layout: dict[str, Any]) -> str:
+    return str(layout.get("font", {}).get("color", _MUTED))
 
 
 def _plain(trace: Trace) -> Trace:

@@ -4,9 +4,10 @@
 import { go, write } from "./address.js";
 import { highlighted, trialOf } from "./highlight.js";
 import { tableOf } from "./numbers.js";
-import { loadPlotly } from "./plotly.js";
+import { isPlotlyHere, loadPlotly } from "./plotly.js";
 import { viewed, zoomedAxes, zoomText } from "./scales.js";
 import { markSelected, selected, toggle } from "./selection.js";
+import { dropStill, showStill } from "./stills.js";
 import { reflect, viewOf } from "./toolbar.js";
 
 /**
@@ -19,6 +20,7 @@ import { reflect, viewOf } from "./toolbar.js";
  * @property {Record<string, number>} trials numbers of the trials that marks stand for, by id
  * @property {Record<string, {kind: import("./scales.js").Kind, no_log: string}>} scales by axis, x and y
  * @property {boolean} refines whether it has more points for a part of its horizontal axis
+ * @property {string} still a picture of it as SVG, "" where none was asked for
  */
 
 const CONFIG = { displayModeBar: false, doubleClick: false, responsive: true };
@@ -57,6 +59,9 @@ export async function show(figure, drawing) {
   plot.setAttribute("aria-label", drawing.sentence);
   plot.hidden = !drawing.figure;
   reflect(figure, drawing);
+  if (drawing.still && !isPlotlyHere()) {
+    await showStill(figure, drawing.still);
+  }
   await replot(figure);
 }
 
@@ -78,6 +83,7 @@ export async function replot(figure) {
   const layout = viewed(drawing.figure.layout, view);
   views.set(figure, JSON.stringify(view));
   await Plotly.react(plot, data, { ...layout, dragmode: DRAG, shapes: [...(layout.shapes ?? []), ...shapes] }, CONFIG);
+  dropStill(figure);
   if (first) {
     listen(figure, plot);
   }

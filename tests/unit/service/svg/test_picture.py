@@ -44,7 +44,7 @@ def test_a_step_goes_across_before_it_goes_up() -> None:
     look = {"color": LIGHT.winner, "width": 2, "shape": "hv", "dash": "dot"}
     path = curve(drawn(figure(line(1.0, 2.0, line=look))))
     assert path.get("d", "").index("H") < path.get("d", "").index("V")
-    assert path.get("stroke-dasharray") == "2 4"
+    assert path.get("stroke-dasharray") == "3 3"
 
 
 @given(some.lists(some.tuples(some.floats(0, 50), some.floats(0, 100)), min_size=1, max_size=300))

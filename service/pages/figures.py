@@ -101,7 +101,7 @@ _FIGURES = {**STAGE_FIGURES, **PARAMETER_FIGURES, "live": _live}
 
 @router.get("/studies/{study_id}/figures/{name}.json", name="study_figure")
 def study_figure(
-    store: StoreDep, study_id: StudyId, name: str, palette: PaletteDep, look: LookDep, still: StillDep
+    store: StoreDep, study_id: StudyId, name: str, palette: PaletteDep, look: LookDep, *, still: StillDep
 ) -> Response:
     """Answer with a `Drawing` as JSON."""
     return as_json(study_drawing(read_study(store, study_id), name, palette, look), store, still)

@@ -39,17 +39,17 @@ _FLAT, _CLOSE = 80.0, 40.0
 """Pixels from one tick to the next, at least about: on a flat axis, and on an upright or a logarithmic one."""
 
 
-def page_frame(traces: list[Trace], layout: Said, wide: float, high: float, spare: float, legend: float) -> Frame:
-    """Return the frame for `traces` in a picture of `wide` times `high` pixels.
+def page_frame(traces: list[Trace], layout: Said, size: tuple[float, float], spare: float, legend: float) -> Frame:
+    """Return the frame for `traces` in a picture of a size.
 
     Args:
         traces: as they are drawn.
         layout: with its ``margin``.
-        wide, high: size of the picture in pixels.
+        size: width and height of the picture in pixels.
         spare: pixels on the right that are taken by the scale of a heat map.
         legend: height of the legend in pixels, 0 without one.
     """
-    found, margin = plan(traces, layout), layout["margin"]
+    (wide, high), found, margin = size, plan(traces, layout), layout["margin"]
     flat = found.axes("x", margin["l"], wide - margin["r"], _ticks)
     bottom = high - max(margin["b"], max(map(_below, flat.values()), default=0.0))
     top = max(margin["t"], (legend + PAD + LEGEND_ABOVE * bottom) / (1 + LEGEND_ABOVE) if legend else 0.0)

@@ -67,7 +67,7 @@ def still(figure: dict[str, Any], size: Size) -> str:
     traces, layout = _traces(figure), figure["layout"]
     entries = rows(key(figure), size.width - layout["margin"]["l"] - layout["margin"]["r"])
     spare = SPARE if _scaled(traces) else 0.0
-    found = page_frame(traces, layout, size.width, size.height, spare, height(entries))
+    found = page_frame(traces, layout, (size.width, size.height), spare, height(entries))
     foot = found.top - LEGEND_ABOVE * (found.bottom - found.top)
     return _svg(traces, layout, size, found, legend(entries, found.left, foot, _color(layout)))
 

@@ -18,8 +18,8 @@ BOX_OF = """([key, selector]) => {
     const plot = document.querySelector(`[data-keep="${key}"] .plot`).getBoundingClientRect();
     const boxes = [...document.querySelectorAll(`[data-keep="${key}"] ${selector}`)]
         .map((mark) => mark.getBoundingClientRect());
-    return [Math.min(...boxes.map((box) => box.left)) - plot.left, Math.max(...boxes.map((box) => box.right)) - plot.left,
-        Math.max(...boxes.map((box) => box.bottom)) - plot.top];
+    const [left, right] = [Math.min(...boxes.map((box) => box.left)), Math.max(...boxes.map((box) => box.right))];
+    return [left - plot.left, right - plot.left, Math.max(...boxes.map((box) => box.bottom)) - plot.top];
 }"""
 """The left, right and lower end of all curves of a figure, in pixels from its plot's corner."""
 
@@ -29,7 +29,10 @@ class Plotly:
 
     def __init__(self, page: Page) -> None:
         self._held: list[Route] = []
-        page.route("**/static/plotly-*", lambda route: self._held.append(route))
+        page.route("**/static/plotly-*", self._hold)
+
+    def _hold(self, route: Route) -> None:
+        self._held.append(route)
 
     @property
     def wanted(self) -> bool:

@@ -1,8 +1,8 @@
 """What a reader waits for in Chromium: a study's page with its first figure, and what each touch takes to show.
 
-The first figure is *visible* with the first frame that has its curves, axes and names on the screen: those of its still,
-or of its plot where that is there first. It is *alive* with the first frame of its plot, which zooms and tells what it
-shows. Both are counted from the beginning of the navigation, with an empty cache.
+The first figure is *visible* with the first frame that has its curves, axes and names on the screen: those of its
+still, or of its plot where that is there first. It is *alive* with the first frame of its plot, which zooms and tells
+what it shows. Both are counted from the beginning of the navigation, with an empty cache.
 """
 
 from __future__ import annotations

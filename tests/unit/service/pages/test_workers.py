@@ -249,7 +249,7 @@ def test_long_silent_workers_are_folded_and_can_still_be_released(
     clock.seconds += 3600
     store.register_worker(build.worker("alive"))
     page = client.get("/workers").text
-    assert "3 silent workers" in page
+    assert "3 workers long gone" in page
     assert "1 worker alive" in page
     assert f"/api/v1/workers/{held}/release" in page
 

@@ -31,6 +31,9 @@ class Size:
 WIDE, NARROW = Size(760, 360), Size(360, 320)
 """For a page or a sheet of paper, and for a telephone: with the same size of words, they are two pictures."""
 
+_NAMES_BEYOND = 24.0
+"""Pixels by which the name of a point may stand out of the plot."""
+
 _MUTED = "#646871"
 
 _KINDS: dict[str, Callable[[Trace, Scale, Scale], str]] = {
@@ -115,7 +118,8 @@ def _trace(trace: Trace, found: Frame) -> str:
     drawn = _KINDS[trace["type"]](trace, x, y)
     if trace["type"] != "scatter":
         return drawn
-    beyond = 9.0 if "markers" in trace.get("mode", "lines") else 2.0
+    mode = trace.get("mode", "lines")
+    beyond = _NAMES_BEYOND if "text" in mode else 9.0 if "markers" in mode else 2.0
     left, top = min(x.start, x.end) - beyond, min(y.start, y.end) - beyond
     wide, high = abs(x.end - x.start) + 2 * beyond, abs(y.end - y.start) + 2 * beyond
     box = " ".join(coordinate(part) for part in (left, top, wide, high))

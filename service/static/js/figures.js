@@ -67,6 +67,7 @@ export function startFigures(page) {
     renew();
   });
   page.addEventListener("theme", renew);
+  page.addEventListener("finger", ({ target }) => tryTo(replot, /** @type {HTMLElement} */ (target)));
   return { adopt, refresh };
 }
 

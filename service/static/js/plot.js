@@ -8,7 +8,7 @@ import { isPlotlyHere, loadPlotly } from "./plotly.js";
 import { viewed, zoomedAxes, zoomText } from "./scales.js";
 import { markSelected, selected, toggle } from "./selection.js";
 import { dropStill, showStill } from "./stills.js";
-import { reflect, viewOf } from "./toolbar.js";
+import { reflect, viewOf, zoomsByFinger } from "./toolbar.js";
 
 /**
  * What the server says of a figure.
@@ -25,8 +25,8 @@ import { reflect, viewOf } from "./toolbar.js";
 
 const CONFIG = { displayModeBar: false, doubleClick: false, responsive: true };
 
-/** A finger that moves over a plot wants to scroll the page. */
-const DRAG = window.matchMedia("(pointer: coarse)").matches ? false : "zoom";
+/** Whether the reader points with a finger: one that moves over a plot wants to scroll the page, unless told to zoom. */
+const FINGER = window.matchMedia("(pointer: coarse)").matches;
 
 /** What each figure shows. @type {WeakMap<Element, Drawing>} */
 const drawings = new WeakMap();
@@ -82,7 +82,7 @@ export async function replot(figure) {
   const { data, shapes } = highlighted(/** @type {any} */ (drawing), new Set(selected()));
   const layout = viewed(drawing.figure.layout, view);
   views.set(figure, JSON.stringify(view));
-  await Plotly.react(plot, data, { ...layout, dragmode: DRAG, shapes: [...(layout.shapes ?? []), ...shapes] }, CONFIG);
+  await Plotly.react(plot, data, { ...layout, dragmode: FINGER && !zoomsByFinger(figure) ? false : "zoom", shapes: [...(layout.shapes ?? []), ...shapes] }, CONFIG);
   dropStill(figure);
   if (first) {
     listen(figure, plot);

@@ -82,7 +82,8 @@ export async function replot(figure) {
   const { data, shapes } = highlighted(/** @type {any} */ (drawing), new Set(selected()));
   const layout = viewed(drawing.figure.layout, view);
   views.set(figure, JSON.stringify(view));
-  await Plotly.react(plot, data, { ...layout, dragmode: FINGER && !zoomsByFinger(figure) ? false : "zoom", shapes: [...(layout.shapes ?? []), ...shapes] }, CONFIG);
+  const dragmode = layout.dragmode ?? (FINGER && !zoomsByFinger(figure) ? false : "zoom");
+  await Plotly.react(plot, data, { ...layout, dragmode, shapes: [...(layout.shapes ?? []), ...shapes] }, CONFIG);
   dropStill(figure);
   if (first) {
     listen(figure, plot);

@@ -26,6 +26,7 @@ _STAGE_TITLES: Final[dict[StageKind, str]] = {
     "confirm": "Confirmation with new seeds",
 }
 _EXPONENT: Final = re.compile(r"(\de)-(\d)")
+_PADDED_EXPONENT: Final = re.compile(r"(?<=\de)(?:\+|(-))0*(?=\d)")
 _NAMES: Final = frozenset({"lr", "num_steps"})
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _MANY_HOURS = 100
@@ -126,12 +127,13 @@ def unbroken(text: str) -> str:
     return _EXPONENT.sub("\\1\u2011\\2", text)
 
 
-def sentence(text: str) -> str:
-    """Return `text` as it stands on a page: with a capital and a full stop.
+def sentence(text: str, metric: str = "") -> str:
+    """Return `text` as it stands on a page: with a capital, a full stop, and numbers as `number` writes them (1e-6).
 
-    Names such as ``lr``, ``dev_loss`` and ``budget.steps`` keep their small letter.
+    Names such as ``lr``, ``dev_loss`` and ``budget.steps`` keep their small letter; that of `metric` becomes words.
     """
-    stripped = text.strip()
+    said = re.sub(rf"\b{re.escape(metric)}\b", words(metric), text) if metric else text
+    stripped = _PADDED_EXPONENT.sub(r"\1", said.strip())
     if not stripped:
         return ""
     first = stripped.split(maxsplit=1)[0]

@@ -16,11 +16,17 @@ _HELD: Final[dict[WorkerHold, str]] = {
 
 
 def standing(worker: WorkerView) -> str:
-    """Return how a worker stands, in a word or two: ``alive``, ``quarantined``, ``drained, silent``."""
+    """Return how a worker stands, in a word or two: ``alive``, ``quarantined``, ``drained, gone``, ``silent``."""
     held = "" if worker.hold is None else _HELD[worker.hold]
     if worker.alive:
         return held or "alive"
-    return f"{held}, silent" if held else "silent"
+    away = "silent" if is_missed(worker) else "gone"
+    return f"{held}, {away}" if held else away
+
+
+def is_missed(worker: WorkerView) -> bool:
+    """Return whether a worker fell silent with runs under way; one without has only gone, as after its work."""
+    return not worker.alive and _running(worker) > 0
 
 
 def held_because(worker: WorkerView) -> str:

@@ -40,7 +40,16 @@ def study_table(studies: Sequence[StudySummary]) -> Table:
     shown = {name: values for name, values in more.items() if any(values)}
     kept = {name: Column(name, no_wrap=True, overflow="fold") for name in ("name", "id")}  # both are for copying
     table = Table(
-        kept["name"], "state", "stage", "trials", "chosen", "device time", *shown, kept["id"], box=None, pad_edge=False
+        kept["name"],
+        Column("state", no_wrap=True),
+        Column("stage", no_wrap=True),
+        "trials",
+        "chosen",
+        "device time",
+        *shown,
+        kept["id"],
+        box=None,
+        pad_edge=False,
     )
     for index, study in enumerate(studies):
         progress = study.progress

@@ -59,8 +59,8 @@ def _texts(nested: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-def to_json(drawing: Drawing, numbers: Mapping[str, int] | None = None) -> str:
-    """Return `drawing` as JSON; `numbers` are those of the trials in it, by id.
+def to_json(drawing: Drawing, numbers: Mapping[str, int] | None = None, still: str = "") -> str:
+    """Return `drawing` as JSON; `numbers` are those of the trials in it, by id, `still` is its picture as SVG.
 
     Raises:
         ValueError: a NaN or an infinity got into the figure (`series.gaps` makes them null).
@@ -72,5 +72,6 @@ def to_json(drawing: Drawing, numbers: Mapping[str, int] | None = None) -> str:
         "trials": dict(numbers or {}),
         "scales": {name: vars(scale) for name, scale in scales_of(drawing.figure).items()},
         "refines": drawing.refines,
+        "still": still,
     }
     return json.dumps(whole, allow_nan=False, separators=(",", ":"))

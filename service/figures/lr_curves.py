@@ -15,6 +15,9 @@ from service.format import TIMES, count, number
 
 _LOSS_TITLE = "training loss, smoothed"
 
+_NOTE_PIXELS = 20
+"""From the name of one mark down to that of the next: lines that stand close have theirs below each other."""
+
 
 def lr_curves_drawing(data: SweepData, palette: Palette) -> Drawing:
     """Return all loss curves: the winner coloured, its convergence step and 1.5x mark on it (guide, stage 1)."""
@@ -76,7 +79,7 @@ def _step_marks(data: SweepData, palette: Palette) -> Marks:
         side: Literal["left", "right"] = "right" if step < longest / 2 else "left"
         line_there, note = vertical_mark(palette, step, f"{name} {number(step)}", side=side)
         lines += line_there
-        notes.append({**note[0], "yshift": -16 * len(notes)})
+        notes.append({**note[0], "yshift": -_NOTE_PIXELS * len(notes)})
     return lines, notes
 
 

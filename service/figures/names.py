@@ -25,6 +25,7 @@ def name_on_line(points: Series, name: str, color: str, place: int, places: int)
             "text": [escape(name)],
             "textposition": "top center",
             "textfont": {"color": color, "size": 12},
+            "cliponaxis": False,
             "hoverinfo": "skip",
             "showlegend": False,
         }

@@ -95,7 +95,9 @@ def parallel_drawing(data: ParallelData, palette: Palette, selected: Collection[
         "layout": layout(
             palette,
             xaxis=_hidden([-0.35, len(data.axes) + 0.5]),
-            yaxis=_hidden([-0.14 if any(row.places[-1] < 0 for row in data.rows) else -0.04, 1.08]),
+            yaxis=_hidden([-0.14 if any(row.places[-1] < 0 for row in data.rows) else -0.04, 1.08])
+            | {"fixedrange": True},
+            dragmode=False,  # nothing to zoom into; with both axes fixed Plotly would take no clicks either
             margin={"l": 20, "r": 20, "t": 40, "b": 12},
             shapes=[_upright(place, palette) for place in range(len(data.axes) + 1)],
             annotations=_names(data, palette),
@@ -106,7 +108,7 @@ def parallel_drawing(data: ParallelData, palette: Palette, selected: Collection[
 
 
 def _hidden(extent: list[float]) -> dict[str, Any]:
-    return {"range": extent, "visible": False, "fixedrange": True}
+    return {"range": extent, "visible": False}
 
 
 def _upright(place: int, palette: Palette) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from studies.contract.views import TrialView
 from studies.core.curves import minmax_thin, smooth
 from studies.core.snapshot import Curve
 
-POINTS_OF_A_FIGURE = 40_000
-"""Points that all curves of a figure may have together: with more, Plotly takes beyond 100 ms to draw them anew."""
+POINTS_OF_A_FIGURE = 24_000
+"""Points that all curves of a figure may have together: with more, another metric takes too long to be read, sent and
+drawn for a touch. Zoomed in, there are as many for the part that is looked at.
+"""
 
 _FEWEST, _MOST = 60, 800
 

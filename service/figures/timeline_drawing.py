@@ -25,6 +25,9 @@ Faces = Mapping[str, TrialFace]
 TABLE_ROWS = 200
 """Runs in the table behind the figure, the latest."""
 
+_LEAST_TOLD = 0.005
+"""Share of the time below which a percentage would round to none."""
+
 _SLOT_PIXELS, _FEWEST_PIXELS, _MOST_PIXELS, _FRAME_PIXELS = 24, 56, 360, 104
 _LONGEST_PARAMS, _LONGEST_NAME = 160, 32
 _SEVERAL: Final = "several studies"
@@ -209,6 +212,7 @@ def _layout(data: TimelineData, palette: Palette) -> dict[str, Any]:
         yaxis=axis(
             palette,
             "slot",
+            "-",
             range=[data.slots - 0.4, -0.6],
             tickvals=ticks,
             ticktext=[str(slot + 1) for slot in ticks],
@@ -280,10 +284,17 @@ def _sentence(data: TimelineData, words: Words) -> str:
     failed = sum(_LOOKS[run.state] is _BAD for run in data.runs)
     facts = (
         f"{runs}{studies} on {words.device} {words.when}, up to {data.most} at once",
-        f"something ran {round(100 * data.busy)} % of the time",
+        _busy(data.busy),
         f"{failed:,} failed" if failed else "",
     )
     return f"{'; '.join(filter(None, facts))}.{_frames(data)}{_left_out(data)}"
+
+
+def _busy(share: float) -> str:
+    """Say for what share of the time something ran: of a run that takes a blink, never that nothing did."""
+    if share == 0:
+        return ""
+    return f"something ran {f'{round(100 * share)} %' if share >= _LEAST_TOLD else 'less than 1 %'} of the time"
 
 
 def _frames(data: TimelineData) -> str:

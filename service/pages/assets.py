@@ -60,6 +60,12 @@ def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
 
 
 @cache
+def module_names() -> tuple[str, ...]:
+    """Return the paths of the page's JavaScript modules: named in the page's head, they are fetched all at once."""
+    return tuple(name for name in bundled() if name.endswith(".js"))
+
+
+@cache
 def version() -> str:
     """Return a hash over all bundled files."""
     digest = hashlib.sha256()

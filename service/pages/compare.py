@@ -24,6 +24,7 @@ from service.pages.drawings import as_csv, as_json
 from service.pages.figures import PaletteDep
 from service.pages.page_route import PageRoute
 from service.pages.rendering import href, page
+from service.pages.stills import StillDep
 from studies.contract.views import StudyView
 from studies.contract.worker_protocol import MetricName
 from studies.core.snapshot import Curve
@@ -179,9 +180,11 @@ def compare_table(request: Request, store: StoreDep, trials: Trials = "") -> HTM
 
 
 @router.get("/compare/figures/curves.json", name="compare_figure")
-def compare_figure(store: StoreDep, palette: PaletteDep, look: CompareLook, trials: Trials = "") -> Response:
+def compare_figure(
+    store: StoreDep, palette: PaletteDep, look: CompareLook, still: StillDep, trials: Trials = ""
+) -> Response:
     """Answer with a `Drawing` as JSON."""
-    return as_json(_drawing(store, trials, palette, look))
+    return as_json(_drawing(store, trials, palette, look), still=still)
 
 
 @router.get("/compare/figures/curves.csv", name="compare_figure_csv")

@@ -12,6 +12,8 @@ from fastapi.responses import StreamingResponse
 from service.export import csv_line
 from service.figures.drawing import Drawing, to_json, trials_of
 from service.figures.rows import figure_rows
+from service.pages.stills import still_of
+from service.svg import Size
 from studies.storage.port import StudyStore
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -20,9 +22,13 @@ _LONGEST_NAME = 100
 LINES_AT_ONCE = 2_000
 
 
-def as_json(drawing: Drawing, store: StudyStore | None = None) -> Response:
-    """Answer with the figure; from `store` come the numbers of the trials in it, by which they are selected."""
-    text = to_json(drawing, store.trial_numbers(trials_of(drawing)) if store else None)
+def as_json(drawing: Drawing, store: StudyStore | None = None, still: Size | None = None) -> Response:
+    """Answer with the figure, and with a picture of it if one of a size is asked for.
+
+    From `store` come the numbers of the trials in it, by which they are selected.
+    """
+    numbers = store.trial_numbers(trials_of(drawing)) if store else None
+    text = to_json(drawing, numbers, still_of(drawing, still))
     return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

@@ -19,6 +19,7 @@ from service.figures.trial import trial_curve_data, trial_curve_drawing
 from service.pages.drawings import as_csv, as_json
 from service.pages.parameter_figures import PARAMETER_FIGURES
 from service.pages.stage_figures import STAGE_FIGURES
+from service.pages.stills import StillDep
 from service.pages.study_data import StudyData, read_study
 from service.selection import Numbers, Selection
 from studies.contract.views import TrialView
@@ -99,9 +100,11 @@ _FIGURES = {**STAGE_FIGURES, **PARAMETER_FIGURES, "live": _live}
 
 
 @router.get("/studies/{study_id}/figures/{name}.json", name="study_figure")
-def study_figure(store: StoreDep, study_id: StudyId, name: str, palette: PaletteDep, look: LookDep) -> Response:
+def study_figure(
+    store: StoreDep, study_id: StudyId, name: str, palette: PaletteDep, look: LookDep, *, still: StillDep
+) -> Response:
     """Answer with a `Drawing` as JSON."""
-    return as_json(study_drawing(read_study(store, study_id), name, palette, look), store)
+    return as_json(study_drawing(read_study(store, study_id), name, palette, look), store, still)
 
 
 @router.get("/studies/{study_id}/figures/{name}.csv", name="study_figure_csv")
@@ -125,8 +128,8 @@ def study_drawing(data: StudyData, name: str, palette: Palette, look: CurveLook 
 
 
 @router.get("/trials/{trial_id}/figures/curve.json", name="trial_figure")
-def trial_figure(store: StoreDep, trial_id: TrialId, palette: PaletteDep, look: LookDep) -> Response:
-    return as_json(_trial_curve(store, trial_id, palette, look), store)
+def trial_figure(store: StoreDep, trial_id: TrialId, palette: PaletteDep, look: LookDep, still: StillDep) -> Response:
+    return as_json(_trial_curve(store, trial_id, palette, look), store, still)
 
 
 @router.get("/trials/{trial_id}/figures/curve.csv", name="trial_figure_csv")

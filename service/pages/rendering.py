@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from service import format as people
 from service.auth.principal import principal_of
-from service.pages.assets import plotly_name, version
+from service.pages.assets import module_names, plotly_name, version
 
 THEME_COOKIE: Final = "stagetune_theme"
 """Set by the page's switch (theme.js); read here, so that the right theme stands there from the first paint on."""
@@ -87,6 +87,7 @@ def page(request: Request, template: str, context: object, status: int = 200) ->
             page=context,
             href=link,
             asset=lambda path: link("static_file", at_version=version(), path=path),
+            modules=module_names(),
             plotly_url=link("plotly", name=plotly_name()),
             base=base_path(request),
             me=principal_of(request),

@@ -167,15 +167,15 @@ def _card(
         standing=standing(stage),
         headline=unbroken(headline(stage.kind, decision, metric, incoming)) if decision else "",
         length=length_words(decision, metric) if decision and stage.kind == "lr_sweep" else "",
-        reason=sentence(decision.reason) if decision else "",
+        reason=sentence(decision.reason, metric.name) if decision else "",
         rule=decision.rule if decision else "",
         choice=settings[:SETTINGS],
         more=settings[SETTINGS:],
         gain=_gain(stage.kind, decision, metric) if decision else "",
-        runners_up=_runners_up(decision, numbers) if decision else (),
+        runners_up=_runners_up(decision, numbers, metric) if decision else (),
         sureness=sureness(stage.kind, decision) if decision else None,
-        flip=sentence(decision.what_would_flip_it) if decision else "",
-        warnings=tuple(sentence(warning) for warning in decision.warnings) if decision else (),
+        flip=sentence(decision.what_would_flip_it, metric.name) if decision else "",
+        warnings=tuple(sentence(warning, metric.name) for warning in decision.warnings) if decision else (),
         figures=_FIGURES[stage.kind] if stage.trials or decision else (),
         cost=_cost(study, stage),
         gate=gate(study, spec, incoming) if waits else None,
@@ -220,18 +220,18 @@ def _gain(kind: StageKind, decision: Decision, metric: Metric) -> str:
     return gain_words(found, metric.name) if found else ""
 
 
-def _runners_up(decision: Decision, numbers: Mapping[str, int]) -> tuple[Weighed, ...]:
+def _runners_up(decision: Decision, numbers: Mapping[str, int], metric: Metric) -> tuple[Weighed, ...]:
     chosen = decision.candidates[0] if decision.candidates else None
-    return tuple(_weighed(candidate, chosen, numbers) for candidate in decision.runners_up[:RUNNERS_UP])
+    return tuple(_weighed(candidate, chosen, numbers, metric) for candidate in decision.runners_up[:RUNNERS_UP])
 
 
-def _weighed(candidate: Candidate, chosen: Candidate | None, numbers: Mapping[str, int]) -> Weighed:
+def _weighed(candidate: Candidate, chosen: Candidate | None, numbers: Mapping[str, int], metric: Metric) -> Weighed:
     return Weighed(
         trial_id=candidate.trial_id,
         number=numbers.get(candidate.trial_id),
         what=apart(candidate, chosen) if chosen else params(candidate.params),
         score="" if candidate.score is None else number(candidate.score),
-        note=sentence(candidate.note),
+        note=sentence(candidate.note, metric.name),
     )
 
 

@@ -49,10 +49,10 @@ class StudyData:
         return self._with(self.store.sample_trials(self.study.id, kind, MOST_TRIALS), concerned)
 
     def decision_before(self, kind: StageKind) -> Decision | None:
-        """Return the last decision before a stage's own."""
+        """Return the last decision before a stage's own; None where the study has no such stage."""
         kinds = [stage.kind for stage in self.study.stages]
-        earlier = [decision for before in kinds[: kinds.index(kind)] if (decision := self.decision(before))]
-        return earlier[-1] if earlier else None
+        before = kinds[: kinds.index(kind)] if kind in kinds else []
+        return next((decision for each in reversed(before) if (decision := self.decision(each))), None)
 
     def start_of(self, kind: StageKind) -> list[TrialView]:
         """Return the trial that the stage before `kind` chose, which its own are compared with."""

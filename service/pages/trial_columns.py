@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from service.format import MISSING, duration, number, scalar, words
+from service.format import MISSING, duration, number, scalar, stage_title, words
 from service.trial_queries import read_columns
 from studies.contract.states import TrialState
 from studies.contract.trial_query import NUMERIC_FACTS, Fact, FactName, Measure, Param, Part, Term
@@ -146,7 +146,7 @@ def _fact(trial: TrialView, fact: Fact, value: Reader) -> Cell:
         case "state":
             return Cell(trial.state.value, state=trial.state)
         case "stage":
-            return Cell(words(trial.stage))
+            return Cell(stage_title(trial.stage), whole=f"stage = {trial.stage}")
         case "schedule":
             return Cell(words(trial.schedule.kind), whole=describe(trial.schedule))
         case "steps":

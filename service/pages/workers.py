@@ -20,7 +20,7 @@ from service.pages.page_route import PageRoute
 from service.pages.queue import STUDIES_SHOWN, Queue, queue_of
 from service.pages.rendering import page
 from service.pages.timelines import WINDOWS, TimelineLook, TimelineLookDep
-from service.standing import held_because, standing
+from service.standing import held_because, is_missed, standing
 from studies.contract.base import Timestamp
 from studies.contract.views import WorkerView
 from studies.storage.port import RunFailure, StudyStore, TrialFace
@@ -86,12 +86,19 @@ class FailureRow:
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """A worker. ``standing`` is how it stands, ``held_because`` why it is given no new runs, both in words."""
+    """A worker.
+
+    Attributes:
+        standing: how it stands, in words.
+        missed: whether it fell silent with runs under way.
+        held_because: why it is given no new runs, in words.
+    """
 
     worker: WorkerView
     runs: str
     devices: tuple[DeviceRow, ...]
     standing: str
+    missed: bool
     held_because: str
     failures: tuple[FailureRow, ...] = ()
 
@@ -168,7 +175,7 @@ def _rows(store: StudyStore, workers: Sequence[WorkerView], labels: Mapping[str,
 def _row(worker: WorkerView, faces: Mapping[str, TrialFace], labels: Mapping[str, str]) -> WorkerRow:
     devices = tuple(device_row(device, faces, labels) for device in worker.devices)
     runs = ", ".join((*worker.objectives, *worker.allow))
-    return WorkerRow(worker, runs, devices, standing(worker), held_because(worker))
+    return WorkerRow(worker, runs, devices, standing(worker), is_missed(worker), held_because(worker))
 
 
 def _failure_row(failure: RunFailure, face: TrialFace | None) -> FailureRow:

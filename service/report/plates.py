@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from service.figures.drawing import Drawing, Figure, Table
-from service.report.svg import NARROW, WIDE, Size, Undrawable, key, picture
+from service.svg import NARROW, WIDE, Size, Undrawable, key, picture
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def plate(title: str, drawing: Drawing) -> Plate:
 
 
 def _drawn(drawing: Drawing, size: Size) -> Markup:
-    """Return the picture as markup: `service.report.svg` escapes every word and every attribute in it."""
+    """Return the picture as markup: `service.svg` escapes every word and every attribute in it."""
     if drawing.figure is None:
         return Markup()
     parts = {tuple(said.get("domain", (0, 1))) for said in _axes(drawing.figure["layout"], "yaxis")}

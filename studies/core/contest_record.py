@@ -72,14 +72,15 @@ def flip(judged_by: str, best: Contender, other: Contender, *, name: str, errors
     margin = errors * (plain(lead.standard_error) or 0.0)
     missing = lead.value + margin
     better = f"better by more than {gap(missing)}" if missing > 0 else "any better"
-    return f"{name} doing {better} in {judged_by}: it is {_place(lead)}{_bar(margin)}."
+    return f"{name} doing {better} in {judged_by}: it is {_place(lead)}{_bar(margin, abs(errors))}."
 
 
-def _bar(margin: float) -> str:
-    """Say where a runner-up has to come, where that is not simply ahead."""
+def _bar(margin: float, errors: float) -> str:
+    """Say where a runner-up has to come, where that is not simply ahead: "the noise" is what is always called so."""
     if not margin:
         return ""
-    noise = f"the noise, {gap(abs(margin))}"
+    named = "the noise" if errors == Z else "one standard error" if errors == 1 else f"{errors:g} standard errors"
+    noise = f"{named}, {gap(abs(margin))}"
     return f", and has to lead by more than {noise}" if margin > 0 else f", and need only come within {noise}"
 
 

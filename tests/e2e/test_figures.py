@@ -180,6 +180,10 @@ def test_on_a_phone_a_finger_scrolls_and_tools_are_within_reach(
     page = context.new_page()
     live = see_live(page, url, histories.running(store), "?select=1,2")
     until(page, f"{LIVE}.layout?.dragmode === false")
+    live.get_by_role("button", name="Zoom", exact=True).tap()
+    until(page, f"{LIVE}.layout.dragmode === 'zoom'")
+    live.get_by_role("button", name="Zoom", exact=True).tap()
+    until(page, f"{LIVE}.layout.dragmode === false")
     expect(live.get_by_role("button", name="log y")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()

@@ -42,6 +42,31 @@ def test_a_click_on_a_mark_selects_its_trial_everywhere(store: MemoryStore, url:
     assert page.url.endswith(f"?select={number}")
 
 
+LINE_OF_PARALLEL = """() => {
+    const plot = document.querySelector("[data-keep=parallel] .plot");
+    const { left, top } = plot.getBoundingClientRect();
+    const { xaxis, yaxis } = plot._fullLayout;
+    const { x, y } = plot.data.at(-1);
+    return [left + xaxis._offset + xaxis.l2p(x[0]), top + yaxis._offset + yaxis.l2p(y[0])];
+}"""
+"""Where the last line of the parallel coordinates begins, in the window."""
+
+
+def test_a_click_on_a_line_of_the_parallel_coordinates_selects_its_trial(
+    store: MemoryStore, url: str, page: Page
+) -> None:
+    open_study(page, url, histories.finished(store))
+    plot = page.locator('[data-keep="parallel"] .plot')
+    plot.scroll_into_view_if_needed()
+    expect(plot.locator(".main-svg").first).to_be_attached()
+    expect(plot.locator(".still")).to_have_count(0)
+    x, y = page.evaluate(LINE_OF_PARALLEL)
+    page.mouse.move(x, y)
+    expect(plot.locator(".hoverlayer .hovertext").first).to_contain_text("lr")
+    page.mouse.click(x, y)
+    expect(page.locator(".chip")).to_have_count(1)
+
+
 def test_a_double_click_on_a_mark_opens_its_trial(store: MemoryStore, url: str, page: Page) -> None:
     open_study(page, url, histories.finished(store))
     x, y = cell_of(page)

@@ -6,6 +6,7 @@ import { adjust, drawingOf, replot, show } from "./plot.js";
 import { loadPlotly } from "./plotly.js";
 import { horizontal } from "./scales.js";
 import { ask } from "./session.js";
+import { stillSize } from "./stills.js";
 import { theme } from "./theme.js";
 
 /** Steps of a slider come close upon each other: the server is asked after the last of them. */
@@ -32,7 +33,6 @@ export function startFigures(page) {
     const figure = /** @type {HTMLElement} */ (target);
     if (isIntersecting) {
       visible.add(figure);
-      loadPlotly().catch(() => undefined); // while the server answers; whoever draws hears of a failure
       tryTo(draw, figure);
     } else {
       visible.delete(figure);
@@ -67,6 +67,7 @@ export function startFigures(page) {
     renew();
   });
   page.addEventListener("theme", renew);
+  page.addEventListener("finger", ({ target }) => tryTo(replot, /** @type {HTMLElement} */ (target)));
   return { adopt, refresh };
 }
 
@@ -94,7 +95,11 @@ function tryTo(task, figure) {
 /** @param {HTMLElement} figure */
 async function draw(figure) {
   const address = addressOf(figure);
-  const text = await fetchLatest(figure, address);
+  const still = stillSize(figure);
+  if (!still) {
+    loadPlotly().catch(() => undefined); // while the server answers; whoever draws hears of a failure
+  }
+  const text = await fetchLatest(figure, address, still);
   if (text === null || drawn.get(figure) === address + text) {
     return;
   }
@@ -105,15 +110,16 @@ async function draw(figure) {
 /**
  * @param {HTMLElement} figure
  * @param {string} address
+ * @param {string} still the size of the still that is wanted with it, "" for none
  * @returns {Promise<string | null>} the answer, null where there is none or a later request has overtaken this one
  */
-async function fetchLatest(figure, address) {
+async function fetchLatest(figure, address, still) {
   underWay.get(figure)?.abort();
   const controller = new AbortController();
   underWay.set(figure, controller);
   asked.set(figure, address);
   try {
-    const answer = await ask(address, { signal: controller.signal });
+    const answer = await ask(still ? `${address}&still=${still}` : address, { signal: controller.signal });
     return answer.ok ? await answer.text() : null;
   } catch (error) {
     if (controller.signal.aborted) {

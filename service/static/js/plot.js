@@ -4,10 +4,11 @@
 import { go, write } from "./address.js";
 import { highlighted, trialOf } from "./highlight.js";
 import { tableOf } from "./numbers.js";
-import { loadPlotly } from "./plotly.js";
+import { isPlotlyHere, loadPlotly } from "./plotly.js";
 import { viewed, zoomedAxes, zoomText } from "./scales.js";
 import { markSelected, selected, toggle } from "./selection.js";
-import { reflect, viewOf } from "./toolbar.js";
+import { dropStill, showStill } from "./stills.js";
+import { reflect, viewOf, zoomsByFinger } from "./toolbar.js";
 
 /**
  * What the server says of a figure.
@@ -19,12 +20,13 @@ import { reflect, viewOf } from "./toolbar.js";
  * @property {Record<string, number>} trials numbers of the trials that marks stand for, by id
  * @property {Record<string, {kind: import("./scales.js").Kind, no_log: string}>} scales by axis, x and y
  * @property {boolean} refines whether it has more points for a part of its horizontal axis
+ * @property {string} still a picture of it as SVG, "" where none was asked for
  */
 
 const CONFIG = { displayModeBar: false, doubleClick: false, responsive: true };
 
-/** A finger that moves over a plot wants to scroll the page. */
-const DRAG = window.matchMedia("(pointer: coarse)").matches ? false : "zoom";
+/** Whether the reader points with a finger: one that moves over a plot wants to scroll the page, unless told to zoom. */
+const FINGER = window.matchMedia("(pointer: coarse)").matches;
 
 /** What each figure shows. @type {WeakMap<Element, Drawing>} */
 const drawings = new WeakMap();
@@ -57,6 +59,9 @@ export async function show(figure, drawing) {
   plot.setAttribute("aria-label", drawing.sentence);
   plot.hidden = !drawing.figure;
   reflect(figure, drawing);
+  if (drawing.still && !isPlotlyHere()) {
+    await showStill(figure, drawing.still);
+  }
   await replot(figure);
 }
 
@@ -77,7 +82,9 @@ export async function replot(figure) {
   const { data, shapes } = highlighted(/** @type {any} */ (drawing), new Set(selected()));
   const layout = viewed(drawing.figure.layout, view);
   views.set(figure, JSON.stringify(view));
-  await Plotly.react(plot, data, { ...layout, dragmode: DRAG, shapes: [...(layout.shapes ?? []), ...shapes] }, CONFIG);
+  const dragmode = layout.dragmode ?? (FINGER && !zoomsByFinger(figure) ? false : "zoom");
+  await Plotly.react(plot, data, { ...layout, dragmode, shapes: [...(layout.shapes ?? []), ...shapes] }, CONFIG);
+  dropStill(figure);
   if (first) {
     listen(figure, plot);
   }

@@ -10,6 +10,11 @@
 /** @type {Promise<Plotly> | undefined} */
 let loading;
 
+/** Whether Plotly has started: from then on a plot takes no longer than a still. */
+export function isPlotlyHere() {
+  return "Plotly" in window;
+}
+
 /** @returns {Promise<Plotly>} */
 export function loadPlotly() {
   loading ??= new Promise((resolve, reject) => {

@@ -84,7 +84,10 @@ function filter(form) {
 function onChange(event) {
   const rows = within(event, "[data-table-rows]");
   const columns = within(event, "[data-table-columns]");
-  if (rows instanceof HTMLSelectElement) {
+  const box = within(event, "[data-table-filter] input");
+  if (box instanceof HTMLInputElement && box.form) {
+    filter(box.form); // it was left with something else in it
+  } else if (rows instanceof HTMLSelectElement) {
     write({ rows: rows.value, page: null });
   } else if (columns instanceof HTMLFormElement) {
     const chosen = new FormData(columns).getAll("columns").join(",");

@@ -57,11 +57,23 @@ function use(figure, tool) {
     }
   } else if (name === "reset") {
     write({ [`${key}.zoom`]: null });
+  } else if (name === "finger") {
+    tool.setAttribute("aria-pressed", String(tool.getAttribute("aria-pressed") !== "true"));
+    figure.dispatchEvent(new CustomEvent("finger", { bubbles: true }));
   } else if (name === "wide") {
     write({ [`${key}.wide`]: read(`${key}.wide`) ? null : "1" });
   } else if (name === "png" || name === "svg") {
     save(figure, name).catch((error) => console.warn("The figure could not be saved.", error));
   }
+}
+
+/**
+ * Whether a finger that moves over the figure zooms; `finger` is dispatched on it when that changes.
+ *
+ * @param {HTMLElement} figure
+ */
+export function zoomsByFinger(figure) {
+  return toolOf(figure, "finger").getAttribute("aria-pressed") === "true";
 }
 
 /**
@@ -75,7 +87,7 @@ export function reflect(figure, drawing) {
   widen(figure);
   AXES.forEach((axis) => reflectScale(figure, axis, drawing.scales[axis], view[axis]));
   toolOf(figure, "reset").hidden = view.zoom === "" || !drawing.figure;
-  for (const name of ["png", "svg", "csv", "wide"]) {
+  for (const name of ["png", "svg", "csv", "wide", "finger"]) {
     toolOf(figure, name).hidden = !drawing.figure;
   }
 }

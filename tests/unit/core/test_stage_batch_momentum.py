@@ -183,7 +183,7 @@ def test_what_would_flip_it_is_the_lead_that_would_be_enough() -> None:
     noise = decision.evidence["noise"]
     assert decision.what_would_flip_it == (
         f"lr 0.01, batch size 64, momentum 0.9 doing better by more than {0.1 - noise:.2g} in dev_accuracy: "
-        f"it is behind by 0.1, and need only come within the noise, {noise:.2g}."
+        f"it is behind by 0.1, and need only come within one standard error, {noise:.2g}."
     )
 
 

@@ -74,10 +74,18 @@ def test_memory_is_in_binary_units(size: int, text: str) -> None:
         ("  ", ""),
         ("budget.steps (200) caps the runs", "budget.steps (200) caps the runs."),
         ("done. And so on", "Done. And so on."),
+        ("lr 1e-06 against 3.2e+07", "lr 1e-6 against 3.2e7."),
     ],
 )
 def test_a_sentence_begins_and_ends_as_one(given_text: str, text: str) -> None:
     assert people.sentence(given_text) == text
+
+
+def test_a_sentence_calls_the_metric_by_its_words_and_nothing_else() -> None:
+    text = "dev_accuracy was never reported, dev_accuracy_ema was; raise num_steps"
+    assert people.sentence(text, "dev_accuracy") == (
+        "Dev accuracy was never reported, dev_accuracy_ema was; raise num_steps."
+    )
 
 
 def test_a_configuration_reads_on_one_line() -> None:

@@ -79,6 +79,10 @@ def test_only_the_time_that_is_shown_counts_as_busy() -> None:
     assert timeline_data([run(0, -600, 900), run(1, 600, 1800)], HOUR).busy == 0.5
 
 
+def test_of_a_run_that_took_a_blink_nobody_says_that_nothing_ran() -> None:
+    assert "something ran less than 1 % of the time" in drawn([run(0, 600, 604)])[2]
+
+
 def test_a_clock_that_went_back_makes_no_negative_run() -> None:
     (bar,) = timeline_data([run(0, 100, 90)], HOUR).bars
     assert (bar.start, bar.end) == (100, 100)

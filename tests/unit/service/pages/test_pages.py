@@ -211,6 +211,28 @@ def test_programs_get_problems_not_pages(client: Client, path: str) -> None:
     assert answer.status_code == 404
 
 
+@pytest.mark.parametrize("name", ["decay-probes", "joint-search", "confirm", "rungs"])
+def test_a_figure_of_a_stage_that_a_study_does_not_have_is_empty(store: MemoryStore, client: Client, name: str) -> None:
+    drawing = client.get(f"/studies/{histories.finished(store).study_id}/figures/{name}.json").json()
+    assert drawing["figure"] is None
+    assert drawing["sentence"]
+
+
+def test_a_figure_comes_with_a_still_of_the_size_that_is_asked_for(store: MemoryStore, client: Client) -> None:
+    history = histories.finished(store)
+    trial = store.list_trials(history.study_id).trials[0].id
+    paths = [f"/studies/{history.study_id}/figures/{name}.json?" for name in ("lr-curves", "batch-momentum", "live")]
+    for path in (*paths, f"/trials/{trial}/figures/curve.json?", f"/compare/figures/curves.json?trials={trial}&"):
+        assert 'viewBox="0 0 640 320"' in client.get(f"{path}still=640x320").json()["still"]
+        assert client.get(path).json()["still"] == ""
+
+
+@pytest.mark.parametrize("size", ["640", "640x320x1", "-1x300", "9x9", "99999x300"])
+def test_a_still_of_no_size_is_refused(store: MemoryStore, client: Client, size: str) -> None:
+    study = histories.finished(store).study_id
+    assert client.get(f"/studies/{study}/figures/live.json?still={size}").status_code == 422
+
+
 def test_an_unknown_figure_is_a_problem(store: MemoryStore, client: Client) -> None:
     answer = client.get(f"/studies/{empty(store).study_id}/figures/pie.json")
     assert answer.status_code == 404

@@ -12,6 +12,7 @@ from service.pages.devices import MemoryBar, device_row, memory_bar
 from service.pages.fleet import CARDS, LONG_GONE, fleet, summary
 from service.pages.queue import STARTING, STUDIES_SHOWN, queue_of
 from service.pages.timelines import WINDOWS
+from service.standing import is_missed, standing
 from studies.contract.states import StudyState, WorkerHold
 from studies.contract.views import DeviceView, PackView, WorkerView
 from studies.storage.memory import MemoryStore
@@ -128,6 +129,17 @@ def test_those_that_need_somebody_come_first_and_no_sync_changes_the_order() -> 
     some = [worker("b"), worker("a", hold=WorkerHold.DRAINING), bad, worker("c", silent=60)]
     assert [item.name for item in fleet(some, NOW).shown] == ["z", "c", "a", "b"]
     assert fleet(some[::-1], NOW).shown == fleet(some, NOW).shown
+
+
+def test_a_worker_without_runs_is_gone_and_one_that_had_some_is_missed() -> None:
+    busy = device(running=("tr_1",))
+    assert (standing(worker(silent=60)), is_missed(worker(silent=60))) == ("gone", False)
+    assert (standing(worker(devices=(busy,), silent=60)), is_missed(worker(devices=(busy,), silent=60))) == (
+        "silent",
+        True,
+    )
+    assert standing(worker(hold=WorkerHold.DRAINED, silent=60)) == "drained, gone"
+    assert not is_missed(worker(devices=(busy,)))
 
 
 def test_long_silent_ones_fold_away_and_former_starts_are_left_out() -> None:
@@ -249,7 +261,7 @@ def test_long_silent_workers_are_folded_and_can_still_be_released(
     clock.seconds += 3600
     store.register_worker(build.worker("alive"))
     page = client.get("/workers").text
-    assert "3 silent workers" in page
+    assert "3 workers long gone" in page
     assert "1 worker alive" in page
     assert f"/api/v1/workers/{held}/release" in page
 

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.format import number
-from service.report.svg.axis import TEXT, Trace
-from service.report.svg.extent import cell_ends
-from service.report.svg.frame import Frame
-from service.report.svg.labels import lines, plain
-from service.report.svg.markup import element, words
-from service.report.svg.scale import Scale
-from service.report.svg.shades import Shade, between, shade, words_on
+from service.svg.axis import TEXT, Trace
+from service.svg.extent import cell_ends
+from service.svg.frame import Frame
+from service.svg.labels import lines, plain
+from service.svg.markup import coordinate, element, words
+from service.svg.on_page import TITLE_TEXT
+from service.svg.scale import Scale
+from service.svg.shades import Shade, between, shade, words_on
 
 ROOM = 62.0
 """Pixels beside a heat map that the scale of its colours takes."""
+
+SPARE = 102.0
+"""The same on a page, where the scale's title stands beside it: what Plotly takes with numbers of four digits."""
 
 _STEPS = 24
 _FAINT = 0.15
@@ -98,7 +102,7 @@ def _lines(said: Sequence[str], box: Box, size: float) -> str:
 def scale_beside(trace: Trace, found: Frame, ink: str) -> str:
     """Return the scale of a heat map's colours, best on top, with its ends named."""
     low, high = _range(trace)
-    left, tall = found.right + 14, (found.bottom - found.top) / _STEPS
+    left, tall = found.right + (17 if found.turned else 14), (found.bottom - found.top) / _STEPS
     steps = "".join(
         element(
             "rect",
@@ -116,6 +120,15 @@ def scale_beside(trace: Trace, found: Frame, ink: str) -> str:
         element("text", words(number(value, 3)), x=left + 13, y=y)
         for value, y in zip(ends, (found.bottom, found.top + 9), strict=True)
     )
-    title = plain(trace.get("colorbar", {}).get("title", {}).get("text", ""))
-    said += element("text", words(title), x=left + 8, y=found.top - 9, text_anchor="end") if title else ""
+    said += _title(plain(trace.get("colorbar", {}).get("title", {}).get("text", "")), left, found)
     return steps + element("g", said, fill=shade(ink).light, style=shade(ink).css("fill"), font_size=TEXT - 1)
+
+
+def _title(title: str, left: float, found: Frame) -> str:
+    """Return the title of the scale that begins at `left`: above it, or turned beside its numbers."""
+    if not title:
+        return ""
+    if not found.turned:
+        return element("text", words(title), x=left + 8, y=found.top - 9, text_anchor="end")
+    place = f"translate({coordinate(left + 56)} {coordinate((found.top + found.bottom) / 2)}) rotate(90)"
+    return element("text", words(title), transform=place, text_anchor="middle", font_size=TITLE_TEXT)

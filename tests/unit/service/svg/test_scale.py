@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from service.report.svg.scale import Scale, kind_of, scale_of
+from service.svg.scale import Scale, kind_of, scale_of
 
 POSITIVE = some.floats(1e-9, 1e9)
 

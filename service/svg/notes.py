@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.report.svg.axis import TEXT
-from service.report.svg.frame import Frame
-from service.report.svg.labels import lines, width
-from service.report.svg.markers import USUAL
-from service.report.svg.markup import coordinate, element, words
-from service.report.svg.scale import Scale
-from service.report.svg.scatter import DASHES
-from service.report.svg.shades import shade
+from service.svg.axis import TEXT
+from service.svg.frame import Frame
+from service.svg.labels import lines, width
+from service.svg.markers import USUAL
+from service.svg.markup import coordinate, element, words
+from service.svg.scale import Scale
+from service.svg.scatter import DASHES
+from service.svg.shades import shade
 
 Said = dict[str, Any]
 

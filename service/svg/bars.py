@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from service.report.svg.axis import TEXT, Trace
-from service.report.svg.labels import lines, plain
-from service.report.svg.markers import each, shade_of
-from service.report.svg.markup import element, words
-from service.report.svg.scale import Scale
-from service.report.svg.scatter import whiskers
-from service.report.svg.shades import shade
+from service.svg.axis import TEXT, Trace
+from service.svg.labels import lines, plain
+from service.svg.markers import each, shade_of
+from service.svg.markup import element, words
+from service.svg.scale import Scale
+from service.svg.scatter import whiskers
+from service.svg.shades import shade
 
 _SHARE = 0.72
 """Share of its place that a bar takes."""

@@ -1,13 +1,14 @@
-"""What is drawn of axes: grid lines, the names of ticks, titles."""
+"""What is drawn of axes: grid lines, the names of ticks, titles (an upright axis's above it, or turned beside it)."""
 
 from __future__ import annotations
 
-from service.report.svg.axis import TEXT, Axis
-from service.report.svg.frame import TITLE, Frame
-from service.report.svg.labels import fitted, width
-from service.report.svg.markup import coordinate, element, words
-from service.report.svg.shades import shade
-from service.report.svg.ticks import Tick
+from service.svg.axis import TEXT, Axis
+from service.svg.frame import TITLE, Frame, longest_name
+from service.svg.labels import fitted, width
+from service.svg.markup import coordinate, element, words
+from service.svg.on_page import CAPITALS, NAMES_ASIDE, NAMES_HIGH, STANDOFF, TITLE_TEXT
+from service.svg.shades import shade
+from service.svg.ticks import Tick
 
 
 def grid(found: Frame) -> str:
@@ -39,8 +40,9 @@ def _across(axis: Axis, found: Frame) -> tuple[float, float]:
 
 
 def names(found: Frame, color: str) -> str:
-    """Return what the axes say: their ticks, and their titles (an upright one's stands above it, to be read)."""
-    said = "".join(_tick_names(axis, found) + _title(axis, found) for axis in found.axes.values())
+    """Return what the axes say: their ticks and their titles."""
+    title = _turned_title if found.turned else _title
+    said = "".join(_tick_names(axis, found) + title(axis, found) for axis in found.axes.values())
     return element("g", said, fill=shade(color).light, style=shade(color).css("fill"), font_size=TEXT)
 
 
@@ -83,3 +85,18 @@ def _title(axis: Axis, found: Frame) -> str:
     left, right = _across(axis, found)
     x, anchor = (right, "end") if axis.right else (0.0 if left == found.left else left, "start")
     return element("text", words(axis.title), x=x, y=axis.scale.end - 9, text_anchor=anchor, class_="title")
+
+
+def _turned_title(axis: Axis, found: Frame) -> str:
+    """Return the title as Plotly sets it: in the middle of its axis, turned beside an upright one."""
+    if not axis.title:
+        return ""
+    middle = (axis.scale.start + axis.scale.end) / 2
+    if not axis.upright:
+        y = _across(axis, found)[1] + NAMES_ASIDE + NAMES_HIGH + STANDOFF + CAPITALS * TITLE_TEXT
+        return element("text", words(axis.title), x=middle, y=y, text_anchor="middle", font_size=TITLE_TEXT)
+    left, right = _across(axis, found)
+    away = longest_name([axis]) + NAMES_ASIDE + STANDOFF
+    x, turn = (right + away, 90) if axis.right else (left - away, -90)
+    place = f"translate({coordinate(x)} {coordinate(middle)}) rotate({turn})"
+    return element("text", words(axis.title), transform=place, text_anchor="middle", font_size=TITLE_TEXT)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from service.report.svg.ticks import Tick, linear_ticks, log_ticks
+from service.svg.ticks import Tick, linear_ticks, log_ticks
 
 Kind = Literal["linear", "log", "category"]
 
@@ -31,6 +31,11 @@ class Scale:
 
     def between(self, start: float, end: float) -> Scale:
         return Scale(self.kind, self.low, self.high, start, end, self.names)
+
+    @property
+    def length(self) -> float:
+        """In pixels."""
+        return abs(self.end - self.start)
 
     def unit(self, value: object) -> float | None:
         """Return where a trace's value lies, in units; None for what has no place here (a gap, 0 on a log scale)."""
@@ -77,35 +82,42 @@ def kind_of(axis: dict[str, Any], values: Iterable[object]) -> Kind:
     return "category" if said is None and given and all(isinstance(value, str) for value in given) else "linear"
 
 
-def scale_of(axis: dict[str, Any], values: list[object], padding: float) -> Scale:
-    """Return the scale of a Plotly axis that shows `values`.
+def scale_of(axis: dict[str, Any], padded: list[object], padding: float, tight: Sequence[object] = ()) -> Scale:
+    """Return the scale of a Plotly axis that shows all of `padded` and `tight`.
 
     Args:
         axis: its part of the layout.
-        values: of every trace on it, gaps included; in a category's first appearance lies its place.
-        padding: share of the range that is added to either end where the axis does not say its range.
+        padded: values of traces, gaps included; in a category's first appearance lies its place.
+        padding: share of the range that keeps `padded` from either end where the axis does not say its range.
+        tight: values of traces that may reach to the ends.
     """
+    values = [*padded, *tight]
     kind = kind_of(axis, values)
     if kind == "category":
         names = tuple(dict.fromkeys(str(value) for value in values if value is not None))
         scale = Scale(kind, -0.5, max(len(names), 1) - 0.5, names=names)
     else:
-        units = [unit for value in values if (unit := Scale(kind, 0, 1).unit(value)) is not None]
-        scale = Scale(kind, *_fitted(units, padding, to_zero=kind == "linear" and axis.get("rangemode") == "tozero"))
+        to_zero = kind == "linear" and axis.get("rangemode") == "tozero"
+        scale = Scale(kind, *_fitted(_units(kind, padded), _units(kind, tight), padding, to_zero=to_zero))
     if "range" in axis and axis.get("autorange") is None:
         first, second = (float(end) for end in axis["range"])
         scale = Scale(kind, first, second, names=scale.names)
     return Scale(kind, scale.high, scale.low, names=scale.names) if axis.get("autorange") == "reversed" else scale
 
 
-def _fitted(units: list[float], padding: float, *, to_zero: bool) -> tuple[float, float]:
-    if not units:
+def _units(kind: Kind, values: Iterable[object]) -> list[float]:
+    return [unit for value in values if (unit := Scale(kind, 0, 1).unit(value)) is not None]
+
+
+def _fitted(padded: list[float], tight: list[float], padding: float, *, to_zero: bool) -> tuple[float, float]:
+    if not (padded or tight):
         return 0.0, 1.0
-    low, high = min(units), max(units)
+    low, high = min(padded + tight), max(padded + tight)
     if low == high:
         return low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
     margin = padding * (high - low)
-    padded = low - margin, high + margin
+    first = min([unit - margin for unit in padded] + tight)
+    last = max([unit + margin for unit in padded] + tight)
     if not to_zero:
-        return padded
-    return min(0.0, padded[0]) if low < 0 else 0.0, max(0.0, padded[1]) if high > 0 else 0.0
+        return first, last
+    return min(0.0, first) if low < 0 else 0.0, max(0.0, last) if high > 0 else 0.0

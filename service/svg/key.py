@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from service.report.svg.labels import plain
-from service.report.svg.markers import USUAL, mark
-from service.report.svg.markup import element
-from service.report.svg.scatter import DASHES
-from service.report.svg.shades import shade
+from service.svg.labels import plain
+from service.svg.markers import USUAL, mark
+from service.svg.markup import element
+from service.svg.scatter import DASHES
+from service.svg.shades import shade
 
-_WIDE, _HIGH = 26.0, 12.0
+_WIDE, HIGH = 26.0, 12.0
+"""Size of a sample in pixels."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ def _sample(trace: dict[str, Any]) -> str:
     drawn = _line(trace) if "lines" in mode else ""
     if "markers" in mode:
         look = dict(trace.get("marker", {})) | ({"symbol": "square", "size": 10} if trace["type"] == "bar" else {})
-        drawn += mark((_WIDE / 2, _HIGH / 2), look)
-    return element("svg", drawn, viewBox=f"0 0 {_WIDE:g} {_HIGH:g}", width=_WIDE, height=_HIGH, aria_hidden="true")
+        drawn += mark((_WIDE / 2, HIGH / 2), look)
+    return element("svg", drawn, viewBox=f"0 0 {_WIDE:g} {HIGH:g}", width=_WIDE, height=HIGH, aria_hidden="true")
 
 
 def _line(trace: dict[str, Any]) -> str:
@@ -48,7 +49,7 @@ def _line(trace: dict[str, Any]) -> str:
     color = shade(look.get("color", USUAL))
     return element(
         "path",
-        d=f"M1 {_HIGH / 2:g}H{_WIDE - 1:g}",
+        d=f"M1 {HIGH / 2:g}H{_WIDE - 1:g}",
         stroke=color.light,
         style=color.css("stroke"),
         stroke_width=float(look.get("width", 2)),

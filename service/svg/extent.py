@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from service.report.svg.axis import Trace
-from service.report.svg.scale import Scale, scale_of
+from service.svg.axis import Trace
+from service.svg.scale import Scale, scale_of
+
+_PADDING = 0.055
+"""Share of the range between what an axis shows and its ends: a twentieth of its length, as Plotly leaves."""
 
 _BAR_ROOM = 1.06
 """By how much an axis is longer than its longest bar, for the words behind that."""
@@ -16,11 +19,16 @@ _BAR_ROOM = 1.06
 def scale_for(name: str, said: dict[str, Any], traces: list[Trace], layout: dict[str, Any]) -> Scale:
     letter = name[0]
     own = [trace for trace in traces if trace.get(f"{letter}axis", letter) == name]
-    values = [value for trace in own for value in _extent(trace, letter)]
-    values += _marked(name, layout, log=said.get("type") == "log")
-    only_lines = all(trace["type"] == "scatter" and "markers" not in trace.get("mode", "lines") for trace in own)
-    heat = any(trace["type"] == "heatmap" for trace in own)
-    return scale_of(said, values, 0.0 if heat or (only_lines and letter == "x") else 0.05)
+    tight = [value for trace in own if _reaches_ends(trace, letter) for value in _extent(trace, letter)]
+    padded = [value for trace in own if not _reaches_ends(trace, letter) for value in _extent(trace, letter)]
+    (tight if letter == "x" else padded).extend(_marked(name, layout, log=said.get("type") == "log"))
+    return scale_of(said, padded, _PADDING, tight)
+
+
+def _reaches_ends(trace: Trace, letter: str) -> bool:
+    """Return whether a trace may reach to the ends of its axis: cells do, and lines on an axis that lies flat."""
+    only_line = trace["type"] == "scatter" and trace.get("mode", "lines") == "lines"
+    return trace["type"] == "heatmap" or (only_line and letter == "x")
 
 
 def _marked(name: str, layout: dict[str, Any], *, log: bool) -> list[object]:

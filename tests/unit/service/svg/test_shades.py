@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from service.figures.palette import DARK, LIGHT
-from service.report.svg.shades import Shade, between, shade, words_on
+from service.svg.shades import Shade, between, shade, words_on
 
 
 def test_a_role_of_the_light_palette_is_the_same_role_of_the_dark_one() -> None:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from service.report.svg.curves import Place, Point
-from service.report.svg.labels import plain
-from service.report.svg.markup import coordinate, element, words
-from service.report.svg.shades import Shade, between, shade
+from service.svg.curves import Place, Point
+from service.svg.labels import plain
+from service.svg.markup import coordinate, element, words
+from service.svg.shades import Shade, between, shade
 
 Look = dict[str, Any]
 """Plotly's ``marker``: a property is one value for all marks, or a list of one for each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.report.svg.markup import coordinate
+from service.svg.markup import coordinate
 
 Place = tuple[float, float]
 Point = Place | None

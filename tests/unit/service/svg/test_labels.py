@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from service.figures.labels import escape
-from service.report.svg.labels import fitted, lines, plain, width
+from service.svg.labels import fitted, lines, plain, width
 
 
 @given(some.text())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as some
 
-from service.report.svg.ticks import linear_ticks, log_ticks, round_step
+from service.svg.ticks import linear_ticks, log_ticks, round_step
 
 ENDS = some.floats(-1e6, 1e6).map(lambda value: float(f"{value:.6g}"))
 LOGS = some.floats(-12, 12)

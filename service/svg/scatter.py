@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from service.report.svg.axis import TEXT, Trace
-from service.report.svg.curves import Point, area, outline, path
-from service.report.svg.labels import lines, plain
-from service.report.svg.markers import USUAL, each, markers
-from service.report.svg.markup import coordinate, element, words
-from service.report.svg.scale import Scale
-from service.report.svg.shades import shade
+from service.svg.axis import TEXT, Trace
+from service.svg.curves import Point, area, outline, path
+from service.svg.labels import lines, plain
+from service.svg.markers import USUAL, each, markers
+from service.svg.markup import coordinate, element, words
+from service.svg.scale import Scale
+from service.svg.shades import shade
 
-DASHES = {"dot": "2 4", "dash": "7 4", "dashdot": "7 4 2 4", "longdash": "11 5"}
+DASHES = {"dot": "3 3", "dash": "9 9", "dashdot": "9 3 3 3", "longdash": "15 15", "longdashdot": "15 3 3 3"}
+"""Lengths of dashes and gaps, as Plotly has them of lines up to three pixels wide."""
+
 _INK = "#22252b"
 
 
@@ -42,6 +44,7 @@ def _line(trace: Trace, points: Sequence[Point]) -> str:
     look, meta = trace.get("line", {}), trace.get("meta")
     color = shade(look.get("color", USUAL))
     said = plain(meta.get("label")) if isinstance(meta, dict) else ""
+    dash = DASHES.get(look.get("dash", "solid"))
     return element(
         "path",
         *([element("title", words(said))] if said else []),
@@ -50,9 +53,10 @@ def _line(trace: Trace, points: Sequence[Point]) -> str:
         stroke=color.light,
         style=color.css("stroke"),
         stroke_width=float(look.get("width", 2)),
-        stroke_dasharray=DASHES.get(look.get("dash", "solid")),
+        stroke_dasharray=dash,
         stroke_linejoin="round",
-        stroke_linecap="round",
+        stroke_linecap=None if dash else "round",
+        class_="curve",
     )
 
 
@@ -75,7 +79,8 @@ def _texts(trace: Trace, points: Sequence[Point]) -> str:
         if point is not None
     ]
     size = font.get("size", TEXT)
-    return element("g", *drawn, fill=color.light, style=color.css("fill"), font_size=float(each(size, 0) or TEXT))
+    wide = float(each(size, 0) or TEXT)
+    return element("g", *drawn, fill=color.light, style=color.css("fill"), font_size=wide, class_="textpoint")
 
 
 def _text(label: object, place: tuple[float, float], position: str) -> str:

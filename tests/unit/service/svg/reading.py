@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from service.figures.layout import axis, layout
 from service.figures.palette import LIGHT
-from service.report.svg import WIDE, Size, picture
+from service.svg import WIDE, Size, picture
 
 Element = ElementTree.Element
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from service.report.svg.labels import plain
-from service.report.svg.scale import Scale
-from service.report.svg.ticks import Tick
+from service.svg.labels import plain
+from service.svg.scale import Scale
+from service.svg.ticks import Tick
 
 Trace = dict[str, Any]
 TEXT = 12.0
@@ -29,12 +29,14 @@ class Axis:
         said: its part of the layout.
         scale: in pixels of the picture.
         partners: ids of the axes of the other direction that it stands on.
+        most: about how many ticks it has; None for as many as its names leave room for.
     """
 
     id: str
     said: dict[str, Any]
     scale: Scale
     partners: frozenset[str] = frozenset()
+    most: int | None = None
 
     @property
     def upright(self) -> bool:
@@ -50,8 +52,9 @@ class Axis:
             return ()
         if "tickvals" in self.said:
             return tuple(self._own_ticks())
-        length = abs(self.scale.end - self.scale.start)
-        found = self.scale.ticks(max(3, round(length / (_LINES_Y if self.upright else _LINES_X))))
+        found = self.scale.ticks(
+            self.most or max(3, round(self.scale.length / (_LINES_Y if self.upright else _LINES_X)))
+        )
         return tuple(self._named(tick) for tick in found if self.scale.shows(tick.at))
 
     def _named(self, tick: Tick) -> Tick:

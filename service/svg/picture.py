@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from service.report.svg.axis import Trace
-from service.report.svg.bars import bars
-from service.report.svg.frame import Frame, frame
-from service.report.svg.grid import grid, names
-from service.report.svg.heat import ROOM, heat_map, scale_beside
-from service.report.svg.markup import coordinate, element
-from service.report.svg.notes import notes, shapes
-from service.report.svg.scale import Scale
-from service.report.svg.scatter import scatter
+from service.svg.axis import Trace
+from service.svg.bars import bars
+from service.svg.frame import Frame, frame
+from service.svg.grid import grid, names
+from service.svg.heat import ROOM, SPARE, heat_map, scale_beside
+from service.svg.key import key
+from service.svg.legend import height, legend, rows
+from service.svg.markup import coordinate, element
+from service.svg.notes import notes, shapes
+from service.svg.on_page import LEGEND_ABOVE, page_frame
+from service.svg.scale import Scale
+from service.svg.scatter import scatter
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class Size:
 
 WIDE, NARROW = Size(760, 360), Size(360, 320)
 """For a page or a sheet of paper, and for a telephone: with the same size of words, they are two pictures."""
+
+_NAMES_BEYOND = 24.0
+"""Pixels by which the name of a point may stand out of the plot."""
 
 _MUTED = "#646871"
 
@@ -50,11 +56,27 @@ def picture(figure: dict[str, Any], size: Size = WIDE) -> str:
     Raises:
         Undrawable: a trace is of another kind than `_KINDS` has.
     """
-    traces = [_plain(trace) for trace in figure["data"] if trace.get("visible", True) is True]
-    layout = figure["layout"]
-    scaled = next((trace for trace in traces if trace["type"] == "heatmap" and trace.get("showscale", True)), None)
-    found = frame(traces, layout, size.width, size.height, ROOM if scaled else 0.0)
-    color = layout.get("font", {}).get("color", _MUTED)
+    traces = _traces(figure)
+    spare = ROOM if _scaled(traces) else 0.0
+    return _svg(traces, figure["layout"], size, frame(traces, figure["layout"], size.width, size.height, spare))
+
+
+def still(figure: dict[str, Any], size: Size) -> str:
+    """Return a figure as `picture` does, but with its legend, and all of it where Plotly puts it.
+
+    Raises:
+        Undrawable: as of `picture`.
+    """
+    traces, layout = _traces(figure), figure["layout"]
+    entries = rows(key(figure), size.width - layout["margin"]["l"] - layout["margin"]["r"])
+    spare = SPARE if _scaled(traces) else 0.0
+    found = page_frame(traces, layout, (size.width, size.height), spare, height(entries))
+    foot = found.top - LEGEND_ABOVE * (found.bottom - found.top)
+    return _svg(traces, layout, size, found, legend(entries, found.left, foot, _color(layout)))
+
+
+def _svg(traces: list[Trace], layout: dict[str, Any], size: Size, found: Frame, more: str = "") -> str:
+    color, scaled = _color(layout), _scaled(traces)
     return element(
         "svg",
         grid(found),
@@ -64,9 +86,23 @@ def picture(figure: dict[str, Any], size: Size = WIDE) -> str:
         notes(layout, found),
         names(found, color),
         scale_beside(scaled, found, color) if scaled else "",
+        more,
         viewBox=f"0 0 {size.width:g} {size.height:g}",
         aria_hidden="true",
     )
+
+
+def _traces(figure: dict[str, Any]) -> list[Trace]:
+    return [_plain(trace) for trace in figure["data"] if trace.get("visible", True) is True]
+
+
+def _scaled(traces: list[Trace]) -> Trace | None:
+    """Return the trace whose colours have a scale beside the plot, None without one."""
+    return next((trace for trace in traces if trace["type"] == "heatmap" and trace.get("showscale", True)), None)
+
+
+def _color(layout: dict[str, Any]) -> str:
+    return str(layout.get("font", {}).get("color", _MUTED))
 
 
 def _plain(trace: Trace) -> Trace:
@@ -82,7 +118,8 @@ def _trace(trace: Trace, found: Frame) -> str:
     drawn = _KINDS[trace["type"]](trace, x, y)
     if trace["type"] != "scatter":
         return drawn
-    beyond = 9.0 if "markers" in trace.get("mode", "lines") else 2.0
+    mode = trace.get("mode", "lines")
+    beyond = _NAMES_BEYOND if "text" in mode else 9.0 if "markers" in mode else 2.0
     left, top = min(x.start, x.end) - beyond, min(y.start, y.end) - beyond
     wide, high = abs(x.end - x.start) + 2 * beyond, abs(y.end - y.start) + 2 * beyond
     box = " ".join(coordinate(part) for part in (left, top, wide, high))

@@ -11,10 +11,10 @@ from hypothesis import strategies as some
 from service.figures.labels import escape
 from service.figures.layout import vertical_mark
 from service.figures.palette import LIGHT
-from service.report.svg import NARROW, WIDE, Size, Undrawable, key, picture
-from service.report.svg.curves import thinned
+from service.svg import NARROW, WIDE, Size, Undrawable, key, picture
+from service.svg.curves import thinned
 from tests.unit.service.figures.samples import HOSTILE
-from tests.unit.service.report.svg import coordinates, curve, drawn, figure, line, points, texts
+from tests.unit.service.svg.reading import coordinates, curve, drawn, figure, line, points, texts
 
 LOSSES = some.lists(some.one_of(some.none(), some.floats(1e-6, 1e6)), min_size=2, max_size=60)
 
@@ -44,7 +44,7 @@ def test_a_step_goes_across_before_it_goes_up() -> None:
     look = {"color": LIGHT.winner, "width": 2, "shape": "hv", "dash": "dot"}
     path = curve(drawn(figure(line(1.0, 2.0, line=look))))
     assert path.get("d", "").index("H") < path.get("d", "").index("V")
-    assert path.get("stroke-dasharray") == "2 4"
+    assert path.get("stroke-dasharray") == "3 3"
 
 
 @given(some.lists(some.tuples(some.floats(0, 50), some.floats(0, 100)), min_size=1, max_size=300))

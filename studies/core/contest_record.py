@@ -76,10 +76,10 @@ def flip(judged_by: str, best: Contender, other: Contender, *, name: str, errors
 
 
 def _bar(margin: float, errors: float) -> str:
-    """Say where a runner-up has to come, where that is not simply ahead: "the noise" is what is always called so."""
+    """Say where a runner-up has to come, where that is not simply ahead: two standard errors are called the noise."""
     if not margin:
         return ""
-    named = "the noise" if errors == Z else "one standard error" if errors == 1 else f"{errors:g} standard errors"
+    named = "one standard error" if errors == 1 else "the noise"
     noise = f"{named}, {gap(abs(margin))}"
     return f", and has to lead by more than {noise}" if margin > 0 else f", and need only come within {noise}"
 

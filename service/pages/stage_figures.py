@@ -97,11 +97,14 @@ def _parameter_probes(data: StudyData, palette: Palette, _look: CurveLook) -> Dr
     return parameter_probes_drawing(probe_data(trials, parents, curves, data.metric), palette)
 
 
-def _joint_search(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
-    decision, asked = data.decision("joint_search"), data.asked("joint_search")
-    before = evidence_number(decision, "dev_before") if decision else data.score_before("joint_search")
-    sampled = asked if asked > study_data.MOST_POINTS else None
-    return search_drawing(point_data(data.points("joint_search"), data.metric, decision, before, sampled), palette)
+def _points(kind: StageKind) -> Draw:
+    def draw(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+        decision, asked = data.decision(kind), data.asked(kind)
+        before = evidence_number(decision, "dev_before") if decision else data.score_before(kind)
+        sampled = asked if asked > study_data.MOST_POINTS else None
+        return search_drawing(point_data(data.points(kind), data.metric, decision, before, sampled), palette)
+
+    return draw
 
 
 def _predicted(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
@@ -129,7 +132,8 @@ STAGE_FIGURES: Final[Mapping[str, Draw]] = {
     "rungs": _rungs,
     "decay-probes": _schedules("decay_probes"),
     "parameter-probes": _parameter_probes,
-    "joint-search": _joint_search,
+    "search": _points("search"),
+    "joint-search": _points("joint_search"),
     "predicted": _predicted,
     "confirm": _confirm,
 }

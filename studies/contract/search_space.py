@@ -107,6 +107,15 @@ class Choice(Message):
 
 
 ParameterRange = Annotated[FloatRange | IntRange | Choice, Field(discriminator="kind")]
+
+BUILT_IN: dict[str, ParameterRange] = {
+    "lr": FloatRange(kind="float", low=1e-5, high=1.0),
+    "batch_size": Choice(kind="choice", values=(16, 32, 64, 128, 256)),
+    "momentum": FloatRange(kind="float", low=0.0, high=0.99),
+    "weight_decay": FloatRange(kind="float", low=1e-6, high=1e-2),
+}
+"""Ranges where the study file names none: the guide's grids (stages 1 and 2), a decade more for weight decay (M, P)."""
+
 PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 

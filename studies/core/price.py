@@ -17,6 +17,7 @@ from studies.contract.study_file import (
     LrHalving,
     LrSweep,
     ParameterProbes,
+    SamplerSearch,
     Stage,
     StageKind,
     StudySpec,
@@ -105,6 +106,9 @@ def _of_search(spec: StudySpec, stage: Stage, left: int, incoming: Candidate | N
         case ParameterProbes():
             count = _probes(spec)
             return Price(min(1, runs), count, min(left, count * length))
+        case SamplerSearch():
+            most = min(runs, stage.trials or runs)
+            return Price(most, most, most * length if stage.trials else left, open_ended=most < (stage.trials or left))
         case Confirm():
             rounds = runs // stage.finalists
             return Price(stage.finalists * min(1, rounds), stage.finalists * rounds, stage.finalists * rounds * length)

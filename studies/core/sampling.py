@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from studies.contract.base import Params
-from studies.contract.study_file import Search, StageKind
+from studies.contract.base import Params, Scalar
+from studies.contract.study_file import SamplerName, StageKind
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,27 @@ class ChoiceAxis:
     choices: tuple[int | float, ...]
 
 
-Axis = FloatAxis | ChoiceAxis
+@dataclass(frozen=True)
+class CategoryAxis:
+    """An axis of values without an order, such as activations."""
+
+    name: str
+    choices: tuple[Scalar, ...]
+
+
+Axis = FloatAxis | ChoiceAxis | CategoryAxis
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What a sampler may learn from: a point of the space with its score, None while it runs."""
+    """What a sampler may learn from: a point of the space with its score, None while it runs.
+
+    ``stopped_at`` is the step at which a run was stopped early; its score is then the last value that it had.
+    """
 
     point: Params
     score: float | None
+    stopped_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -43,14 +55,14 @@ class SearchRequest:
     """Ask for ``count`` points of ``space``.
 
     Attributes:
-        sampler: random, qmc, tpe or gp (a grid needs no sampler).
+        sampler: random, qmc, tpe, gp or cma-es (a grid needs no sampler).
         history: the points asked for so far, oldest first; the sampler learns from those with a score.
         maximize: whether a higher score is better.
         seed: with the history, all the randomness there is: the same request gives the same points.
     """
 
     stage: StageKind
-    sampler: Search
+    sampler: SamplerName
     space: tuple[Axis, ...]
     history: tuple[Observation, ...]
     count: int

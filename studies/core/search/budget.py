@@ -9,7 +9,7 @@ from studies.contract.study_file import StageKind, StudySpec
 from studies.core.actions import Proposal
 from studies.core.snapshot import Snapshot, Trial
 
-SHARES: dict[StageKind, float] = {"lr_halving": 0.25, "decay_probes": 0.35, "parameter_probes": 0.4}
+SHARES: dict[StageKind, float] = {"lr_halving": 0.25, "decay_probes": 0.35, "parameter_probes": 0.4, "search": 0.7}
 """Share of the budget that is spent when a stage closes, at most.
 
 The guide spends about half before the joint search (section 7). Here probes that fall behind are stopped, so that they

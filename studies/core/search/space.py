@@ -9,21 +9,13 @@ import numpy as np
 
 from studies.contract.base import Params, Scalar
 from studies.contract.schedule import Schedule
-from studies.contract.search_space import STANDARD, Choice, FloatRange, IntRange, ParameterRange
+from studies.contract.search_space import BUILT_IN, STANDARD, Choice, FloatRange, IntRange, ParameterRange
 from studies.contract.study_file import DecayProbes, StudySpec
 from studies.core import schedules
 from studies.core.decay_forms import FORMS
 from studies.core.search.dimensions import Categorical, Dimension, Numeric, Scale, Values, ordered
 from studies.core.search.lengths import full_length
 from studies.core.starting import has_momentum
-
-BUILT_IN: dict[str, ParameterRange] = {
-    "lr": FloatRange(kind="float", low=1e-5, high=1.0),
-    "batch_size": Choice(kind="choice", values=(16, 32, 64, 128, 256)),
-    "momentum": FloatRange(kind="float", low=0.0, high=0.99),
-    "weight_decay": FloatRange(kind="float", low=1e-6, high=1e-2),
-}
-"""Ranges where the study file names none: the guide's grids (stages 1 and 2), a decade more for weight decay (M, P)."""
 
 SCALES: dict[str, Scale] = {"lr": "log", "batch_size": "log", "momentum": "complement", "weight_decay": "log"}
 

@@ -13,20 +13,21 @@ import warnings
 from typing import Literal
 
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from studies.contract.base import Params, Scalar
-from studies.contract.study_file import Search
-from studies.core.sampling import Axis, ChoiceAxis, Observation, SearchRequest
+from studies.contract.study_file import SamplerName
+from studies.core.sampling import Axis, CategoryAxis, ChoiceAxis, FloatAxis, Observation, SearchRequest
+from studies.storage.optuna_bridge.cma_es import evolve
 
 MAX_HISTORY = 1_000
 """Most scored points that a sampler sees. TPE's cost grows with them: 150 points a second at first, 14 at 10,000."""
 
 
-def missing(search: Search) -> str | None:
+def missing(search: SamplerName) -> str | None:
     """Return what has to be installed for this search, None where it can be used."""
     if search == "gp" and importlib.util.find_spec("torch") is None:
         return "gp needs PyTorch on the server: pip install torch there, or use tpe"
@@ -34,10 +35,11 @@ def missing(search: Search) -> str | None:
 
 
 class OptunaSampler:
-    """Implements `studies.core.sampling.Sampler`: random, qmc (scrambled Sobol), tpe and gp.
+    """Implements `studies.core.sampling.Sampler`: random, qmc (scrambled Sobol), tpe, gp and cma-es.
 
     The points of one request are kept apart as the sampler's kind allows: each stays in the history as running, so
     that TPE's constant liar and the Gaussian process's fantasies see it. Choices are passed on as ordered values.
+    A run that was stopped is told as Optuna's pruners tell it: TPE learns from it, the Gaussian process does not.
     """
 
     def __call__(self, request: SearchRequest) -> tuple[Params, ...]:
@@ -47,6 +49,8 @@ class OptunaSampler:
             ModuleNotFoundError: ``gp`` without PyTorch; `missing` says so beforehand.
         """
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        if request.sampler == "cma-es":
+            return evolve(request, _derived_seed(request))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(sampler=_sampler(request), direction=_direction(request))
@@ -87,6 +91,11 @@ def _direction(request: SearchRequest) -> Literal["maximize", "minimize"]:
     return "maximize" if request.maximize else "minimize"
 
 
+def _indexed(axis: Axis) -> BaseDistribution:
+    """Return the axis for a sequence that knows numbers alone: values without an order by their places too."""
+    return IntDistribution(0, len(axis.choices) - 1) if isinstance(axis, CategoryAxis) else _distribution(axis)
+
+
 class _Sobol(QMCSampler):
     """A scrambled Sobol sequence that knows its space from the first point on and goes on where the history ends.
 
@@ -95,7 +104,7 @@ class _Sobol(QMCSampler):
 
     def __init__(self, space: tuple[Axis, ...], seed: int, start: int) -> None:
         super().__init__(qmc_type="sobol", scramble=True, seed=seed)
-        self._known = {axis.name: _distribution(axis) for axis in space}
+        self._known = {axis.name: _indexed(axis) for axis in space}
         self._start = start
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -137,38 +146,53 @@ def _told(observation: Observation, request: SearchRequest) -> FrozenTrial:
     score = observation.score
     if score is not None and not math.isfinite(score):
         score = _worst(request)
+    if score is None:
+        state = TrialState.RUNNING
+    else:
+        state = TrialState.COMPLETE if observation.stopped_at is None else TrialState.PRUNED
     return create_trial(
-        state=TrialState.RUNNING if score is None else TrialState.COMPLETE,
+        state=state,
         value=score,
+        intermediate_values=_last(observation),
         params={axis.name: _coordinate(axis, observation.point[axis.name]) for axis in request.space},
         distributions={axis.name: _distribution(axis) for axis in request.space},
     )
 
 
+def _last(observation: Observation) -> dict[int, float]:
+    """Return the last value of a run that was stopped, by its step: what TPE ranks it by."""
+    if observation.score is None or observation.stopped_at is None:
+        return {}
+    return {observation.stopped_at: observation.score}
+
+
 # --- axes --------------------------------------------------------------------------------------------------------
 
 
-def _distribution(axis: Axis) -> FloatDistribution | IntDistribution:
-    """Return the axis for Optuna; choices as their indices, which keeps their order for the samplers."""
-    if isinstance(axis, ChoiceAxis):
-        return IntDistribution(0, len(axis.choices) - 1)
-    return FloatDistribution(axis.low, axis.high, log=axis.log)
+def _distribution(axis: Axis) -> BaseDistribution:
+    """Return the axis for Optuna; choices as their indices, which keeps the order where there is one."""
+    match axis:
+        case ChoiceAxis():
+            return IntDistribution(0, len(axis.choices) - 1)
+        case CategoryAxis():
+            return CategoricalDistribution(range(len(axis.choices)))
+        case FloatAxis():
+            return FloatDistribution(axis.low, axis.high, log=axis.log)
 
 
 def _fits(observation: Observation, space: tuple[Axis, ...]) -> bool:
     """Whether a point has a place in the space: a value on every axis, and one of the choices where there are some."""
     return all(
-        axis.name in observation.point
-        and (not isinstance(axis, ChoiceAxis) or observation.point[axis.name] in axis.choices)
+        axis.name in observation.point and (isinstance(axis, FloatAxis) or observation.point[axis.name] in axis.choices)
         for axis in space
     )
 
 
 def _coordinate(axis: Axis, value: Scalar) -> float | int:
-    if isinstance(axis, ChoiceAxis):
-        return [*axis.choices].index(value)  # type: ignore[arg-type]  # `_fits` has found it among them
-    return min(max(float(value), axis.low), axis.high)
+    if isinstance(axis, FloatAxis):
+        return min(max(float(value), axis.low), axis.high)
+    return [*axis.choices].index(value)
 
 
-def _value(axis: Axis, coordinate: float) -> int | float:
-    return axis.choices[int(coordinate)] if isinstance(axis, ChoiceAxis) else float(coordinate)
+def _value(axis: Axis, coordinate: float) -> Scalar:
+    return float(coordinate) if isinstance(axis, FloatAxis) else axis.choices[int(coordinate)]

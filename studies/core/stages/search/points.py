@@ -70,7 +70,8 @@ def _new_runs(context: Context[SamplerSearch], count: int) -> list[Proposal]:
 def _values(context: Context[SamplerSearch], first: int, count: int) -> list[tuple[Params, str]]:
     """Return what the next points have in place of the base's values, and why."""
     if context.stage.sampler == "grid":
-        return [(cell, f"Point {at + 1} of the grid.") for at, cell in enumerate(grid(context))][first : first + count]
+        cells = grid(context.spec, context.stage)[first : first + max(0, count)]
+        return [(cell, f"Point {at} of the grid.") for at, cell in enumerate(cells, start=first + 1)]
     begins = not first and parent(context) is None and count > 0
     start: list[tuple[Params, str]] = [({}, "Point 1 of the search: the defaults.")] if begins else []
     sampled = _sampled(context, count - len(start), pending=len(start))
@@ -80,7 +81,7 @@ def _values(context: Context[SamplerSearch], first: int, count: int) -> list[tup
 
 def _sampled(context: Context[SamplerSearch], count: int, *, pending: int) -> list[Params]:
     """Return the sampler's next points; `pending` is 1 where the defaults are about to run, else 0."""
-    dimensions = moving(context)
+    dimensions = moving(context.spec, context.stage)
     if count <= 0 or not dimensions:
         return []
     origin = Observation(coordinates(varied(context, {}).params, dimensions), None)

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from studies.contract.base import Params, Scalar
-from studies.contract.study_file import SamplerSearch
+from studies.contract.study_file import SamplerSearch, StudySpec
 from studies.core import schedules
 from studies.core.context import Context
 from studies.core.judging import Contender
@@ -18,10 +18,10 @@ from studies.core.search.space import FORM, START, Configuration, decay, space_o
 from studies.core.search.standing import standing_before
 
 
-def moving(context: Context[SamplerSearch]) -> tuple[Dimension, ...]:
+def moving(spec: StudySpec, stage: SamplerSearch) -> tuple[Dimension, ...]:
     """Return the hyperparameters that the search moves; the schedule is not one of them."""
-    wanted = context.stage.parameters
-    found = (each for each in space_of(context.spec).dimensions if each.name not in (FORM, START))
+    wanted = stage.parameters
+    found = (each for each in space_of(spec).dimensions if each.name not in (FORM, START))
     return tuple(each for each in found if wanted is None or each.name in wanted)
 
 
@@ -59,15 +59,14 @@ def varied(context: Context[SamplerSearch], values: Params) -> Configuration:
     return Configuration(params, decay(base.schedule.kind, share, length), length)
 
 
-def grid(context: Context[SamplerSearch]) -> list[Params]:
+def grid(spec: StudySpec, stage: SamplerSearch) -> list[Params]:
     """Return all combinations of the listed values, in an order drawn by the study's seed.
 
     Whatever part of it the budget has room for is spread over the whole.
     """
-    dimensions = moving(context)
+    dimensions = moving(spec, stage)
+    names = [each.name for each in dimensions]
     cells = [
-        dict(zip([each.name for each in dimensions], values, strict=True))
-        for values in itertools.product(*(each.values for each in dimensions))
+        dict(zip(names, values, strict=True)) for values in itertools.product(*(each.values for each in dimensions))
     ]
-    order = np.random.default_rng(context.spec.seed).permutation(len(cells))
-    return [cells[index] for index in order]
+    return [cells[index] for index in np.random.default_rng(spec.seed).permutation(len(cells))]

@@ -27,6 +27,7 @@ class OptunaPruner:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, where a run has reported no number at all
             return dict(_verdicts(request))
 
 
@@ -58,9 +59,7 @@ def _by_median(study: Study, request: PruneRequest, rule: pruners.MedianPruner) 
 def _by_patience(study: Study, request: PruneRequest, rule: pruners.PatiencePruner) -> Iterator[tuple[str, Verdict]]:
     pruner = optuna.pruners.PatientPruner(None, rule.patience, rule.min_delta)
     for run in _under_way(request):
-        if any(not np.isnan(value) for _, value in run.reports) and pruner.prune(
-            study, _trial(run, TrialState.RUNNING)
-        ):
+        if pruner.prune(study, _trial(run, TrialState.RUNNING)):
             before, since = run.reports[: -rule.patience - 1], run.reports[-rule.patience - 1 :]
             value, bar = (_best(part, maximize=request.maximize) for part in (since, before))
             yield run.id, Verdict(run.reports[-1][0], value, bar)

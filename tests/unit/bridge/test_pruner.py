@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from studies.contract.pruners import Pruner
-from studies.contract.states import TrialState
 from studies.core.pruning import PruneRequest, ReportingRun, Verdict
 from studies.storage.optuna_bridge import OptunaPruner
 from tests.simulation.simulator import Run, Simulation
@@ -227,4 +226,3 @@ def test_each_bound_of_a_threshold_is_named() -> None:
     both = rule(kind="threshold", lower=0.1, upper=0.9)
     found = verdicts_of(both, under_way(0, (5, 0.05)), under_way(1, (5, 0.5)), under_way(2, (5, 0.95)))
     assert found == {"tr_0": Verdict(5, 0.05, 0.1), "tr_2": Verdict(5, 0.95, 0.9)}
-    assert TrialState.PRUNED.ended

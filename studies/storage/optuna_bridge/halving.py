@@ -30,7 +30,10 @@ _STATES = {"under way": TrialState.RUNNING, "finished": TrialState.COMPLETE, "st
 
 @dataclass(frozen=True)
 class _Place:
-    """A run on its ladder. ``rungs`` are those that it has come to: step and value, NaN where it had no number."""
+    """A run on its ladder.
+
+    ``rungs`` are those that it has come to, step and value. One where it had no number is the last, whatever came.
+    """
 
     run: ReportingRun
     bracket: int
@@ -74,7 +77,9 @@ def _bracket(pruner: BasePruner, study: Study, number: int) -> int:
 def _placed(run: ReportingRun, bracket: int, rule: Halving | HyperbandPruner) -> _Place:
     """Return a run with the rungs of its bracket: each bracket begins a rung later than the one before."""
     first = (rule.min_resource or 1) * rule.reduction_factor**bracket
-    return _Place(run, bracket, tuple(report for report in run.reports if report[0] >= first))
+    rungs = [report for report in run.reports if report[0] >= first]
+    lost = next((place for place, (_, value) in enumerate(rungs) if math.isnan(value)), len(rungs))
+    return _Place(run, bracket, tuple(rungs[: lost + 1]))
 
 
 def _in_order(places: dict[int, _Place]) -> list[FrozenTrial]:

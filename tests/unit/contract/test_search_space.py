@@ -11,7 +11,7 @@ from studies.contract.study_document import parse_json, parse_yaml, to_yaml
 from studies.contract.study_file import STAGE_ORDERS, default_stages
 from studies.errors import InvalidStudy
 
-ORDER = "lr_halving, decay_probes, parameter_probes, joint_search, confirm"
+ORDER = "lr_halving, decay_probes, parameter_probes, search, joint_search, confirm"
 
 
 def document(**fields: Any) -> dict[str, Any]:

@@ -221,8 +221,8 @@ def test_a_reason_names_rule_step_value_and_bar() -> None:
     )
     assert "the best 1/3 of 2 runs that came there by then had" in reasons(HALVING, **worlds)[0]
     assert "of its bracket that came there" in reasons({"kind": "hyperband"}, **worlds)[0]
-    assert reasons({"kind": "threshold", "lower": 0.4, "warmup_steps": 30}, **worlds)[0].endswith(
-        "below the lower bound of 0.4 (threshold)."
+    assert reasons({"kind": "threshold", "lower": 0.6, "warmup_steps": 30}, **worlds)[0].endswith(
+        "below the lower bound of 0.6 (threshold)."
     )
     assert reasons({"kind": "threshold", "upper": 0.4}, **worlds)[0].endswith(
         "above the upper bound of 0.4 (threshold)."

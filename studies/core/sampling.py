@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +37,16 @@ class CategoryAxis:
 
 
 Axis = FloatAxis | ChoiceAxis | CategoryAxis
+
+
+def index_of(choices: Sequence[Scalar], value: Scalar) -> int:
+    """Return where a value stands among the choices of an axis; true is not the number 1.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    logical = isinstance(value, bool)
+    return [isinstance(choice, bool) is logical and choice == value for choice in choices].index(True)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from cmaes import CMA
 from numpy.typing import NDArray
 
 from studies.contract.base import Params, Scalar
-from studies.core.sampling import Axis, CategoryAxis, FloatAxis, Observation, SearchRequest
+from studies.core.sampling import Axis, CategoryAxis, FloatAxis, Observation, SearchRequest, index_of
 
 Values = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ FEWEST = 2
 def evolve(request: SearchRequest, seed: int) -> tuple[Params, ...]:
     """Return `request.count` points; the same request and seed give the same points."""
     random = np.random.default_rng(seed)
-    numbers = [axis for axis in request.space if not isinstance(axis, CategoryAxis)]
+    numbers = [axis for axis in request.space if _is_number(axis)]
     drawn = _drawn(request, numbers, seed) if len(numbers) >= FEWEST else None
     return tuple(_point(request.space, next(drawn) if drawn else None, random) for _ in range(request.count))
 
@@ -70,6 +70,13 @@ def _point(space: Sequence[Axis], drawn: dict[str, float] | None, random: np.ran
     }
 
 
+def _is_number(axis: Axis) -> bool:
+    """Return whether an axis has an order, and more than one value."""
+    if isinstance(axis, FloatAxis):
+        return axis.high > axis.low
+    return not isinstance(axis, CategoryAxis) and len(axis.choices) > 1
+
+
 # --- axes as [0, 1] ----------------------------------------------------------------------------------------------
 
 
@@ -80,7 +87,7 @@ def _places(seen: Observation, axes: Sequence[Axis]) -> Values:
 def _place(axis: Axis, value: Scalar) -> float:
     """Return where a value stands in [0, 1]; of choices each has an equal share, and stands in its middle."""
     if not isinstance(axis, FloatAxis):
-        return ([*axis.choices].index(value) + 0.5) / len(axis.choices)
+        return (index_of(axis.choices, value) + 0.5) / len(axis.choices)
     low, high, at = (np.log(x) if axis.log else x for x in (axis.low, axis.high, float(value)))
     return float(np.clip((at - low) / (high - low), 0.0, 1.0))
 

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from studies.contract.base import Params, Scalar
 from studies.contract.study_file import SamplerName
-from studies.core.sampling import Axis, CategoryAxis, ChoiceAxis, FloatAxis, Observation, SearchRequest
+from studies.core.sampling import Axis, CategoryAxis, ChoiceAxis, FloatAxis, Observation, SearchRequest, index_of
 from studies.storage.optuna_bridge.cma_es import evolve
 
 MAX_HISTORY = 1_000
@@ -191,7 +191,7 @@ def _fits(observation: Observation, space: tuple[Axis, ...]) -> bool:
 def _coordinate(axis: Axis, value: Scalar) -> float | int:
     if isinstance(axis, FloatAxis):
         return min(max(float(value), axis.low), axis.high)
-    return [*axis.choices].index(value)
+    return index_of(axis.choices, value)
 
 
 def _value(axis: Axis, coordinate: float) -> Scalar:

@@ -78,7 +78,7 @@ def stops_drawing(data: StopData, palette: Palette) -> Drawing:
 
 
 def _chosen(row: StopRow, palette: Palette, name: str) -> dict[str, object]:
-    shown = series(row.curve, len(row.curve))
+    shown = series(row.curve, points_each(1))
     trial = row.point.trial
     return line(shown, trial_label(trial), palette.winner, trial_id=trial.id, metric=name, width=3)
 

@@ -55,12 +55,12 @@ class OptunaSampler:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(sampler=_sampler(request), direction=_direction(request))
             study.add_trials([_told(observation, request) for observation in _seen(request)])
-            return tuple(_ask(study, request.space) for _ in range(request.count))
+            return tuple(_ask(study, request) for _ in range(request.count))
 
 
-def _ask(study: optuna.Study, space: tuple[Axis, ...]) -> Params:
-    trial = study.ask({axis.name: _distribution(axis) for axis in space})
-    return {axis.name: _value(axis, trial.params[axis.name]) for axis in space}
+def _ask(study: optuna.Study, request: SearchRequest) -> Params:
+    trial = study.ask(_distributions(request))
+    return {axis.name: _value(axis, trial.params[axis.name]) for axis in request.space}
 
 
 # --- samplers ----------------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def _sampler(request: SearchRequest) -> BaseSampler:
         case "random":
             return RandomSampler(seed=seed)
         case "qmc":
-            return _Sobol(request.space, seed=request.seed, start=len(request.history))
+            return _Sobol(_distributions(request), seed=request.seed, start=len(request.history))
         case "tpe":
             return TPESampler(seed=seed, multivariate=True, constant_liar=True)
         case "gp":
@@ -91,20 +91,15 @@ def _direction(request: SearchRequest) -> Literal["maximize", "minimize"]:
     return "maximize" if request.maximize else "minimize"
 
 
-def _indexed(axis: Axis) -> BaseDistribution:
-    """Return the axis for a sequence that knows numbers alone: values without an order by their places too."""
-    return IntDistribution(0, len(axis.choices) - 1) if isinstance(axis, CategoryAxis) else _distribution(axis)
-
-
 class _Sobol(QMCSampler):
     """A scrambled Sobol sequence that knows its space from the first point on and goes on where the history ends.
 
     Optuna's own draws the first point at random and keeps its place in the study, which is a new one each time here.
     """
 
-    def __init__(self, space: tuple[Axis, ...], seed: int, start: int) -> None:
+    def __init__(self, space: dict[str, BaseDistribution], seed: int, start: int) -> None:
         super().__init__(qmc_type="sobol", scramble=True, seed=seed)
-        self._known = {axis.name: _indexed(axis) for axis in space}
+        self._known = space
         self._start = start
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -155,7 +150,7 @@ def _told(observation: Observation, request: SearchRequest) -> FrozenTrial:
         value=score,
         intermediate_values=_last(observation),
         params={axis.name: _coordinate(axis, observation.point[axis.name]) for axis in request.space},
-        distributions={axis.name: _distribution(axis) for axis in request.space},
+        distributions=_distributions(request),
     )
 
 
@@ -167,6 +162,16 @@ def _last(observation: Observation) -> dict[int, float]:
 
 
 # --- axes --------------------------------------------------------------------------------------------------------
+
+
+def _distributions(request: SearchRequest) -> dict[str, BaseDistribution]:
+    """Return the space for Optuna. A sequence knows numbers alone: there values without order are numbered."""
+    numbered = {
+        axis.name: IntDistribution(0, len(axis.choices) - 1)
+        for axis in request.space
+        if isinstance(axis, CategoryAxis) and request.sampler == "qmc"
+    }
+    return {axis.name: numbered.get(axis.name, _distribution(axis)) for axis in request.space}
 
 
 def _distribution(axis: Axis) -> BaseDistribution:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from studies.contract.base import Params, Scalar
+from studies.contract.search_space import includes
 from studies.contract.study_file import SamplerName, StageKind
 
 
@@ -37,6 +38,15 @@ class CategoryAxis:
 
 
 Axis = FloatAxis | ChoiceAxis | CategoryAxis
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An axis counts only where another one, which stands before it in the space, has one of these values."""
+
+    name: str
+    parent: str
+    values: tuple[Scalar, ...]
 
 
 def index_of(choices: Sequence[Scalar], value: Scalar) -> int:
@@ -70,6 +80,7 @@ class SearchRequest:
         history: the points asked for so far, oldest first; the sampler learns from those with a score.
         maximize: whether a higher score is better.
         seed: with the history, all the randomness there is: the same request gives the same points.
+        conditions: all those of an axis have to hold for it to count.
     """
 
     stage: StageKind
@@ -79,9 +90,15 @@ class SearchRequest:
     count: int
     maximize: bool
     seed: int
+    conditions: tuple[Condition, ...] = ()
+
+    def counts(self, name: str, point: Params) -> bool:
+        """Return whether an axis counts under what a point has on those before it."""
+        own = [each for each in self.conditions if each.name == name]
+        return all(each.parent in point and includes(each.values, point[each.parent]) for each in own)
 
 
 class Sampler(Protocol):
-    """A pure function from a request to ``request.count`` points, each with a value for every axis of the space."""
+    """A pure function from a request to ``request.count`` points, each with a value for every axis that counts."""
 
     def __call__(self, request: SearchRequest) -> tuple[Params, ...]: ...

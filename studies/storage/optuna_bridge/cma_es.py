@@ -30,12 +30,23 @@ def evolve(request: SearchRequest, seed: int) -> tuple[Params, ...]:
     random = np.random.default_rng(seed)
     numbers = [axis for axis in request.space if _is_number(axis)]
     drawn = _drawn(request, numbers, seed) if len(numbers) >= FEWEST else None
-    return tuple(_point(request.space, next(drawn) if drawn else None, random) for _ in range(request.count))
+    whole = [_point(request.space, next(drawn) if drawn else None, random) for _ in range(request.count)]
+    return tuple(_counting(request, point) for point in whole)
+
+
+def _counting(request: SearchRequest, point: Params) -> Params:
+    """Return a point without what does not count; axes stand behind those that they depend on."""
+    found: Params = {}
+    for name, value in point.items():
+        if request.counts(name, found):
+            found[name] = value
+    return found
 
 
 def _drawn(request: SearchRequest, axes: Sequence[Axis], seed: int) -> Iterator[dict[str, float]]:
     """Yield places on the axes from the distribution that the history leads to."""
-    known = [seen for seen in request.history if all(axis.name in seen.point for axis in axes)]
+    needed = [axis.name for axis in axes if not any(each.name == axis.name for each in request.conditions)]
+    known = [seen for seen in request.history if all(name in seen.point for name in needed)]
     start = _places(known[0], axes) if known else np.full(len(axes), 0.5)
     bounds = np.tile([0.0, 1.0], (len(axes), 1))
     search = CMA(mean=start, sigma=SIGMA, bounds=bounds, seed=seed % 2**32)
@@ -81,7 +92,8 @@ def _is_number(axis: Axis) -> bool:
 
 
 def _places(seen: Observation, axes: Sequence[Axis]) -> Values:
-    return np.array([_place(axis, seen.point[axis.name]) for axis in axes])
+    """Return a point as places; what does not count there stands in the middle, and says nothing."""
+    return np.array([_place(axis, seen.point[axis.name]) if axis.name in seen.point else 0.5 for axis in axes])
 
 
 def _place(axis: Axis, value: Scalar) -> float:

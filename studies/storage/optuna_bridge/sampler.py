@@ -59,8 +59,25 @@ class OptunaSampler:
 
 
 def _ask(study: optuna.Study, request: SearchRequest) -> Params:
-    trial = study.ask(_distributions(request))
-    return {axis.name: _value(axis, trial.params[axis.name]) for axis in request.space}
+    """Return one point, axis by axis: one whose condition does not hold is not asked for (define by run)."""
+    trial, point = study.ask(), dict[str, Scalar]()
+    distributions = _distributions(request)
+    for axis in request.space:
+        if request.counts(axis.name, point):
+            point[axis.name] = _value(axis, _suggested(trial, axis.name, distributions[axis.name]))
+    return point
+
+
+def _suggested(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> float | int:
+    match distribution:
+        case IntDistribution():
+            return trial.suggest_int(name, distribution.low, distribution.high)
+        case FloatDistribution():
+            return trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)
+        case CategoricalDistribution():
+            return distribution.choices.index(trial.suggest_categorical(name, distribution.choices))
+        case _:
+            raise TypeError(f"no axis is of {type(distribution).__name__}")
 
 
 # --- samplers ----------------------------------------------------------------------------------------------------
@@ -74,7 +91,7 @@ def _sampler(request: SearchRequest) -> BaseSampler:
         case "qmc":
             return _Sobol(_distributions(request), seed=request.seed, start=len(request.history))
         case "tpe":
-            return TPESampler(seed=seed, multivariate=True, constant_liar=True)
+            return TPESampler(seed=seed, multivariate=True, constant_liar=True, group=bool(request.conditions))
         case "gp":
             return GPSampler(seed=seed)
         case _:
@@ -117,7 +134,7 @@ class _Sobol(QMCSampler):
 
 def _seen(request: SearchRequest) -> tuple[Observation, ...]:
     """Return the best and the latest scored points up to `MAX_HISTORY`, and every point that still runs."""
-    known = [observation for observation in request.history if _fits(observation, request.space)]
+    known = [observation for observation in request.history if _fits(observation, request)]
     scored = [index for index, observation in enumerate(known) if observation.score is not None]
     ranked = sorted(scored, key=lambda index: _badness(known[index].score, request))
     kept = {*ranked[: MAX_HISTORY // 2], *scored[-(MAX_HISTORY // 2) :]}
@@ -145,12 +162,13 @@ def _told(observation: Observation, request: SearchRequest) -> FrozenTrial:
         state = TrialState.RUNNING
     else:
         state = TrialState.COMPLETE if observation.stopped_at is None else TrialState.PRUNED
+    had = [axis for axis in request.space if axis.name in observation.point]
     return create_trial(
         state=state,
         value=score,
         intermediate_values=_last(observation),
-        params={axis.name: _coordinate(axis, observation.point[axis.name]) for axis in request.space},
-        distributions=_distributions(request),
+        params={axis.name: _coordinate(axis, observation.point[axis.name]) for axis in had},
+        distributions={axis.name: _distributions(request)[axis.name] for axis in had},
     )
 
 
@@ -185,11 +203,13 @@ def _distribution(axis: Axis) -> BaseDistribution:
             return FloatDistribution(axis.low, axis.high, log=axis.log)
 
 
-def _fits(observation: Observation, space: tuple[Axis, ...]) -> bool:
-    """Whether a point has a place in the space: a value on every axis, and one of the choices where there are some."""
+def _fits(observation: Observation, request: SearchRequest) -> bool:
+    """Whether a point has a place in the space: a value on every axis that counts, of choices one of them."""
+    point = observation.point
     return all(
-        axis.name in observation.point and (isinstance(axis, FloatAxis) or observation.point[axis.name] in axis.choices)
-        for axis in space
+        axis.name in point and (isinstance(axis, FloatAxis) or point[axis.name] in axis.choices)
+        for axis in request.space
+        if axis.name in point or request.counts(axis.name, point)
     )
 
 

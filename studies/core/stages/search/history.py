@@ -52,7 +52,8 @@ def observations(context: Context[SamplerSearch], dimensions: Sequence[Dimension
 
 
 def coordinates(params: Params, dimensions: Sequence[Dimension]) -> Params:
-    return {each.name: place(each, params[each.name]) for each in dimensions}
+    """Return where a configuration stands on the axes, those left out that do not count under it."""
+    return {each.name: place(each, params[each.name]) for each in dimensions if each.name in params}
 
 
 def _ended_well(context: Context[SamplerSearch]) -> list[Trial]:

@@ -15,7 +15,7 @@ from studies.core.search.room import room
 from studies.core.search.space import Configuration
 from studies.core.search.standing import identity
 from studies.core.stages.search.history import coordinates, observations, points
-from studies.core.stages.search.space import axis_of, grid, moving, parent, value_at, varied
+from studies.core.stages.search.space import axis_of, conditions, counting, grid, parent, value_at, varied
 
 NAMES: dict[SamplerName, str] = {
     "random": "random search",
@@ -81,7 +81,7 @@ def _values(context: Context[SamplerSearch], first: int, count: int) -> list[tup
 
 def _sampled(context: Context[SamplerSearch], count: int, *, pending: int) -> list[Params]:
     """Return the sampler's next points; `pending` is 1 where the defaults are about to run, else 0."""
-    dimensions = moving(context.spec, context.stage)
+    dimensions = counting(context)
     if count <= 0 or not dimensions:
         return []
     origin = Observation(coordinates(varied(context, {}).params, dimensions), None)
@@ -93,8 +93,12 @@ def _sampled(context: Context[SamplerSearch], count: int, *, pending: int) -> li
         count=count,
         maximize=True,
         seed=context.spec.seed,
+        conditions=conditions(context, dimensions),
     )
-    return [{each.name: value_at(each, point[each.name]) for each in dimensions} for point in context.sampler(request)]
+    return [
+        {each.name: value_at(each, point[each.name]) for each in dimensions if each.name in point}
+        for point in context.sampler(request)
+    ]
 
 
 def _proposal(context: Context[SamplerSearch], key: str, wanted: Configuration, seed: int, reason: str) -> Proposal:

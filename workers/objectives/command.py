@@ -118,8 +118,6 @@ def _start(objective: CommandObjective, context: RunContext, words: Mapping[str,
         return subprocess.Popen(  # noqa: S603  (the worker has allowed it, and no shell sees it)
             command, cwd=folder, stdin=subprocess.DEVNULL, env=environ
         )
-    except KeyError as fault:
-        raise CommandFailed(f"the command names {{{fault.args[0]}}}, which this trial has no value for") from fault
     except OSError as fault:
         raise CommandFailed(
             f"{objective.command[0]} cannot be started ({fault.strerror}): "

@@ -135,7 +135,8 @@ class SearchSpace:
     def _defaults(self) -> Values:
         """Return the coordinates at which everything starts, shape [d]; those of the schedule play no part."""
         known = {**self._starts, START: UNDECAYED, FORM: _forms(self.spec)[0]}
-        return self._each_snapped(np.array([[each.coordinate(known[each.name]) for each in self.dimensions]]))[0]
+        start = np.array([[each.coordinate(known[each.name]) for each in self.dimensions]])
+        return np.asarray(self._each_snapped(start)[0])
 
     def configuration(self, point: Values) -> Configuration:
         """Return the configuration at a point; what does not move stands at its default."""

@@ -83,7 +83,7 @@ def test_a_search_alone_begins_with_the_defaults_and_has_as_many_runs_as_asked()
 
 def test_without_a_number_of_runs_the_budget_says_how_many() -> None:
     simulation = search(RANDOM, hold="steps", world=near(0.01))
-    assert len(simulation.snapshot.trials) == 12
+    assert simulation.keys("search") == tuple(f"point={index}" for index in range(12))
     assert not simulation.decision("search").warnings
 
 

@@ -355,3 +355,8 @@ def test_a_pruner_that_is_not_asked_for_is_not_asked() -> None:
 
     simulation = Simulation(study({**RANDOM, "trials": 3}, trials=6), quadratic(), pruner=never).run()
     assert simulation.state is StudyState.COMPLETED
+
+
+def test_where_nobody_judges_every_run_goes_on_and_the_decision_says_so() -> None:
+    simulation = Simulation(study({**RANDOM, "trials": 3, "pruner": HALVING}, trials=6), quadratic()).run()
+    assert simulation.decision("search").reason.endswith("the successive_halving pruner stopped none of 3 runs.")

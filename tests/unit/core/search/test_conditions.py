@@ -140,3 +140,20 @@ def test_a_condition_survives_being_written_out() -> None:
     written = to_yaml(spec())
     assert parse_yaml(written) == spec()
     assert "when" not in to_yaml(study(*GUIDED, space={"a": {"kind": "int", "low": 1, "high": 2}}))
+
+
+def test_what_cannot_count_under_what_stands_still_is_no_axis() -> None:
+    def axes(method: str) -> list[str]:
+        seen: list[SearchRequest] = []
+
+        def watch(request: SearchRequest) -> tuple[Params, ...]:
+            seen.append(request)
+            return OptunaSampler()(request)
+
+        stage = {"kind": "search", "trials": 2, "parallel": 1, "parameters": ["lr", "lookahead"]}
+        space = {**SPACE, "method": {**SPACE["method"], "default": method}}
+        Simulation(spec(stage, space=space), quadratic(), sampler=watch).run()
+        return [axis.name for axis in seen[0].space]
+
+    assert axes("plain") == ["lr"]
+    assert axes("slow") == ["lr", "lookahead"]

@@ -21,6 +21,7 @@ BASELINES: Final[dict[StageKind, str]] = {
     "lr_halving": "before",
     "decay_probes": "without late decay",
     "parameter_probes": "before the probes",
+    "search": "before the search",
     "joint_search": "before the joint search",
     "confirm": "from single runs",
 }

@@ -22,6 +22,7 @@ _STAGE_TITLES: Final[dict[StageKind, str]] = {
     "lr_halving": "Learning rate by halving",
     "decay_probes": "Late decay",
     "parameter_probes": "One hyperparameter at a time",
+    "search": "Search",
     "joint_search": "Joint search",
     "confirm": "Confirmation with new seeds",
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from service.settings import Settings
+from studies.core.decide import decide
 from studies.engine import Engine
 from studies.errors import StorageUnavailable
 from studies.storage import open_store, upgrade_database
 from studies.storage.optuna_bridge.mirror import OptunaMirror
+from studies.storage.optuna_bridge.pruner import OptunaPruner
 from studies.storage.optuna_bridge.sampler import OptunaSampler
 from studies.storage.port import StudyStore
 
@@ -51,7 +54,8 @@ def _with_reason(error: StorageUnavailable) -> StorageUnavailable:
 
 
 def build_engine(settings: Settings, store: StudyStore) -> Engine:
-    return Engine(store, OptunaSampler(), OptunaMirror(settings.database_url))
+    decision = partial(decide, pruner=OptunaPruner())
+    return Engine(store, OptunaSampler(), OptunaMirror(settings.database_url), decision)
 
 
 def _make_folder(folder: Path) -> None:

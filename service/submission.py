@@ -5,7 +5,7 @@ from __future__ import annotations
 from service import problems
 from service.errors import RequestRefused
 from studies.contract.study_document import parse_json, parse_yaml
-from studies.contract.study_file import BatchMomentum, StudySpec
+from studies.contract.study_file import BatchMomentum, SamplerSearch, Stage, StudySpec
 from studies.errors import InvalidStudy
 from studies.storage.optuna_bridge.sampler import missing
 
@@ -41,9 +41,20 @@ def require_searchable(spec: StudySpec) -> None:
         InvalidStudy: names the stage, and what to install or choose instead.
     """
     faults = tuple(
-        f"stages[{index}].search: {reason}"
-        for index, stage in enumerate(spec.stages)
-        if isinstance(stage, BatchMomentum) and (reason := missing(stage.search)) is not None
+        f"stages[{index}].{fault}" for index, stage in enumerate(spec.stages) if (fault := _lacks(stage)) is not None
     )
     if faults:
         raise InvalidStudy(faults)
+
+
+def _lacks(stage: Stage) -> str | None:
+    """Return what a stage's sampler needs and this server has not."""
+    match stage:
+        case BatchMomentum(search=sampler):
+            key = "search"
+        case SamplerSearch(sampler=sampler):
+            key = "sampler"
+        case _:
+            return None
+    reason = missing(sampler)
+    return None if reason is None else f"{key}: {reason}"

@@ -292,9 +292,10 @@ VARIED = (("momentum/up", 0.1), ("momentum/down", 0.3), ("batch_size/up", 0.05))
 
 def guided(store: StudyStore, name: str = "guided") -> History:
     """Tell a guided search: in every stage three trials, of which the first is chosen and the second is stopped."""
-    history = History(store, name, strategy="guided_search")
+    kinds = STAGE_ORDERS["guided_search"]
+    history = History(store, name, strategy="guided_search", stages=[{"kind": kind} for kind in kinds])
     parent = None
-    for kind in STAGE_ORDERS["guided_search"]:
+    for kind in kinds:
         varied = tuple(_proposal(key, _varied(lr), parent_id=parent) for key, lr in VARIED)
         history.act(OpenStage(kind), AddTrials(kind, varied))
         history.run()

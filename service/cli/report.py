@@ -17,6 +17,7 @@ STAGE_TITLES = {
     "lr_halving": "learning rate by successive halving",
     "decay_probes": "late learning-rate decay",
     "parameter_probes": "one hyperparameter at a time",
+    "search": "search",
     "joint_search": "joint search",
     "confirm": "confirmation with new seeds",
 }

@@ -73,7 +73,9 @@ def predicted_data(trials: Sequence[TrialView], spec: StudySpec, chosen: str | N
 
 def _is_full(trial: TrialView, spec: StudySpec) -> bool:
     whole = trial.num_steps >= full_length(spec, trial.params)
-    placed = all(each.name in trial.params for each in space_of(spec).dimensions if each.name not in (FORM, START))
+    space = space_of(spec)
+    optional = {FORM, START, *space.conditional}
+    placed = all(each.name in trial.params for each in space.dimensions if each.name not in optional)
     return trial.state is TrialState.COMPLETED and whole and placed and trial_score(trial, spec.metric) is not None
 
 

@@ -18,10 +18,11 @@ from service.figures.lr_curves import lr_curves_drawing
 from service.figures.lr_loss import lr_loss_drawing
 from service.figures.lr_sweep import SweepData, lr_sweep_data
 from service.figures.palette import Palette
-from service.figures.points import point_data
+from service.figures.points import PointData, point_data
 from service.figures.predicted import predicted_data, predicted_drawing
 from service.figures.probes import parameter_probes_drawing, probe_data
 from service.figures.search import search_drawing
+from service.figures.stops import stop_data, stops_drawing
 from service.pages import study_data
 from service.pages.study_data import StudyData
 from studies.contract.study_file import StageKind
@@ -97,11 +98,20 @@ def _parameter_probes(data: StudyData, palette: Palette, _look: CurveLook) -> Dr
     return parameter_probes_drawing(probe_data(trials, parents, curves, data.metric), palette)
 
 
-def _joint_search(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
-    decision, asked = data.decision("joint_search"), data.asked("joint_search")
-    before = evidence_number(decision, "dev_before") if decision else data.score_before("joint_search")
+def _points(data: StudyData, kind: StageKind) -> PointData:
+    decision, asked = data.decision(kind), data.asked(kind)
+    before = evidence_number(decision, "dev_before") if decision else data.score_before(kind)
     sampled = asked if asked > study_data.MOST_POINTS else None
-    return search_drawing(point_data(data.points("joint_search"), data.metric, decision, before, sampled), palette)
+    return point_data(data.points(kind), data.metric, decision, before, sampled)
+
+
+def _searched(kind: StageKind) -> Draw:
+    return lambda data, palette, _look: search_drawing(_points(data, kind), palette)
+
+
+def _stops(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
+    found = _points(data, "search")
+    return stops_drawing(stop_data(found, data.curves(data.metric.name, [row.trial for row in found.rows])), palette)
 
 
 def _predicted(data: StudyData, palette: Palette, _look: CurveLook) -> Drawing:
@@ -129,7 +139,9 @@ STAGE_FIGURES: Final[Mapping[str, Draw]] = {
     "rungs": _rungs,
     "decay-probes": _schedules("decay_probes"),
     "parameter-probes": _parameter_probes,
-    "joint-search": _joint_search,
+    "search": _searched("search"),
+    "stops": _stops,
+    "joint-search": _searched("joint_search"),
     "predicted": _predicted,
     "confirm": _confirm,
 }

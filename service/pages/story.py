@@ -53,6 +53,10 @@ _FIGURES: dict[StageKind, tuple[FigureSlot, ...]] = {
     ),
     "decay_probes": (FigureSlot("decay-probes", "Schedules, and the curves they gave", tall=True),),
     "parameter_probes": (FigureSlot("parameter-probes", "What each step to a side does"),),
+    "search": (
+        FigureSlot("search", "Every point, and the best so far"),
+        FigureSlot("stops", "Every run, as far as it came"),
+    ),
     "joint_search": (
         FigureSlot("joint-search", "Every point, and the best so far"),
         FigureSlot("predicted", "What the model expected, and what came"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from service.format import TIMES, count, number
+from service.format import TIMES, count, number, words
+from studies.contract import pruners
 from studies.contract.study_file import (
     BatchMomentum,
     Confirm,
@@ -13,6 +14,8 @@ from studies.contract.study_file import (
     LrScaling,
     LrSweep,
     ParameterProbes,
+    SamplerName,
+    SamplerSearch,
     Stage,
 )
 
@@ -20,6 +23,15 @@ _SCALINGS: dict[LrScaling, str] = {
     "linear": "in proportion to the batch size",
     "sqrt": "with the square root of the batch size",
     "none": "not at all",
+}
+
+_SAMPLERS: dict[SamplerName, str] = {
+    "random": "random",
+    "qmc": "a Sobol sequence",
+    "tpe": "TPE",
+    "gp": "a Gaussian process",
+    "cma-es": "CMA-ES",
+    "grid": "a grid",
 }
 
 
@@ -44,6 +56,8 @@ def asked(spec: Stage) -> str:
                 "Which hyperparameter is worth moving? Each takes a step to either side of the best so far, alone; "
                 f"the learning rate follows {_SCALINGS[spec.lr_scaling]}."
             )
+        case SamplerSearch():
+            return _search(spec)
         case JointSearch():
             return "What is best all together? Each point is where a model of all runs so far expects the most."
         case Confirm():
@@ -77,3 +91,33 @@ def _batch_momentum(spec: BatchMomentum) -> str:
 def _lr_halving(spec: LrHalving) -> str:
     rates = f"{count(len(spec.rates), 'rate')} begin" if spec.rates else "Rates over the whole range begin"
     return f"Which learning rate is best? {rates}; at 1/9 and at 1/3 of the steps the best third goes on."
+
+
+def _search(spec: SamplerSearch) -> str:
+    what = (
+        f"What is best of {', '.join(map(words, spec.parameters))}" if spec.parameters else "What is best all together"
+    )
+    runs = f"{count(spec.trials, 'run')} at most" if spec.trials else "As many runs as there is room for"
+    seeds = f", {spec.seeds} seeds a point" if spec.seeds > 1 else ""
+    stops = f" {_stops(spec.pruner)}" if spec.pruner else ""
+    return f"{what}? {runs}, chosen by {_SAMPLERS[spec.sampler]}{seeds}.{stops}"
+
+
+def _stops(rule: pruners.Pruner) -> str:
+    """Say when a run is stopped."""
+    match rule:
+        case pruners.MedianPruner():
+            return "A run stops where its best falls behind the median of the finished ones."
+        case pruners.SuccessiveHalvingPruner():
+            return f"At every rung the best 1/{rule.reduction_factor} goes on."
+        case pruners.HyperbandPruner():
+            return f"At every rung the best 1/{rule.reduction_factor} of a bracket goes on."
+        case pruners.PatiencePruner():
+            return f"A run stops that has not become better for {count(rule.patience, 'evaluation')}."
+        case pruners.ThresholdPruner():
+            return f"A run stops whose metric is {_outside(rule)}."
+
+
+def _outside(rule: pruners.ThresholdPruner) -> str:
+    sides = [f"below {number(rule.lower)}"] * (rule.lower is not None)
+    return " or ".join([*sides, *[f"above {number(rule.upper)}"] * (rule.upper is not None)])

@@ -17,6 +17,7 @@ _DOES: dict[StageKind, str] = {
     "lr_halving": "It would begin many learning rates and let the best third go on, twice.",
     "decay_probes": "It would run this choice again with a decay that begins just before its dev peak.",
     "parameter_probes": "It would move one hyperparameter after the other, a step to either side of this choice.",
+    "search": "It would search the study's ranges, by the sampler that the study file names.",
     "joint_search": "It would search over all hyperparameters together, with what is left of the budget.",
     "confirm": "It would run the best again with new seeds, to tell a lead from luck.",
 }

@@ -116,10 +116,12 @@ def _one_change(found: Found) -> str:
     return f"{listed(found.changes)}: {change(found)}{gain_against_noise(found)}"
 
 
-def _joint_search(found: Found) -> str:
+def _search(found: Found) -> str:
     came = score(found)
     if not came:
         return ""
+    if found.before is None:
+        return f"the best of {tried(found.decision)} comes to {came}{rival(found)}"
     if not found.changes:
         return f"{tried(found.decision)} later the settings stand as they were, with {came}{rival(found)}"
     return f"{listed(found.changes)}: {change(found)}{rival(found)}"
@@ -147,6 +149,7 @@ _TOLD: Mapping[StageKind, Callable[[Found], str]] = {
     "lr_halving": _lr_halving,
     "decay_probes": _one_change,
     "parameter_probes": _one_change,
-    "joint_search": _joint_search,
+    "search": _search,
+    "joint_search": _search,
     "confirm": _confirm,
 }

@@ -95,6 +95,11 @@ def unknown_placeholder(command: Iterable[str], parameters: Collection[str]) -> 
     )
 
 
+def without_missing(command: Iterable[str], values: Collection[str]) -> list[str]:
+    """Return the words but those that name what a run has not: a hyperparameter whose condition does not hold."""
+    return [word for word in command if all(name in values for name in placeholders([word]))]
+
+
 def filled(command: Iterable[str], values: Mapping[str, str]) -> list[str]:
     """Return the words with the values in their places.
 

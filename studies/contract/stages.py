@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from studies.contract.base import Fraction, Message
+from studies.contract.pruners import Pruner
 from studies.contract.study_fields import MAX_CELLS, MAX_GRID, BatchSizes, Momenta, Rates, refusal, unique
 
 LrScaling = Literal["linear", "sqrt", "none"]
 Search = Literal["grid", "random", "qmc", "tpe", "gp"]
+SamplerName = Literal["random", "qmc", "tpe", "gp", "cma-es", "grid"]
 Strategy = Literal["guide", "guided_search"]
 StageKind = Literal[
     "lr_sweep",
@@ -21,15 +23,16 @@ StageKind = Literal[
     "lr_halving",
     "decay_probes",
     "parameter_probes",
+    "search",
     "joint_search",
     "confirm",
 ]
 
 STAGE_ORDERS: dict[Strategy, tuple[StageKind, ...]] = {
     "guide": ("lr_sweep", "batch_momentum", "decay_schedule"),
-    "guided_search": ("lr_halving", "decay_probes", "parameter_probes", "joint_search", "confirm"),
+    "guided_search": ("lr_halving", "decay_probes", "parameter_probes", "search", "joint_search", "confirm"),
 }
-"""The order of each strategy's stages: a later one builds on what an earlier one chose."""
+"""The order of each strategy's stages: a later one builds on what an earlier one chose. A study need not have all."""
 
 
 class LrSweep(Message):
@@ -152,6 +155,30 @@ class ParameterProbes(Message):
     parallel: Parallel = None
 
 
+class SamplerSearch(Message):
+    """A search that the user defines: a sampler over the study's space, runs stopped early by a pruner.
+
+    It may be a study's only stage, or come after the sweep and the probes and before ``joint_search`` and ``confirm``.
+    What does not move stands as in the best run of the stages before, or at its default.
+
+    Attributes:
+        sampler: Optuna's of that name; ``grid`` walks all combinations of listed values, in an order drawn by the seed.
+        trials: runs of the stage; left out, the whole grid, or as many as the steps of the budget have room for.
+        seeds: seeds that each point is run with; the sampler learns from their mean.
+        parameters: the hyperparameters that move; left out, all that have a range.
+        pruner: when a run is stopped early; left out, every run goes on to its end.
+        parallel: as in `JointSearch`.
+    """
+
+    kind: Literal["search"]
+    sampler: SamplerName = "tpe"
+    trials: int | None = Field(default=None, ge=1, le=100_000)
+    seeds: int = Field(default=1, ge=1, le=100)
+    parameters: Annotated[tuple[str, ...], Field(min_length=1, max_length=100), AfterValidator(unique)] | None = None
+    pruner: Pruner | None = None
+    parallel: Parallel = None
+
+
 class JointSearch(Message):
     """Guided search, stage 4: all hyperparameters together, by a Gaussian process over all runs so far.
 
@@ -171,13 +198,21 @@ class Confirm(Message):
 
 
 Stage = Annotated[
-    LrSweep | BatchMomentum | DecaySchedule | LrHalving | DecayProbes | ParameterProbes | JointSearch | Confirm,
+    LrSweep
+    | BatchMomentum
+    | DecaySchedule
+    | LrHalving
+    | DecayProbes
+    | ParameterProbes
+    | SamplerSearch
+    | JointSearch
+    | Confirm,
     Field(discriminator="kind"),
 ]
 
 
 def default_stages(strategy: Strategy = "guided_search") -> tuple[Stage, ...]:
-    """Return all stages of a strategy, in order, with their defaults."""
+    """Return the stages that a strategy has by default, in order."""
     if strategy == "guide":
         return (LrSweep(kind="lr_sweep"), BatchMomentum(kind="batch_momentum"), DecaySchedule(kind="decay_schedule"))
     return (

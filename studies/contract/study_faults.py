@@ -52,7 +52,8 @@ def explain(error: ErrorDetails) -> tuple[Location, str] | None:
     if kind in _CONSEQUENCES or (kind == "too_short" and given):
         return None
     must, repeat = _MESSAGES[kind]
-    return place.location, must(error.get("ctx", {})) + (f", not {shown(given)}" if repeat else "")
+    location = (*place.location, *error.get("ctx", {}).get("at", ()))
+    return location, must(error.get("ctx", {})) + (f", not {shown(given)}" if repeat else "")
 
 
 # --- places ------------------------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ MAX_CELLS = 10_000
 """Most points of one stage's grid, all axes multiplied."""
 
 
-def refusal(message: str) -> PydanticCustomError:
-    """Return what a check raises: its message is shown as it is."""
-    return PydanticCustomError("study", "{message}", {"message": message})
+def refusal(message: str, *at: int | str) -> PydanticCustomError:
+    """Return what a check raises: its message is shown as it is, ``at`` a place within what was checked."""
+    return PydanticCustomError("study", "{message}", {"message": message, "at": at})
 
 
 def matching(pattern: re.Pattern[str], meaning: str) -> AfterValidator:

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 from studies.contract.base import Fraction, Message, NonNegative, Positive, Steps
 from studies.contract.command import CommandObjective, unknown_placeholder
 from studies.contract.objective import BuiltinObjective, FunctionObjective, ImageClassificationArgs, Objective
+from studies.contract.search_faults import search_fault
 from studies.contract.search_space import STANDARD, SearchRanges
 from studies.contract.stages import (
     STAGE_ORDERS,
@@ -27,6 +28,8 @@ from studies.contract.stages import (
     LrScaling,
     LrSweep,
     ParameterProbes,
+    SamplerName,
+    SamplerSearch,
     Search,
     Stage,
     StageKind,
@@ -42,8 +45,8 @@ __all__ = [
     "MAX_ATTEMPTS", "METRIC_NAME", "MOMENTUM_OPTIMIZERS", "NAME", "STAGE_ORDERS", "STALL_TIMEOUT",
     "BatchMomentum", "Budget", "BuiltinObjective", "Confirm", "DecayProbes", "DecaySchedule", "Defaults",
     "FunctionObjective", "ImageClassificationArgs", "JointSearch", "LrHalving", "LrScaling", "LrSweep", "Metric",
-    "Objective", "OptimizerName", "ParameterProbes", "Precision", "Search", "Stage", "StageKind", "Strategy",
-    "StudySpec", "default_stages", "stage_order_fault", "strategy_of",
+    "Objective", "OptimizerName", "ParameterProbes", "Precision", "SamplerName", "SamplerSearch", "Search",
+    "Stage", "StageKind", "Strategy", "StudySpec", "default_stages", "stage_order_fault", "strategy_of",
 ]  # fmt: skip
 
 OptimizerName = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop"]
@@ -91,6 +94,11 @@ class Defaults(Message):
     batch_size: Steps = 64
     momentum: Fraction = 0.9
     weight_decay: NonNegative = 0.0
+
+
+def _standard(optimizer: OptimizerName) -> list[str]:
+    """Return the hyperparameters that every study with this optimizer has."""
+    return [name for name in STANDARD if name != "momentum" or optimizer in MOMENTUM_OPTIMIZERS]
 
 
 def _stages_of(fields: dict[str, Any]) -> tuple[Stage, ...]:
@@ -184,8 +192,7 @@ class StudySpec(Message):
     @model_validator(mode="after")
     def _asks_for_what_there_is(self) -> StudySpec:
         if isinstance(self.objective, CommandObjective):
-            standard = [name for name in STANDARD if name != "momentum" or self.optimizer in MOMENTUM_OPTIMIZERS]
-            parameters = dict.fromkeys((*standard, *self.space))
+            parameters = dict.fromkeys((*_standard(self.optimizer), *self.space))
             if fault := unknown_placeholder(self.objective.command, parameters):
                 raise refusal(f"objective.command {fault}")
         return self
@@ -196,6 +203,19 @@ class StudySpec(Message):
         fault = stage_order_fault([stage.kind for stage in stages], info.data.get("strategy"))
         if fault:
             raise refusal(fault)
+        return stages
+
+    @field_validator("stages")
+    @classmethod
+    def _searches_what_there_is(cls, stages: tuple[Stage, ...], info: ValidationInfo) -> tuple[Stage, ...]:
+        given = info.data
+        if not {"space", "budget", "optimizer"} <= given.keys():
+            return stages
+        names = tuple(dict.fromkeys((*_standard(given["optimizer"]), *given["space"])))
+        for index, stage in enumerate(stages):
+            fault = search_fault(stage, names, given["space"], given["budget"].steps)
+            if fault:
+                raise refusal(fault.message, index, *fault.at)
         return stages
 
     @field_validator("evaluate_every")

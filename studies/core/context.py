@@ -18,10 +18,12 @@ from studies.contract.study_file import (
     LrHalving,
     LrSweep,
     ParameterProbes,
+    SamplerSearch,
     StudySpec,
 )
 from studies.core.actions import Action, AddTrials, Proposal
 from studies.core.plan import Demand
+from studies.core.pruning import Pruner, keep_all
 from studies.core.sampling import Sampler
 from studies.core.snapshot import Snapshot, Trial
 
@@ -33,6 +35,7 @@ StageT = TypeVar(
     LrHalving,
     DecayProbes,
     ParameterProbes,
+    SamplerSearch,
     JointSearch,
     Confirm,
 )
@@ -48,6 +51,7 @@ class Context(Generic[StageT]):
         limit: trials that the stage may have in all.
         sampler: where random, qmc, tpe and gp searches get their points.
         incoming: candidates of the stage before, best first; empty for the first stage.
+        pruner: who judges the runs under way of a search that the user defines.
     """
 
     snapshot: Snapshot
@@ -55,6 +59,7 @@ class Context(Generic[StageT]):
     limit: int
     sampler: Sampler
     incoming: tuple[Candidate, ...] = ()
+    pruner: Pruner = keep_all
 
     @property
     def spec(self) -> StudySpec:

@@ -7,14 +7,18 @@ from studies.contract.states import StageState, StudyState
 from studies.core.actions import Action, AwaitApproval, Finish, OpenStage
 from studies.core.context import Context
 from studies.core.plan import trial_limit
+from studies.core.pruning import Pruner, keep_all
 from studies.core.sampling import Sampler
 from studies.core.search.budget import total
 from studies.core.snapshot import Snapshot
 from studies.core.stages import demands_of, rule_of
 
 
-def decide(snapshot: Snapshot, sampler: Sampler) -> tuple[Action, ...]:
+def decide(snapshot: Snapshot, sampler: Sampler, pruner: Pruner = keep_all) -> tuple[Action, ...]:
     """Return what to do now; ``()`` when there is nothing to do but wait.
+
+    ``sampler`` and ``pruner`` are pure too: the first says where a search looks next, the second which of its runs
+    under way are not worth going on with.
 
     Asking twice changes nothing: the answer depends on the arguments alone. After the actions are applied, ask
     again: opening a stage is one answer, its first trials are the next.
@@ -28,7 +32,7 @@ def decide(snapshot: Snapshot, sampler: Sampler) -> tuple[Action, ...]:
             case StageState.PENDING:
                 return (_enter(snapshot, position),)
             case StageState.RUNNING:
-                return _proceed(snapshot, position, sampler)
+                return _proceed(snapshot, position, sampler, pruner)
             case _:
                 return ()
     return (_finish(snapshot),)
@@ -42,9 +46,10 @@ def _enter(snapshot: Snapshot, position: int) -> Action:
     return OpenStage(stage.kind)
 
 
-def _proceed(snapshot: Snapshot, position: int, sampler: Sampler) -> tuple[Action, ...]:
+def _proceed(snapshot: Snapshot, position: int, sampler: Sampler, pruner: Pruner) -> tuple[Action, ...]:
     stage = snapshot.spec.stages[position]
-    return rule_of(stage.kind).act(Context(snapshot, stage, _limit(snapshot, position), sampler, _incoming(snapshot)))
+    limit, incoming = _limit(snapshot, position), _incoming(snapshot)
+    return rule_of(stage.kind).act(Context(snapshot, stage, limit, sampler, incoming, pruner))
 
 
 def _limit(snapshot: Snapshot, position: int) -> int:

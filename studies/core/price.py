@@ -17,6 +17,7 @@ from studies.contract.study_file import (
     LrHalving,
     LrSweep,
     ParameterProbes,
+    SamplerSearch,
     Stage,
     StageKind,
     StudySpec,
@@ -30,6 +31,7 @@ from studies.core.space import equal_epochs_steps
 from studies.core.stages import demands_of
 from studies.core.stages.decay_probes.probes import probed
 from studies.core.stages.lr_halving.rates import rates
+from studies.core.stages.search.space import grid
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ def _of_search(spec: StudySpec, stage: Stage, left: int, incoming: Candidate | N
         case ParameterProbes():
             count = _probes(spec)
             return Price(min(1, runs), count, min(left, count * length))
+        case SamplerSearch():
+            wanted = stage.trials or (stage.seeds * len(grid(spec, stage)) if stage.sampler == "grid" else None)
+            least = min(runs, wanted or runs)
+            most = wanted or least
+            return Price(least, most, min(left, most * length), open_ended=wanted is None)
         case Confirm():
             rounds = runs // stage.finalists
             return Price(stage.finalists * min(1, rounds), stage.finalists * rounds, stage.finalists * rounds * length)

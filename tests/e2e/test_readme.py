@@ -19,8 +19,9 @@ import httpx
 import pytest
 import yaml
 
+from studies.contract.pruners import MedianPruner
 from studies.contract.study_document import parse_yaml
-from studies.contract.study_file import Defaults, default_stages
+from studies.contract.study_file import Defaults, SamplerSearch, default_stages
 
 pytestmark = pytest.mark.xdist_group("readme")
 
@@ -48,7 +49,8 @@ def commands() -> list[str]:
     return [line for block in blocks("sh") for line in block.replace("\\\n", "").splitlines() if line.strip()]
 
 
-STUDY, SEARCH, COMMAND = blocks("yaml")
+STUDY, SEARCH, OWN_SEARCH, COMMAND = blocks("yaml")
+PRUNERS = ["median", "successive_halving", "hyperband", "patience", "threshold"]
 TRAIN, PROGRAM = blocks("python")
 
 LOCAL = ["stagetune run study.yaml"]
@@ -210,6 +212,15 @@ def test_the_guided_search_is_the_default_strategy_with_all_its_stages() -> None
     assert spec.strategy == "guided_search"
     assert spec.stages == default_stages()
     assert spec.defaults == Defaults()
+
+
+def test_a_search_of_ones_own_is_read_as_it_stands() -> None:
+    stage, confirm = parse_yaml(OWN_SEARCH).stages
+    assert isinstance(stage, SamplerSearch)
+    assert isinstance(stage.pruner, MedianPruner)
+    assert (stage.sampler, stage.trials, confirm.kind) == ("tpe", 40, "confirm")
+    table = README.partition("| pruner | stops a run |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == PRUNERS
 
 
 def test_every_linked_file_is_there() -> None:

@@ -31,6 +31,7 @@ from studies.core.actions import (
     Proposal,
 )
 from studies.core.decide import decide
+from studies.core.pruning import Pruner, keep_all
 from studies.core.sampling import Axis, FloatAxis, Sampler, SearchRequest
 from studies.core.snapshot import Curve, Snapshot, Stage, Trial
 
@@ -90,6 +91,7 @@ class Simulation:
         world: World,
         *,
         sampler: Sampler = fake_sampler,
+        pruner: Pruner = keep_all,
         slots: int = 4,
         twice: bool = False,
         pieces: int = 4,
@@ -99,6 +101,7 @@ class Simulation:
         self.ticks = 0
         self._world = world
         self._sampler = sampler
+        self._pruner = pruner
         self._slots = slots
         self._twice = twice
         self._pieces = pieces
@@ -142,13 +145,16 @@ class Simulation:
 
     def _settle(self) -> None:
         for _ in range(MAX_ANSWERS):
-            actions = decide(self.snapshot, self._sampler)
-            assert not self._twice or actions == decide(self.snapshot, self._sampler), "asked twice, answered otherwise"
+            actions = self._decided()
+            assert not self._twice or actions == self._decided(), "asked twice, answered otherwise"
             if not actions:
                 return
             for action in actions:
                 self.apply(action)
         raise AssertionError(f"the study does not come to rest: {self.actions[-3:]}")
+
+    def _decided(self) -> tuple[Action, ...]:
+        return decide(self.snapshot, self._sampler, self._pruner)
 
     def _advanced(self, trial: Trial) -> Trial:
         run = self._run_of(trial)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from studies.contract.states import StudyState, TrialState
 from studies.contract.study_file import STAGE_ORDERS, StudySpec
 from studies.core.actions import CloseStage, Fail, Finish
+from studies.storage.optuna_bridge import OptunaPruner, OptunaSampler
 from tests.simulation.simulator import Simulation, World
 from tests.simulation.study import study
 from tests.simulation.test_random_studies import some_worlds
@@ -41,6 +42,26 @@ standard = st.fixed_dictionaries(
 )
 
 
+user_defined = st.fixed_dictionaries(
+    {"sampler": st.sampled_from(["random", "qmc", "tpe", "cma-es"])},
+    optional={
+        "trials": st.integers(1, 12),
+        "seeds": st.integers(1, 3),
+        "parameters": st.sampled_from([["lr"], ["lr", "batch_size", "weight_decay"]]),
+        "parallel": st.integers(1, 8),
+        "pruner": st.sampled_from(
+            [
+                {"kind": "median", "startup_trials": 1, "warmup_steps": 0},
+                {"kind": "successive_halving", "reduction_factor": 2},
+                {"kind": "hyperband"},
+                {"kind": "patience", "patience": 1},
+                {"kind": "threshold", "lower": 0.3, "upper": 0.9},
+            ]
+        ),
+    },
+)
+
+
 @st.composite
 def stages(draw: st.DrawFn) -> list[dict[str, Any]]:
     kinds = [kind for kind in STAGE_ORDERS["guided_search"] if draw(st.booleans())] or ["joint_search"]
@@ -48,6 +69,7 @@ def stages(draw: st.DrawFn) -> list[dict[str, Any]]:
         "lr_halving": draw(st.sampled_from([{}, {"rates": [1.0, 0.01]}])),
         "decay_probes": draw(st.sampled_from([{}, {"forms": ["cosine", "piecewise"], "starts": [0.0, 0.33, 0.67]}])),
         "parameter_probes": {"lr_scaling": draw(st.sampled_from(["sqrt", "linear", "none"]))},
+        "search": draw(user_defined),
         "joint_search": draw(st.sampled_from([{}, {"parallel": 1}, {"parallel": 8}])),
         "confirm": {"finalists": draw(st.integers(2, 3))},
     }
@@ -71,11 +93,15 @@ def searches(draw: st.DrawFn) -> StudySpec:
     )
 
 
+def simulated(spec: StudySpec, world: World, **options: Any) -> Simulation:
+    return Simulation(spec, world, sampler=OptunaSampler(), pruner=OptunaPruner(), **options).run()
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(searches(), some_worlds(), st.integers(1, 8))
 def test_every_search_ends_within_its_steps_with_complete_decisions(spec: StudySpec, world: World, slots: int) -> None:
     # What an action promises (budget, keys, completeness, the same answer twice) is checked by the simulation.
-    simulation = Simulation(spec, world, slots=slots, twice=True, pieces=6).run()
+    simulation = simulated(spec, world, slots=slots, twice=True, pieces=6)
     assert simulation.state in (StudyState.COMPLETED, StudyState.FAILED)
     assert isinstance(simulation.last, Finish | Fail)
     closed = [action.stage for action in simulation.actions if isinstance(action, CloseStage)]
@@ -87,12 +113,12 @@ def test_every_search_ends_within_its_steps_with_complete_decisions(spec: StudyS
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(searches(), some_worlds())
 def test_a_search_replayed_takes_the_same_actions(spec: StudySpec, world: World) -> None:
-    assert Simulation(spec, world).run().actions == Simulation(spec, world).run().actions
+    assert simulated(spec, world).actions == simulated(spec, world).actions
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(searches(), some_worlds())
 def test_what_is_told_as_stopped_was_short_of_its_length(spec: StudySpec, world: World) -> None:
-    simulation = Simulation(spec, world, slots=1, pieces=9).run()
+    simulation = simulated(spec, world, slots=1, pieces=9)
     stopped = [trial for trial in simulation.snapshot.trials if trial.state is TrialState.PRUNED]
     assert all(trial.ended_because.endswith(".") for trial in stopped)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from studies.contract.base import Params, Scalar
-from studies.contract.command import CommandObjective, filled
+from studies.contract.command import CommandObjective, filled, without_missing
 from studies.contract.schedule import Schedule
 from workers.environment import OURS, OWN_PYTHONPATH
 from workers.objectives.metric_lines import MetricLines
@@ -114,12 +114,10 @@ def _start(objective: CommandObjective, context: RunContext, words: Mapping[str,
     values = {**words, **{name: as_text(value) for name, value in params.items()}}
     environ = environment(params, words, context.device, os.environ)
     try:
-        command = filled(objective.command, values)
+        command = filled(without_missing(objective.command, values), values)
         return subprocess.Popen(  # noqa: S603  (the worker has allowed it, and no shell sees it)
             command, cwd=folder, stdin=subprocess.DEVNULL, env=environ
         )
-    except KeyError as fault:
-        raise CommandFailed(f"the command names {{{fault.args[0]}}}, which this trial has no value for") from fault
     except OSError as fault:
         raise CommandFailed(
             f"{objective.command[0]} cannot be started ({fault.strerror}): "

@@ -9,12 +9,12 @@ from studies.contract.study_file import StageKind, StudySpec
 from studies.core.actions import Proposal
 from studies.core.snapshot import Snapshot, Trial
 
-SHARES: dict[StageKind, float] = {"lr_halving": 0.25, "decay_probes": 0.1, "parameter_probes": 0.1}
+SHARES: dict[StageKind, float] = {"lr_halving": 0.25, "decay_probes": 0.1, "parameter_probes": 0.1, "search": 0.3}
 """Share of the budget that a stage may spend; what it leaves, or a stage that is left out, falls to the later ones.
 
 The guide spends about half before the joint search (section 7), whose model is told of runs at their ends alone. Here
 it learns from every rung, so that it makes more of a step than a probe does: where the schedule is not to be chosen, it
-begins after a third.
+begins after a third. A search of the user's own has about as much as the joint search that comes after it.
 """
 
 LEAST = 2

@@ -120,7 +120,9 @@ class Categorical:
 
     def coordinate(self, value: Scalar) -> float:
         """Return the middle of the share of a value; the first stands for one that is not listed."""
-        index = self.values.index(value) if value in self.values else 0
+        logical = isinstance(value, bool)
+        same = [other == value and isinstance(other, bool) is logical for other in self.values]
+        index = same.index(True) if any(same) else 0
         return (index + 0.5) / len(self.values)
 
     def value(self, coordinate: float) -> Scalar:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from studies.contract.base import Params, Scalar
 from studies.contract.schedule import Schedule
-from studies.contract.search_space import STANDARD, Choice, FloatRange, IntRange, ParameterRange
+from studies.contract.search_space import (
+    BUILT_IN,
+    STANDARD,
+    Choice,
+    FloatRange,
+    IntRange,
+    ParameterRange,
+    active,
+    includes,
+)
 from studies.contract.study_file import DecayProbes, StudySpec
 from studies.core import schedules
 from studies.core.decay_forms import FORMS
@@ -17,19 +28,15 @@ from studies.core.search.dimensions import Categorical, Dimension, Numeric, Scal
 from studies.core.search.lengths import full_length
 from studies.core.starting import has_momentum
 
-BUILT_IN: dict[str, ParameterRange] = {
-    "lr": FloatRange(kind="float", low=1e-5, high=1.0),
-    "batch_size": Choice(kind="choice", values=(16, 32, 64, 128, 256)),
-    "momentum": FloatRange(kind="float", low=0.0, high=0.99),
-    "weight_decay": FloatRange(kind="float", low=1e-6, high=1e-2),
-}
-"""Ranges where the study file names none: the guide's grids (stages 1 and 2), a decade more for weight decay (M, P)."""
-
 SCALES: dict[str, Scale] = {"lr": "log", "batch_size": "log", "momentum": "complement", "weight_decay": "log"}
 
 FORM, START = "decay_form", "decay_start"
 UNDECAYED = 1.0
 """A decay that starts at the end of the run is none."""
+
+
+SAME = 1e-9
+"""Coordinates that are nearer than this are those of one value."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,10 @@ class Configuration:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The hyperparameters in a fixed order, those that cannot move left out; ``spec`` knows all the rest."""
+    """The hyperparameters in a fixed order, those that cannot move left out; ``spec`` knows all the rest.
+
+    One whose condition does not hold stands at its default: so a configuration is one point, whatever it lacks.
+    """
 
     spec: StudySpec
     dimensions: tuple[Dimension, ...]
@@ -59,19 +69,80 @@ class SearchSpace:
 
     def point(self, params: Params, schedule: Schedule, num_steps: int) -> Values:
         """Return a configuration as a point, shape [d]; ``num_steps`` is the length of its full run."""
-        known: dict[str, Scalar] = {**params, START: start_share(schedule, num_steps), FORM: schedule.kind}
+        known: dict[str, Scalar] = {
+            **self._starts,
+            **params,
+            START: start_share(schedule, num_steps),
+            FORM: schedule.kind,
+        }
         return np.array([dimension.coordinate(known[dimension.name]) for dimension in self.dimensions])
 
     def snapped(self, points: Values) -> Values:
         """Return the nearest points (shape [n, d]) that a run can be started with."""
+        return self._without_inactive(self._each_snapped(points))
+
+    def _each_snapped(self, points: Values) -> Values:
         columns = [dimension.snapped(points[:, index]) for index, dimension in enumerate(self.dimensions)]
-        return np.stack(columns, axis=1)
+        stacked: Values = np.stack(columns, axis=1)
+        return stacked
+
+    def _without_inactive(self, points: Values) -> Values:
+        """Return the points with what does not count at its default."""
+        counts: dict[str, NDArray[np.bool_]] = {}
+        for name in self.conditional:
+            counts[name] = self._counts(name, points, counts)
+            index = self._place.get(name)
+            if index is not None:
+                points[~counts[name], index] = self._defaults[index]
+        return points
+
+    def _counts(self, name: str, points: Values, known: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        """Return at which points a hyperparameter counts, shape [n]; ``known`` has the conditional ones it rests on."""
+        found = np.ones(len(points), np.bool_)
+        for parent, values in (self.spec.space[name].when or {}).items():
+            found &= self._has(parent, values, points) & known.get(parent, True)
+        return found
+
+    def _has(self, name: str, values: tuple[Scalar, ...], points: Values) -> NDArray[np.bool_] | bool:
+        """Return at which points a hyperparameter has one of some values; what does not move stands as it starts."""
+        index = self._place.get(name)
+        if index is None:
+            return name in self._starts and includes(values, self._starts[name])
+        places = [self.dimensions[index].coordinate(value) for value in values]
+        return np.asarray((np.abs(points[:, [index]] - places) < SAME).any(axis=1))
+
+    @cached_property
+    def conditional(self) -> tuple[str, ...]:
+        """Return the hyperparameters that have a condition, each behind those that it rests on."""
+        found: dict[str, None] = {}
+
+        def add(name: str) -> None:
+            conditions = self.spec.space[name].when if name in self.spec.space else None
+            for parent in conditions or {}:
+                add(parent)
+            if conditions:
+                found[name] = None
+
+        for name in self.spec.space:
+            add(name)
+        return tuple(found)
+
+    @cached_property
+    def _starts(self) -> Params:
+        return all_defaults(self.spec)
+
+    @cached_property
+    def _defaults(self) -> Values:
+        """Return the coordinates at which everything starts, shape [d]; those of the schedule play no part."""
+        known = {**self._starts, START: UNDECAYED, FORM: _forms(self.spec)[0]}
+        start = np.array([[each.coordinate(known[each.name]) for each in self.dimensions]])
+        return np.asarray(self._each_snapped(start)[0])
 
     def configuration(self, point: Values) -> Configuration:
         """Return the configuration at a point; what does not move stands at its default."""
         found = {each.name: each.value(float(at)) for each, at in zip(self.dimensions, point, strict=True)}
         start, form = float(found.pop(START, UNDECAYED)), str(found.pop(FORM, _forms(self.spec)[0]))
-        params = {**starting_params(self.spec), **found}
+        params = completed(self.spec, found)
         num_steps = full_length(self.spec, params)
         return Configuration(params, decay(form, start, num_steps), num_steps)
 
@@ -163,7 +234,17 @@ def _schedule(spec: StudySpec) -> list[Dimension]:
 
 
 def starting_params(spec: StudySpec) -> Params:
-    """Return the configuration that a guided search starts from: the defaults, moved into their ranges."""
+    """Return the configuration that a guided search starts from: the defaults that count, moved into their ranges."""
+    return completed(spec, {})
+
+
+def completed(spec: StudySpec, params: Params) -> Params:
+    """Return a configuration with all that counts under it and nothing else: what it lacks stands at its default."""
+    return active(spec.space, {**all_defaults(spec), **params})
+
+
+def all_defaults(spec: StudySpec) -> Params:
+    """Return where every hyperparameter starts, whether its condition holds or not."""
     defaults: Params = {
         "lr": spec.defaults.lr,
         "batch_size": spec.defaults.batch_size,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from studies.contract.pruners import PatiencePruner
 from studies.contract.states import TrialState
+from studies.contract.study_file import SamplerSearch
 from studies.core.contest import judged_by, measure
 from studies.core.context import Context, StageT
 from studies.core.judging import Contender, Measure, Reading, by_mean, contenders, upto
@@ -45,8 +47,8 @@ def _among(context: Context[StageT], runs: tuple[Trial, ...]) -> Standing:
 
 
 def finished(context: Context[StageT]) -> tuple[Trial, ...]:
-    """Return the runs of full length of configurations that have diverged with no seed."""
-    full = (trial for trial in context.snapshot.trials if is_full(context, trial))
+    """Return the runs that came to their end, of configurations that have diverged with no seed."""
+    full = (trial for trial in context.snapshot.trials if is_full(context, trial) or ran_out(context, trial))
     lost = {identity(trial) for trial in context.snapshot.trials if trial.state is TrialState.DIVERGED}
     return tuple(trial for trial in full if identity(trial) not in lost) if lost else tuple(full)
 
@@ -54,6 +56,18 @@ def finished(context: Context[StageT]) -> tuple[Trial, ...]:
 def is_full(context: Context[StageT], trial: Trial) -> bool:
     """Return whether a run has completed its full length; one that rests at a rung has not."""
     return trial.state is TrialState.COMPLETED and trial.num_steps >= full_length(context.spec, trial.params)
+
+
+def ran_out(context: Context[StageT], trial: Trial) -> bool:
+    """Return whether a run was stopped because it did not get better any more: that is an end too (guide, stage 3)."""
+    return trial.state is TrialState.PRUNED and trial.stage in _patient(context)
+
+
+@once
+def _patient(context: Context[StageT]) -> frozenset[str]:
+    """Return the stages that stop runs by their own course alone."""
+    searches = [stage for stage in context.spec.stages if isinstance(stage, SamplerSearch)]
+    return frozenset(stage.kind for stage in searches if isinstance(stage.pruner, PatiencePruner))
 
 
 def identity(trial: Trial) -> object:

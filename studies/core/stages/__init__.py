@@ -17,6 +17,7 @@ from studies.core.stages import (
     lr_halving,
     lr_sweep,
     parameter_probes,
+    search,
 )
 
 _RULES: Mapping[StageKind, Rule[Any] | SearchRule[Any]] = {
@@ -26,6 +27,7 @@ _RULES: Mapping[StageKind, Rule[Any] | SearchRule[Any]] = {
     "lr_halving": lr_halving.RULE,
     "decay_probes": decay_probes.RULE,
     "parameter_probes": parameter_probes.RULE,
+    "search": search.RULE,
     "joint_search": joint_search.RULE,
     "confirm": confirm.RULE,
 }

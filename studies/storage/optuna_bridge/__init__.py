@@ -1,6 +1,7 @@
-"""The bridge to Optuna, the only importer of it: its samplers as pure functions, and a record of finished trials."""
+"""The bridge to Optuna, its only importer: its samplers and pruners as pure functions, a record of finished trials."""
 
 from studies.storage.optuna_bridge.mirror import OptunaMirror
+from studies.storage.optuna_bridge.pruner import OptunaPruner
 from studies.storage.optuna_bridge.sampler import OptunaSampler, missing
 
-__all__ = ["OptunaMirror", "OptunaSampler", "missing"]
+__all__ = ["OptunaMirror", "OptunaPruner", "OptunaSampler", "missing"]

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from studies.contract.base import Params
-from studies.contract.study_file import Search
-from studies.core.sampling import Axis, ChoiceAxis, FloatAxis, Observation, Sampler, SearchRequest
+from studies.contract.study_file import SamplerName
+from studies.core.sampling import Axis, CategoryAxis, ChoiceAxis, FloatAxis, Observation, Sampler, SearchRequest
+from studies.storage.optuna_bridge import cma_es
 from studies.storage.optuna_bridge import sampler as bridge
 from studies.storage.optuna_bridge.sampler import OptunaSampler, missing
 
@@ -26,7 +27,7 @@ SPACE = (
 ask: Sampler = OptunaSampler()
 
 
-def request(sampler: Search = "tpe", **changes: Any) -> SearchRequest:
+def request(sampler: SamplerName = "tpe", **changes: Any) -> SearchRequest:
     asked = SearchRequest("batch_momentum", sampler, SPACE, history=(), count=4, maximize=True, seed=1)
     return dataclasses.replace(asked, **changes)
 
@@ -37,7 +38,7 @@ def score(point: Params) -> float:
     return -batch - 100 * (float(point["momentum"]) - 0.9) ** 2 - math.log2(float(point["lr_factor"])) ** 2
 
 
-def searched(sampler: Search, trials: int, batch: int = 4, **changes: Any) -> tuple[Observation, ...]:
+def searched(sampler: SamplerName, trials: int, batch: int = 4, **changes: Any) -> tuple[Observation, ...]:
     history: tuple[Observation, ...] = ()
     while len(history) < trials:
         points = ask(request(sampler, history=history, count=batch, **changes))
@@ -48,13 +49,13 @@ def searched(sampler: Search, trials: int, batch: int = 4, **changes: Any) -> tu
 def inside(point: Params, space: tuple[Axis, ...]) -> bool:
     return list(point) == [axis.name for axis in space] and all(
         point[axis.name] in axis.choices
-        if isinstance(axis, ChoiceAxis)
+        if not isinstance(axis, FloatAxis)
         else axis.low <= float(point[axis.name]) <= axis.high
         for axis in space
     )
 
 
-SAMPLERS: tuple[Search, ...] = ("random", "qmc", "tpe", "gp")
+SAMPLERS: tuple[SamplerName, ...] = ("random", "qmc", "tpe", "gp", "cma-es")
 HISTORIES = {
     "nothing known": (),
     "start": (Observation({"batch_size": 64, "momentum": 0.9, "lr_factor": 1.0}, 0.5),),
@@ -70,7 +71,7 @@ HISTORIES = {
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES)
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_same_request_gives_the_same_different_points(
-    sampler: Search, history: tuple[Observation, ...], capsys: pytest.CaptureFixture[str]
+    sampler: SamplerName, history: tuple[Observation, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = request(sampler, history=history, count=2 if sampler == "gp" else 4)
     points = ask(asked)
@@ -81,7 +82,7 @@ def test_the_same_request_gives_the_same_different_points(
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_another_seed_and_a_longer_history_give_other_points(sampler: Search) -> None:
+def test_another_seed_and_a_longer_history_give_other_points(sampler: SamplerName) -> None:
     first = ask(request(sampler))
     later = request(sampler, history=tuple(Observation(point, None) for point in first))
     assert set(map(str, first)).isdisjoint(map(str, ask(later)))
@@ -98,9 +99,9 @@ def test_qmc_covers_the_space_evenly() -> None:
     assert sum(float(point["lr_factor"]) < 1 for point in points) == 8
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "cma-es"])
 @pytest.mark.parametrize("maximize", [True, False])
-def test_a_sampler_that_learns_ends_nearer_to_the_top(sampler: Search, maximize: bool) -> None:
+def test_a_sampler_that_learns_ends_nearer_to_the_top(sampler: SamplerName, maximize: bool) -> None:
     def signed(seen: Observation) -> Observation:
         return seen if maximize else Observation(seen.point, -float(seen.score or 0.0))
 
@@ -129,6 +130,53 @@ def test_points_from_elsewhere_are_clipped_or_left_out() -> None:
         Observation({"batch_size": 64, "momentum": 0.99, "lr_factor": 8.0}, 1.0),
     )
     assert all(inside(point, SPACE) for point in ask(request("tpe", history=history)))
+
+
+MIXED = (
+    CategoryAxis("activation", ("relu", "gelu", True, 1)),
+    ChoiceAxis("depth", (1, 2)),
+    FloatAxis("rate", 0.0, 1.0),
+)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_values_without_an_order_are_all_tried_and_learnt_from(sampler: SamplerName) -> None:
+    history: tuple[Observation, ...] = ()
+    for _ in range(6):
+        points = ask(request(sampler, space=MIXED, history=history, count=4))
+        assert all(inside(point, MIXED) for point in points)
+        history += tuple(Observation(point, float(point["activation"] == "gelu")) for point in points)
+    assert {(type(seen.point["activation"]), seen.point["activation"]) for seen in history} >= {
+        (str, "relu"),
+        (str, "gelu"),
+    }
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_what_was_stopped_may_be_told(sampler: SamplerName) -> None:
+    whole = searched("random", 12)
+    stopped = tuple(dataclasses.replace(seen, stopped_at=10 * (index + 1)) for index, seen in enumerate(whole))
+    points = ask(request(sampler, history=(*whole, *stopped), count=2))
+    assert len(points) == 2
+    assert all(inside(point, SPACE) for point in points)
+
+
+def test_tpe_keeps_away_from_where_runs_are_stopped() -> None:
+    def at(momentum: float, **told: int) -> Observation:
+        return Observation({"momentum": momentum}, 0.5, **told)
+
+    space = (FloatAxis("momentum", 0.0, 1.0),)
+    low = tuple(at(0.1 + 0.002 * index, stopped_at=5) for index in range(40))
+    high = tuple(at(0.9 + 0.002 * index) for index in range(10))
+    points = ask(request("tpe", space=space, history=(*low, *high), count=8))
+    assert sum(float(point["momentum"]) > 0.5 for point in points) > 4
+
+
+def test_cma_es_takes_what_was_stopped_for_worse_than_what_finished() -> None:
+    point = {"batch_size": 64, "momentum": 0.9, "lr_factor": 1.0}
+    seen = [Observation(point, 0.9, stopped_at=10), Observation(point, 0.1), Observation(point, 0.2, stopped_at=20)]
+    assert cma_es._costs(seen, maximize=True) == [2.0, 0.0, 1.0]
+    assert cma_es._costs([Observation(point, math.nan), Observation(point, 5.0)], maximize=False) == [1.0, 0.0]
 
 
 def test_a_grid_needs_no_sampler() -> None:
@@ -180,7 +228,7 @@ points_of_space = st.fixed_dictionaries(
     maximize=st.booleans(),
 )
 def test_any_history_gives_points_of_the_space(
-    history: list[Observation], sampler: Search, count: int, maximize: bool
+    history: list[Observation], sampler: SamplerName, count: int, maximize: bool
 ) -> None:
     points = ask(request(sampler, history=tuple(history), count=count, maximize=maximize))
     assert len(points) == count

@@ -11,7 +11,7 @@ from studies.contract.study_document import parse_json, parse_yaml, to_yaml
 from studies.contract.study_file import STAGE_ORDERS, default_stages
 from studies.errors import InvalidStudy
 
-ORDER = "lr_halving, decay_probes, parameter_probes, joint_search, confirm"
+ORDER = "lr_halving, decay_probes, parameter_probes, search, joint_search, confirm"
 
 
 def document(**fields: Any) -> dict[str, Any]:
@@ -89,6 +89,32 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "a name that is none": (
         {"space": {"drop out": FLOAT}},
         "space: names of hyperparameters must be 1 to 64 letters, digits or '_', not starting with a digit",
+    ),
+    "condition on nobody": (
+        {"space": {"a": {**FLOAT, "when": {"b": 1}}}},
+        "space.a.when.b: a condition needs a hyperparameter of kind choice in this space: there is none yet",
+    ),
+    "condition on a range": (
+        {"space": {"a": {**FLOAT, "when": {"lr": 0.1}}, "c": {"kind": "choice", "values": [1, 2]}}},
+        "space.a.when.lr: a condition needs a hyperparameter of kind choice in this space: c",
+    ),
+    "condition on no value": (
+        {"space": {"a": {**FLOAT, "when": {"c": [1, True]}}, "c": {"kind": "choice", "values": [1, 2]}}},
+        "space.a.when.c: must name values of c: 1, 2, not True",
+    ),
+    "condition of what every run has": (
+        {"space": {"lr": {**FLOAT, "low": 0.1, "when": {"c": 1}}, "c": {"kind": "choice", "values": [1, 2]}}},
+        "space.lr.when.c: every run has lr, so it depends on no other: leave out its condition",
+    ),
+    "conditions in a circle": (
+        {
+            "space": {
+                "a": {"kind": "choice", "values": [1, 2], "when": {"b": 1}},
+                "b": {"kind": "choice", "values": [1, 2], "when": {"c": 1}},
+                "c": {"kind": "choice", "values": [1, 2], "when": {"a": 1}},
+            }
+        },
+        "space.a.when.b: a and b depend on each other: a condition must not lead back to where it began",
     ),
 }
 

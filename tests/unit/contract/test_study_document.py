@@ -77,12 +77,12 @@ FAULTS = {
     "unknown kind": (
         stage("lr_seep"),
         "stages[0].kind: must be one of lr_sweep, batch_momentum, decay_schedule, lr_halving, decay_probes, "
-        'parameter_probes, joint_search, confirm, not "lr_seep"',
+        'parameter_probes, search, joint_search, confirm, not "lr_seep"',
     ),
     "no kind": (
         document(stages=[{}]),
         "stages[0].kind: is required, must be one of lr_sweep, batch_momentum, decay_schedule, lr_halving, "
-        "decay_probes, parameter_probes, joint_search, confirm",
+        "decay_probes, parameter_probes, search, joint_search, confirm",
     ),
     "stage not a mapping": (document(stages=["lr_sweep"]), 'stages[0]: must be a mapping, not "lr_sweep"'),
     "stage twice": (

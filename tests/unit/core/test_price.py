@@ -16,7 +16,8 @@ GUIDED = STAGE_ORDERS["guided_search"]
 
 
 def guided(**fields: object) -> StudySpec:
-    return spec(strategy="guided_search", **{"budget": {"steps": 100, "trials": 20}, **fields})
+    stages = [{"kind": kind} for kind in GUIDED]
+    return spec(strategy="guided_search", **{"budget": {"steps": 100, "trials": 20}, "stages": stages, **fields})
 
 
 def incoming(num_steps: int = 90, batch_size: int = 64) -> Candidate:
@@ -57,6 +58,18 @@ def test_a_guided_search_has_what_its_budget_leaves() -> None:
 def test_a_choice_has_a_probe_for_every_other_value() -> None:
     space = {"activation": {"kind": "choice", "values": ["relu", "gelu", "tanh"]}}
     assert price(guided(space=space), "parameter_probes", {}, 0, None).most == 6 + 2
+
+
+def test_a_search_of_ones_own_is_bounded_by_its_runs_or_by_the_budget() -> None:
+    def of(spent: int = 0, **stage: object) -> Price:
+        return price(guided(stages=[{"kind": "search", **stage}]), "search", {}, spent, incoming(100))
+
+    assert of() == Price(20, 20, 2_000, open_ended=True)
+    assert of(trials=6) == Price(6, 6, 600)
+    assert of(trials=30, pruner={"kind": "median"}) == Price(20, 30, 2_000)
+    lists = {name: {"kind": "choice", "values": [0.1, 0.2, 0.3]} for name in ("lr", "momentum")}
+    grid = {"kind": "search", "sampler": "grid", "parameters": ["lr", "momentum"], "seeds": 2}
+    assert price(guided(stages=[grid], space=lists), "search", {}, 1_000, None) == Price(10, 18, 1_000)
 
 
 @given(kind=st.sampled_from(GUIDED), spent=st.integers(0, 3_000), length=st.integers(1, 100))

@@ -12,7 +12,7 @@ from studies.core.context import Context
 from studies.core.search.dimensions import DIGITS, Categorical, Dimension, Numeric
 from studies.core.search.lengths import full_length
 from studies.core.search.room import room
-from studies.core.search.space import FORM, START, Configuration, decay, space_of, start_share, within
+from studies.core.search.space import FORM, START, Configuration, completed, decay, space_of, start_share, within
 from studies.core.search.starting import incumbent, origin, proposal
 from studies.core.space import lr_label, nice, scale_lr
 
@@ -31,7 +31,7 @@ def next_probe(context: Context[ParameterProbes]) -> Sequence[Proposal]:
 def _probes(context: Context[ParameterProbes]) -> Iterator[Proposal]:
     base = origin(context)
     for dimension in space_of(context.spec).dimensions:
-        if dimension.name in ("lr", START, FORM):
+        if dimension.name in ("lr", START, FORM) or dimension.name not in base.params:
             continue
         for side, value in _sides(dimension, base.params[dimension.name]):
             key = f"{dimension.name}/{side}"
@@ -65,7 +65,8 @@ def _answered(context: Context[ParameterProbes], name: str, side: str) -> bool:
 
 
 def _probe(context: Context[ParameterProbes], base: Configuration, name: str, value: Scalar, key: str) -> Proposal:
-    params = scaled({**base.params, name: value}, base.params, context.stage.lr_scaling)
+    varied = completed(context.spec, {**base.params, name: value})
+    params = scaled(varied, base.params, context.stage.lr_scaling)
     params = {**params, "lr": within(context.spec, "lr", nice(float(params["lr"]), DIGITS))}
     length = full_length(context.spec, params)
     schedule = decay(base.schedule.kind, start_share(base.schedule, base.num_steps), length)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from service.story.asked import asked
 from service.story.gate import price_words
-from studies.contract.study_file import STAGE_ORDERS, BatchMomentum, LrHalving, LrSweep, default_stages
+from studies.contract.study_file import STAGE_ORDERS, BatchMomentum, LrHalving, LrSweep, SamplerSearch, default_stages
 from studies.core.price import Price
 
 
@@ -30,7 +32,7 @@ def test_a_price_is_told_in_trials_steps_and_time(price: Price, pace: float | No
 
 @pytest.mark.parametrize("strategy", STAGE_ORDERS)
 def test_every_stage_asks_one_question(strategy) -> None:
-    for stage in default_stages(strategy):
+    for stage in (*default_stages(strategy), SamplerSearch(kind="search")):
         assert asked(stage).count("?") == 1
         assert asked(stage).endswith(".")
 
@@ -40,3 +42,24 @@ def test_a_question_names_what_is_tried() -> None:
     assert "The rate 0.1." in asked(LrSweep(kind="lr_sweep", grid=(0.1,), refine=0))
     assert "20 points by tpe search of 32" in asked(BatchMomentum(kind="batch_momentum", search="tpe", trials=20))
     assert "3 rates begin" in asked(LrHalving(kind="lr_halving", rates=(0.1, 0.2, 0.3)))
+
+
+PRUNERS: dict[str, tuple[dict[str, Any], str]] = {
+    "median": ({"kind": "median"}, "A run stops where its best falls behind the median of the finished ones."),
+    "halving": ({"kind": "successive_halving"}, "At every rung the best 1/3 goes on."),
+    "hyperband": ({"kind": "hyperband", "reduction_factor": 4}, "At every rung the best 1/4 of a bracket goes on."),
+    "patience": ({"kind": "patience"}, "A run stops that has not become better for 10 evaluations."),
+    "one bound": ({"kind": "threshold", "upper": 2}, "A run stops whose metric is above 2."),
+    "two bounds": (
+        {"kind": "threshold", "lower": 0.1, "upper": 2},
+        "A run stops whose metric is below 0.1 or above 2.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("pruner", "words"), PRUNERS.values(), ids=PRUNERS)
+def test_a_search_says_what_moves_and_when_a_run_is_stopped(pruner: dict[str, Any], words: str) -> None:
+    stage = {"kind": "search", "sampler": "cma-es", "trials": 40, "seeds": 2, "parameters": ("lr", "weight_decay")}
+    found = asked(SamplerSearch.model_validate({**stage, "pruner": pruner}))
+    opening = "What is best of lr, weight decay? 40 runs at most, chosen by CMA-ES, 2 seeds a point. "
+    assert found == opening + words

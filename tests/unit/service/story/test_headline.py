@@ -142,6 +142,7 @@ def test_probes_that_bring_nothing_say_so() -> None:
 def test_of_many_changes_the_first_are_named_and_the_others_counted() -> None:
     after = candidate(lr=0.1, batch_size=32, momentum=0.8, weight_decay=0.1)
     found = decided(after, dev_before=0.9, dev_after=0.95, finished=5, stopped=2)
+    assert said("search", found).startswith("The best of ")
     assert said("joint_search", found, candidate()) == (
         "lr 0.05 → 0.1, batch size 64 → 32, momentum 0.9 → 0.8 and 1 more: dev accuracy goes from 0.9 to 0.95."
     )

@@ -107,10 +107,10 @@ def test_every_page_fits_and_axe_finds_nothing_grave(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, page.evaluate(OUTSIDE))
         found[name] = findings(page) if name in all_shapes.pages else []
     expect(page.locator("body")).to_have_css("color", INKS[scheme])
+    assert complaints.lines == [NOT_FOUND]
     page.set_content(httpx.get(f"{all_shapes.url}{all_shapes.pages['study']}/report", timeout=60.0).text)
     found["report"] = findings(page)
     assert {name: lines for name, lines in found.items() if lines} == {}
-    assert complaints.lines == [NOT_FOUND]
     context.close()
 
 

@@ -89,6 +89,7 @@ def test_lists_say_that_they_are_empty(url: str, store: MemoryStore, page: Page,
     assert complaints.lines == []
 
 
+@pytest.mark.timeout(600)  # it looks at every page that there is
 @pytest.mark.parametrize(("width", "scheme"), [LOOK, *OTHER_LOOKS])
 def test_every_page_fits_and_axe_finds_nothing_grave(
     all_shapes: Gallery, chromium: Browser, complaints: Complaints, width: int, scheme: Any

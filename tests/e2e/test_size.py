@@ -45,9 +45,8 @@ class Traffic:
 
     def note(self, answer: Response) -> None:
         if "/static/" not in answer.url and not answer.url.split("?")[0].endswith("/events"):
-            self.answers.append(
-                (answer.url.split("?")[0].rsplit("/", 1)[1], int(answer.header_value("content-length") or 0))
-            )
+            name, size = answer.url.split("?")[0].rsplit("/", 1)[1], answer.headers.get("content-length", 0)
+            self.answers.append((name, int(size)))
 
     def names(self) -> list[str]:
         """Return the names of what was fetched, and forget it."""

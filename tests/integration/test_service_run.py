@@ -20,7 +20,6 @@ from service.client import ApiClient
 from studies.contract.states import TrialState
 from studies.contract.views import TrialDetail
 from studies.storage import open_store
-from tests.integration.worker_harness import gone, wait_for
 from tests.invariant import recorded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,7 +196,7 @@ def test_ctrl_c_pauses_and_the_same_command_goes_on(run: Start, folder: Path) ->
         first.process.send_signal(signal.SIGINT)
         assert first.end() == 130, first.output
     assert "The same command again goes on" in first.output
-    wait_for(lambda: all(gone(child.pid) for child in children), "the end of its children")
+    assert not psutil.wait_procs(children, timeout=10)[1], "a child outlived the run"
 
     second = run()
     assert second.address()[1] == first.address()[1]
@@ -214,7 +213,7 @@ def test_killed_it_leaves_no_child_and_goes_on_when_started_again(run: Start, fo
         children = first.tree()
         first.process.kill()
         first.end()
-    wait_for(lambda: all(gone(child.pid) for child in children), "the end of its children")
+    assert not psutil.wait_procs(children, timeout=30)[1], "a child outlived the run"
 
     second = run()
     assert second.end() == 0, second.output

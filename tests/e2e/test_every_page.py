@@ -89,6 +89,7 @@ def test_lists_say_that_they_are_empty(url: str, store: MemoryStore, page: Page,
     assert complaints.lines == []
 
 
+@pytest.mark.timeout(600)  # it looks at every page that there is
 @pytest.mark.parametrize(("width", "scheme"), [LOOK, *OTHER_LOOKS])
 def test_every_page_fits_and_axe_finds_nothing_grave(
     all_shapes: Gallery, chromium: Browser, complaints: Complaints, width: int, scheme: Any
@@ -107,10 +108,10 @@ def test_every_page_fits_and_axe_finds_nothing_grave(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, page.evaluate(OUTSIDE))
         found[name] = findings(page) if name in all_shapes.pages else []
     expect(page.locator("body")).to_have_css("color", INKS[scheme])
+    assert complaints.lines == [NOT_FOUND]
     page.set_content(httpx.get(f"{all_shapes.url}{all_shapes.pages['study']}/report", timeout=60.0).text)
     found["report"] = findings(page)
     assert {name: lines for name, lines in found.items() if lines} == {}
-    assert complaints.lines == [NOT_FOUND]
     context.close()
 
 

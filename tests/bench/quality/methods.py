@@ -28,6 +28,7 @@ OWN = (
     "studies/core/*.py",
     "studies/core/curves/*.py",
     "studies/contract/schedule.py",
+    "studies/contract/stages.py",
     "studies/contract/study_file.py",
     "studies/storage/optuna_bridge/sampler.py",
     "tests/simulation/simulator.py",

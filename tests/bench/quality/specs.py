@@ -6,7 +6,8 @@ from typing import Any
 
 from studies.contract.base import Params
 from studies.contract.search_space import STANDARD
-from studies.contract.study_file import STAGE_ORDERS, StudySpec
+from studies.contract.stages import default_stages
+from studies.contract.study_file import StudySpec
 from tests.bench.quality.axes import Axis, Numeric, Ordinal
 from tests.bench.quality.task import SCHEDULE, Task
 
@@ -34,13 +35,13 @@ def guide(task: Task, budget: int, defaults: Params, seed: int, slots: int) -> S
 def guided_search(task: Task, budget: int, defaults: Params, seed: int, slots: int) -> StudySpec:
     """Return the default strategy: the task's own ranges, and decay probes where the schedule is to be chosen."""
     ranges = {axis.name: _range(axis, defaults) for axis in task.axes if axis.name != SCHEDULE}
-    stages: list[dict[str, Any]] = [{"kind": kind} for kind in STAGE_ORDERS["guided_search"]]
-    stages[2]["parallel"] = stages[3]["parallel"] = slots
+    stages: dict[str, dict[str, Any]] = {each.kind: {"kind": each.kind} for each in default_stages("guided_search")}
+    stages["parameter_probes"]["parallel"] = stages["joint_search"]["parallel"] = slots
     if task.forms:
-        stages[1] |= {"forms": list(task.forms), "starts": list(task.starts)}
+        stages["decay_probes"] |= {"forms": list(task.forms), "starts": list(task.starts)}
     else:
-        del stages[1]
-    strategy = {"strategy": "guided_search", "space": ranges, "stages": stages}
+        del stages["decay_probes"]
+    strategy = {"strategy": "guided_search", "space": ranges, "stages": list(stages.values())}
     return StudySpec.model_validate({**_common(task, budget, defaults, seed), **strategy})
 
 

@@ -128,8 +128,7 @@ def _looked_at(rule: pruners.Pruner, courses: Sequence[_Course], full: int, *, m
             return [_at_rungs(course, rungs_from(first, factor, full)) for course in courses]
         case pruners.PatiencePruner():
             return [course.whole() if course.state == "under way" else () for course in courses]
-        case pruners.ThresholdPruner():
-            return [course.latest() if course.state == "under way" else () for course in courses]
+    return [course.latest() if course.state == "under way" else () for course in courses]
 
 
 def _for_median(courses: Sequence[_Course], *, maximize: bool) -> list[Points]:
@@ -137,13 +136,11 @@ def _for_median(courses: Sequence[_Course], *, maximize: bool) -> list[Points]:
     asked = sorted({course.last for course in courses if course.state == "under way" and course.last})
 
     def points(course: _Course) -> Points:
-        match course.state:
-            case "under way":
-                return course.best_and_latest(maximize=maximize)
-            case "finished":
-                return tuple(point for step in asked for point in course.at_or_before(step))
-            case "stopped":
-                return ()
+        if course.state == "under way":
+            return course.best_and_latest(maximize=maximize)
+        if course.state == "finished":
+            return tuple(point for step in asked for point in course.at_or_before(step))
+        return ()
 
     return [points(course) for course in courses]
 

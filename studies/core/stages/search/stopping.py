@@ -50,8 +50,7 @@ def reason(rule: pruners.Pruner, verdict: Verdict) -> str:
         case pruners.PatiencePruner():
             waited = plural(rule.patience, "evaluation")
             return f"{opening}: {came} at best in more than {waited}, behind the {bar} before them (patience)."
-        case pruners.ThresholdPruner():
-            return f"{opening} with {came}: {_bound(rule, verdict)} (threshold)."
+    return f"{opening} with {came}: {_bound(rule, verdict)} (threshold)."
 
 
 def _among(rule: pruners.SuccessiveHalvingPruner | pruners.HyperbandPruner, verdict: Verdict, whose: str = "") -> str:

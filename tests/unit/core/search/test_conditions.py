@@ -71,6 +71,19 @@ def test_every_point_is_a_fixed_point_and_a_configuration_one_point(seed: int, n
         assert same.setdefault(str(wanted.params), at.tolist()) == at.tolist()
 
 
+def test_one_that_cannot_move_counts_like_any_other_and_passes_its_condition_on() -> None:
+    """``fixed`` has one value: no coordinate, but ``inner`` rests on it."""
+    fixed = {"kind": "choice", "values": ["only"], "when": {"method": "fast"}}
+    inner = {"kind": "int", "low": 1, "high": 8, "when": {"fixed": "only"}}
+    given = spec(space={"method": SPACE["method"], "fixed": fixed, "inner": inner})
+    space = space_of(given)
+    points = space.snapped(quasi_random(40, len(space), np.random.default_rng(0)))
+    found = [space.configuration(point).params for point in points]
+    assert {dimension.name for dimension in space.dimensions}.isdisjoint({"fixed"})
+    assert all(holds(given, params) for params in found)
+    assert {("inner" in params) for params in found} == {True, False}
+
+
 def test_what_does_not_count_makes_no_difference_to_the_model() -> None:
     space = space_of(spec())
     at = {dimension.name: index for index, dimension in enumerate(space.dimensions)}

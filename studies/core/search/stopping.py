@@ -18,6 +18,7 @@ from studies.core.judging import Measure
 from studies.core.records import number
 from studies.core.search.belief import Belief, believe
 from studies.core.search.budget import reached
+from studies.core.search.dimensions import Values
 from studies.core.search.gains import alike
 from studies.core.search.lengths import rungs
 from studies.core.search.observing import observe, points
@@ -32,20 +33,31 @@ FAR = NormalDist().inv_cdf(CHANCE)
 
 
 def stop_hopeless(context: Context[StageT]) -> tuple[Action, ...]:
-    """End the stage's runs past a rung that have next to no chance to end better than the best.
+    """End the stage's runs past a rung that have next to no chance to end better than the best, or than one beside it.
 
     Only where a run of a like schedule has finished: it says what is to be gained later.
     """
     past = [trial for trial in context.trials if trial.state is TrialState.RUNNING and _passed(context, trial)]
     done = finished(context)
-    judged = [trial for trial in past if alike(done, trial.schedule, trial.num_steps)]
-    if not judged:
+    if not any(alike(done, trial.schedule, trial.num_steps) for trial in past):
         return ()
     space = space_of(context.spec)
     belief = believe(space, observe(context, space))
-    mean, deviation = belief.at_the_end(points(context, space, judged))
-    lost = np.flatnonzero(mean - belief.best < FAR * deviation)
-    return tuple(EndTrial(judged[at].id, "pruned", _why(context, judged[at], belief, mean[at])) for at in lost)
+    mean, deviation = belief.at_the_end(points(context, space, past))
+    bar = _bar(belief, mean, deviation)
+    lost = [at for at, trial in enumerate(past) if bar[at] > mean[at] and alike(done, trial.schedule, trial.num_steps)]
+    return tuple(EndTrial(past[at].id, "pruned", _why(context, past[at], belief, (mean[at], bar[at]))) for at in lost)
+
+
+def _bar(belief: Belief, mean: Values, deviation: Values) -> Values:
+    """Return for each run the best end that it has less than `CHANCE` to surpass, shape [n]; -inf where it may be best.
+
+    Beside the best that is known stand the runs under way: many that began at once, when little was known, would all
+    go on to their ends otherwise. What these will come to is unsure, too.
+    """
+    ends, unsure = np.append(mean, belief.best), np.append(deviation, 0.0)
+    surpassed = ends - mean[:, None] > -FAR * np.hypot(deviation[:, None], unsure)
+    return np.asarray(np.max(np.where(surpassed, ends, -np.inf), axis=1))
 
 
 def _passed(context: Context[StageT], trial: Trial) -> list[int]:
@@ -53,12 +65,12 @@ def _passed(context: Context[StageT], trial: Trial) -> list[int]:
     return [rung for rung in rungs(context.spec, trial.num_steps)[:-1] if rung <= reached(trial)]
 
 
-def _why(context: Context[StageT], trial: Trial, belief: Belief, mean: float) -> str:
+def _why(context: Context[StageT], trial: Trial, belief: Belief, ends: tuple[float, float]) -> str:
     sign = 1 if context.maximize else -1
-    expected, best = (number(sign * belief.in_units(value)) for value in (mean, belief.best))
+    expected, bar = (number(sign * belief.in_units(end)) for end in ends)
     return (
         f"Stopped after step {_passed(context, trial)[-1]:,}: expected to end at {expected}, with a chance of less "
-        f"than {CHANCE:.0%} to be better than the best, {best} (guide, section 7)."
+        f"than {CHANCE:.0%} to be better than the best known or under way, {bar} (guide, section 7)."
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from service.figures.drawing import to_json
 from service.figures.palette import DARK, LIGHT
 from service.figures.points import point_data
 from service.figures.stops import StopData, stop_data, stops_drawing
@@ -41,7 +40,7 @@ def test_it_is_drawn_with_the_chosen_run_before_the_others_and_why_on_hover() ->
         names = [trace.get("name") for trace in drawing.figure["data"]]
         assert names[0] == "other trials"
         assert {"chosen", "finished", "stopped"} <= set(names)
-        assert HOSTILE not in to_json(drawing.figure)
+        assert HOSTILE not in str(drawing.figure)
     assert drawing.sentence.startswith("1 of 3 runs stopped early, half of them by step")
     assert drawing.table is not None
 

@@ -52,6 +52,14 @@ def batch(page: Page, _: str, study: str) -> Locator:
     return seen(page, "#stage-batch_momentum")
 
 
+AT_THE_TABLE = """(() => {
+    const section = document.querySelector("section[aria-labelledby=trials-title]");
+    section.scrollIntoView();
+    return section.getBoundingClientRect().top < 40;
+})()"""
+"""Scrolls until the table is at the top: a plot that takes the place of its still may push it away again."""
+
+
 def table(page: Page, _: str, study: str) -> Page:
     """The best trials, by a filter, with two of them selected."""
     page.goto(f"{study}?filter=lr+%3C+0.1+and+state+%3D+completed&sort=dev_accuracy&order=desc&rows=25")
@@ -62,8 +70,7 @@ def table(page: Page, _: str, study: str) -> Page:
     page.mouse.move(0, 0)
     page.set_viewport_size({"width": WIDTH, "height": TABLE_HEIGHT})
     see_every_figure(page)  # what is drawn later would push the table away
-    page.locator("section[aria-labelledby=trials-title]").evaluate("section => section.scrollIntoView()")
-    until(page, "document.querySelector('section[aria-labelledby=trials-title]').getBoundingClientRect().top < 40")
+    until(page, AT_THE_TABLE)
     return page
 
 

@@ -55,9 +55,11 @@ def batch(page: Page, _: str, study: str) -> Locator:
 AT_THE_TABLE = """(() => {
     const section = document.querySelector("section[aria-labelledby=trials-title]");
     section.scrollIntoView();
-    return section.getBoundingClientRect().top < 40;
+    const atTheEnd = window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 1;
+    return section.getBoundingClientRect().top < 40 || atTheEnd;
 })()"""
-"""Scrolls until the table is at the top: a plot that takes the place of its still may push it away again."""
+"""Scrolls until the table is at the top, or as far as the page goes: a plot that takes the place of its still may push
+it away again."""
 
 
 def table(page: Page, _: str, study: str) -> Page:

@@ -1,7 +1,7 @@
 """What the search's own model expects of each point without having seen it, against what came: can it be trusted?
 
-Leave-one-out predictions of the Gaussian process that `studies.core.search` chooses its points by, on the same
-features: the usual check of a surrogate model. What it expected at the time is not kept.
+Leave-one-out predictions of the Gaussian process of `studies.core.search`, on the finished runs alone: the usual check
+of a surrogate model. What it expected at the time is not kept, nor is it told here what runs had shown on their way.
 """
 
 from __future__ import annotations
